@@ -1,0 +1,66 @@
+/**
+ * The one catalogue of what can go wrong. An error carries data and a hint; nobody parses a message.
+ *
+ * Message grammar: `Cannot <act> <what>: <why>`, sentence case, no final period. The hint says what the operator can do.
+ * Exit codes follow sysexits(3) where one fits, so that scripts can tell the cases apart.
+ */
+interface Traits {
+  /** Whether the same act may succeed later without anybody doing something. How to retry is the caller's business. */
+  readonly retry: boolean;
+  readonly exitCode: number;
+}
+
+export const FAILURES = {
+  UNEXPECTED: { retry: false, exitCode: 1 },
+  USAGE: { retry: false, exitCode: 2 },
+  /** `verify` found a core that is cut short or not what was captured. */
+  DUMP_INCOMPLETE: { retry: false, exitCode: 65 },
+  DUMP_CORRUPT: { retry: false, exitCode: 65 },
+  DUMP_NOT_FOUND: { retry: false, exitCode: 66 },
+  DUMP_AMBIGUOUS: { retry: false, exitCode: 66 },
+  /** The record is there, its core is not (refused, evicted, lost, stored elsewhere). */
+  DUMP_NOT_HELD: { retry: false, exitCode: 66 },
+  DUMP_BUSY: { retry: true, exitCode: 75 },
+  PROCESS_GONE: { retry: false, exitCode: 68 },
+  PROCESS_MISMATCH: { retry: false, exitCode: 68 },
+  CORE_UNREADABLE: { retry: false, exitCode: 65 },
+  CACHE_UNUSABLE: { retry: true, exitCode: 73 },
+  CACHE_FULL: { retry: true, exitCode: 73 },
+  RUNTIME_UNAVAILABLE: { retry: true, exitCode: 69 },
+  RUNTIME_ANSWER_INVALID: { retry: false, exitCode: 76 },
+  CONTAINER_UNKNOWN: { retry: true, exitCode: 69 },
+  SYSTEM_CALL_FAILED: { retry: false, exitCode: 71 },
+  SETTINGS_INVALID: { retry: false, exitCode: 78 },
+  NOT_PERMITTED: { retry: false, exitCode: 77 },
+  PATTERN_REFUSED: { retry: false, exitCode: 71 },
+  /** `doctor` found problems; it named each of them. */
+  NODE_UNHEALTHY: { retry: false, exitCode: 1 },
+} as const satisfies Record<string, Traits>;
+
+export type FailureCode = keyof typeof FAILURES;
+
+export class DumpError<C extends FailureCode = FailureCode> extends Error {
+  override readonly name = "DumpError";
+  readonly code: C;
+  /** What the operator can do about it. */
+  readonly hint: string | undefined;
+
+  constructor(code: C, message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** The errno name (`ENOSPC`) of a failed system call, or undefined when the error is none. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}
+
+/** A reason in a few words, for records and logs: the errno's own text without the path that fs puts behind it. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof DumpError) return error.message;
+  if (error instanceof Error) return error.message.replace(/^(E[A-Z0-9]+: [^,]*),.*$/s, "$1");
+  return String(error);
+}

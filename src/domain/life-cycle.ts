@@ -1,0 +1,37 @@
+import type { DumpRecord, State } from "./dump.ts";
+import { DumpError } from "./failures.ts";
+
+/** The diagram: a step that is not here cannot happen. Who takes it is said in docs/architecture.md. */
+const NEXT: Readonly<Record<State, readonly State[]>> = {
+  Capturing: ["Captured", "Restricted", "Refused", "Lost", "Evicted", "Deleted"],
+  Captured: ["Created", "Restricted", "Refused", "Evicted", "Deleted"],
+  Created: ["Allowed", "Denied", "Refused", "Evicted", "Deleted"],
+  Allowed: ["Saved", "FailedToSave", "Evicted", "Deleted"],
+  FailedToSave: ["Saved", "Evicted", "Deleted"],
+  Saved: ["Deleted"],
+  Restricted: ["Evicted", "Deleted"],
+  Denied: ["Deleted"],
+  Refused: ["Deleted"],
+  Evicted: ["Deleted"],
+  Lost: ["Deleted"],
+  Deleted: [],
+};
+
+/** States whose very meaning is a decision that the local copy is not needed. An error never leads to one. */
+const DROPPED_BY_DECISION: ReadonlySet<State> = new Set(["Denied", "Saved", "Refused", "Evicted", "Deleted"]);
+
+export const mayFollow = (from: State, to: State): boolean => NEXT[from].includes(to);
+
+/** The only gate to `unlink` of a core. */
+export const mayDropLocalCopy = (record: Pick<DumpRecord, "state">): boolean => DROPPED_BY_DECISION.has(record.state);
+
+/**
+ * The only way to another state; staying in the same one is always allowed (a step taken twice is harmless).
+ * @throws DumpError UNEXPECTED on a step that the diagram has not
+ */
+export function advance(record: DumpRecord, to: State, change: Partial<DumpRecord>, now: Date): DumpRecord {
+  if (record.state !== to && !mayFollow(record.state, to)) {
+    throw new DumpError("UNEXPECTED", `Cannot take dump ${record.id} from ${record.state} to ${to}: no such step`);
+  }
+  return { ...record, ...change, state: to, updated: now.toISOString() };
+}
