@@ -1,0 +1,78 @@
+/**
+ * The system calls that Node has no name for, through node:ffi (experimental in Node 26). Loaded on first use only.
+ *
+ * Errors  SYSTEM_CALL_FAILED with the call's name and errno; `undefined` from `libc()` where there is no ffi, so that a
+ *         caller who can do without (locks, a larger pipe) goes on.
+ */
+import { DumpError } from "../domain/failures.ts";
+
+const SIGNATURES = {
+  flock: { arguments: ["int32", "int32"], return: "int32" },
+  fcntl: { arguments: ["int32", "int32", "int32"], return: "int32" },
+  setns: { arguments: ["int32", "int32"], return: "int32" },
+  __errno_location: { arguments: [], return: "pointer" },
+} as const;
+
+type Libc = {
+  flock(fd: number, operation: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  setns(fd: number, kind: number): number;
+  errno(): number;
+};
+
+let loaded: Libc | undefined | null = null;
+
+/** The C library's functions, or undefined when this Node cannot call them. */
+export function libc(): Libc | undefined {
+  if (loaded === null) loaded = load();
+  return loaded;
+}
+
+function load(): Libc | undefined {
+  try {
+    // Not an import: that would load it, and end the program where it is missing.
+    const ffi = process.getBuiltinModule("node:ffi");
+    if (!ffi) return undefined;
+    const { functions } = ffi.dlopen("libc.so.6", SIGNATURES);
+    const errno = () => ffi.getInt32(functions.__errno_location() as unknown as bigint, 0);
+    return { flock: functions.flock, fcntl: functions.fcntl, setns: functions.setns, errno };
+  } catch {
+    return undefined;
+  }
+}
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const EWOULDBLOCK = 11;
+
+/**
+ * flock(2), exclusive, without waiting. The kernel drops it with the last descriptor, so a killed holder never blocks
+ * anybody. @returns whether it was taken; true as well where locks are out of reach (then nobody has any).
+ */
+export function tryFlock(fd: number): boolean {
+  const c = libc();
+  if (!c || c.flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  const errno = c.errno();
+  if (errno === EWOULDBLOCK) return false;
+  throw new DumpError("SYSTEM_CALL_FAILED", `Cannot lock descriptor ${fd}: errno ${errno}`);
+}
+
+/** F_SETPIPE_SZ (fcntl(2)); a refusal costs speed only and is ignored. */
+export function enlargePipe(fd: number, bytes: number): void {
+  const F_SETPIPE_SZ = 1031;
+  libc()?.fcntl(fd, F_SETPIPE_SZ, bytes);
+}
+
+const CLONE_NEWUTS = 0x04000000;
+
+/** Runs `act` with this thread in the UTS namespace behind `fd` (setns(2)); false when that is not possible. */
+export function inUtsNamespace(fd: number, ownFd: number, act: () => void): boolean {
+  const c = libc();
+  if (c?.setns(fd, CLONE_NEWUTS) !== 0) return false;
+  try {
+    act();
+  } finally {
+    c.setns(ownFd, CLONE_NEWUTS);
+  }
+  return true;
+}
