@@ -35,6 +35,10 @@ export const FAILURES = {
   PATTERN_REFUSED: { retry: false, exitCode: 71 },
   /** `doctor` found problems; it named each of them. */
   NODE_UNHEALTHY: { retry: false, exitCode: 1 },
+  /** A file that was asked for (`dump <id> FILE`) is there already or cannot be written. */
+  OUTPUT_UNWRITABLE: { retry: false, exitCode: 74 },
+  /** Nobody reads our stdout any more (`dump <id> | head`): 128 + SIGPIPE, as every other tool ends then. */
+  OUTPUT_CLOSED: { retry: false, exitCode: 141 },
 } as const satisfies Record<string, Traits>;
 
 export type FailureCode = keyof typeof FAILURES;
