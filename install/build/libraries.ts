@@ -16,29 +16,29 @@ const RUNTIME = {
 const LIBC = ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0"] as const;
 
 /**
- * The release to take them from, best first. With the host's libc the oldest: its libstdc++ asks only for glibc 2.18, Debian
- * 12's for 2.36, and Node itself for 2.28. With our own the newest, for its fixes.
+ * The releases to take them from, best first, and the package with GCC's licence there. With the host's libc the oldest:
+ * its libstdc++ asks only for glibc 2.18, Debian 12's for 2.36, and Node itself for 2.28. With our own the newest, for its fixes.
  */
-const RELEASES = { host: ["bullseye", "bookworm"], own: ["bookworm"] } as const;
+const RELEASES = {
+  host: { bullseye: "gcc-10-base", bookworm: "gcc-12-base" },
+  own: { bookworm: "gcc-12-base" },
+} as const;
 
-/** The packages that `fetchPackages` unpacked: `{folder}/{package}_{version}_{arch}/…`. */
-export function fetchPackages(target: Target): string[] {
-  const { debian } = MACHINES[target.arch];
-  const packages = [...Object.keys(RUNTIME), ...(target.libc === "own" ? ["libc6"] : [])];
-  const folders = RELEASES[target.libc].map((release) =>
-    join(ROOT, ".cache/debian", `${release}-${debian}-${target.libc}`),
-  );
-  const failures: unknown[] = [];
-  for (const [index, release] of RELEASES[target.libc].entries()) {
-    const folder = folders[index] ?? "";
+/** Folders of unpacked packages, `…/{package}_{version}_{arch}`; fetched once. */
+export function fetchPackages({ arch, libc }: Pick<Target, "arch" | "libc">): string[] {
+  const { debian } = MACHINES[arch];
+  let failure: unknown;
+  for (const [release, licence] of Object.entries(RELEASES[libc])) {
+    const folder = join(ROOT, ".cache/debian", `${release}-${debian}-${libc}`);
+    const packages = [...Object.keys(RUNTIME), licence, ...(libc === "own" ? ["libc6"] : [])];
     try {
       if (!existsSync(folder)) download(folder, release, debian, packages);
       return readdirSync(folder).map((name) => join(folder, name));
     } catch (error) {
-      failures.push(error); // an old release leaves the mirrors one day
+      failure ??= error; // an old release leaves the mirrors one day
     }
   }
-  throw failures[0];
+  throw failure;
 }
 
 /** Copies the libraries to `lib`, as their sonames. */

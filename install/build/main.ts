@@ -15,6 +15,7 @@ import { DumpError, FAILURES, type FailureCode } from "../../src/domain/failures
 import { bundle, versionOf } from "./bundle.ts";
 import { assemble, EXECUTABLE } from "./executable.ts";
 import { copyLibraries, fetchPackages } from "./libraries.ts";
+import { noticesOf } from "./notices.ts";
 import { pack } from "./tarball.ts";
 import { HELP, ROOT, type Target, tarballName, targetFrom, variantOf } from "./target.ts";
 import { ensureTools } from "./tools.ts";
@@ -22,24 +23,27 @@ import { ensureTools } from "./tools.ts";
 /** Files that the program reads at run time, by the name it asks for: `sea.getAsset("containerd/api.proto")`. */
 const ASSETS = ["containerd/*.proto", "systemd/**/*"];
 
+const NOTICES = "THIRD-PARTY-NOTICES.txt";
+
 /** Builds `target` and returns the executable's path. */
 export async function build(target: Target): Promise<string> {
   ensureTools({ patchelf: "patchelf", "eu-strip": "elfutils" });
   const version = versionOf();
-  const { code } = await bundle(target.main, version.full);
+  const { code, packages: npm } = await bundle(target.main, version.full);
   const assets = assetsByName();
-  const packages = fetchPackages(target);
+  const debian = fetchPackages(target);
   const folder = join(target.out, variantOf(target));
   const executable = join(folder, EXECUTABLE);
   const tarball = join(target.out, tarballName(target, version.release));
-  const inputs = fingerprint(target, code, Object.values(assets), packages);
+  const inputs = fingerprint(target, code, Object.values(assets), debian);
   if (isUpToDate(folder, inputs, [executable, tarball])) return executable;
 
   mkdirSync(folder, { recursive: true });
   using work = mkdtempDisposableSync(join(folder, ".build-"));
   assemble(target, code, assets, work.path);
-  copyLibraries(target, packages, join(work.path, "lib"));
-  await pack(work.path, [EXECUTABLE, "lib"], basename(tarball, ".tar.gz"), join(work.path, "tarball"));
+  copyLibraries(target, debian, join(work.path, "lib"));
+  writeFileSync(join(work.path, NOTICES), noticesOf(npm, debian));
+  await pack(work.path, [EXECUTABLE, "lib", NOTICES], basename(tarball, ".tar.gz"), join(work.path, "tarball"));
   publish(work.path, folder, tarball, inputs);
   return executable;
 }
@@ -51,9 +55,9 @@ function assetsByName(): Record<string, string> {
 }
 
 /** A digest of all that decides what comes out. */
-function fingerprint(target: Target, code: string, assets: readonly string[], packages: readonly string[]): string {
+function fingerprint(target: Target, code: string, assets: readonly string[], debian: readonly string[]): string {
   const hash = createHash("sha256");
-  hash.update(JSON.stringify([target, process.version, code, packages.map((each) => basename(each))]));
+  hash.update(JSON.stringify([target, process.version, code, debian.map((each) => basename(each))]));
   for (const file of [...assets, ...globSync(join(import.meta.dirname, "*.ts")).sort()])
     hash.update(file).update(readFileSync(file));
   return hash.digest("hex");
@@ -71,7 +75,7 @@ function publish(work: string, folder: string, tarball: string, inputs: string):
   rmSync(stampOf(folder), { force: true });
   mkdirSync(join(folder, "lib"), { recursive: true });
   for (const file of globSync("lib/*", { cwd: work })) renameSync(join(work, file), join(folder, file));
-  renameSync(join(work, EXECUTABLE), join(folder, EXECUTABLE));
+  for (const file of [NOTICES, EXECUTABLE]) renameSync(join(work, file), join(folder, file));
   renameSync(join(work, "tarball"), tarball);
   writeFileSync(stampOf(folder), inputs);
 }

@@ -1,0 +1,123 @@
+/** What `bin/build` makes starts where it must: on hosts without Node, without our libraries, without any libc, on arm64. */
+import assert from "node:assert/strict";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { copyFileSync, cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { fetchPackages } from "../../../install/build/libraries.ts";
+import type { Arch } from "../../../install/build/target.ts";
+import { ensureTools } from "../../../install/build/tools.ts";
+import { ROOT } from "../../support/paths.ts";
+import { needs } from "../../support/set-up.ts";
+import { tempDir } from "../../support/tmp.ts";
+
+const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+
+function command(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): SpawnSyncReturns<string> {
+  return spawnSync(file, args, { env, encoding: "utf8" });
+}
+
+/** Runs `bin/build` and returns the executable's path, which it prints. */
+function build(...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(join(ROOT, "bin/build"), args, { cwd: ROOT, encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  return join(ROOT, stdout.trim());
+}
+
+/** Any word on standard error (such as V8's, that it refused the code cache) is a failure too. */
+function assertPrintsVersion({ status, stdout, stderr }: SpawnSyncReturns<string>): void {
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+  assert.ok(stdout.startsWith(version) && stdout.split("\n").length === 2, stdout);
+}
+
+/** A root with the C library of Debian 12, `/coredump` as it was built, and nothing else. */
+function minimalRoot(path: string, arch: Arch, executable: string): void {
+  for (const each of fetchPackages({ arch, libc: "own" }).filter((folder) => folder.includes("/libc6_")))
+    cpSync(each, path, { recursive: true, verbatimSymlinks: true });
+  install(path, executable);
+}
+
+function install(root: string, executable: string): void {
+  mkdirSync(join(root, "coredump"), { recursive: true });
+  copyFileSync(executable, join(root, "coredump/coredump-detector"));
+  cpSync(join(executable, "../lib"), join(root, "coredump/lib"), { recursive: true });
+}
+
+const digest = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
+
+describe("bin/build", { skip: needs("root") }, () => {
+  test("starts on a Debian 12 root that has libc and nothing else, with its own libraries", () => {
+    using root = tempDir();
+    minimalRoot(root.path, "x64", build("--arch", "x64"));
+    assertPrintsVersion(command("chroot", [root.path, "/coredump/coredump-detector", "--version"], {}));
+  });
+
+  test("--libc=own starts in an empty root", () => {
+    using root = tempDir();
+    install(root.path, build("--arch", "x64", "--libc", "own"));
+    assertPrintsVersion(command("chroot", [root.path, "/coredump/coredump-detector", "--version"], {}));
+  });
+
+  test("--arch=arm64 starts on a Debian 12 root of that architecture, under qemu", () => {
+    ensureTools({ "qemu-aarch64-static": "qemu-user-static" });
+    using root = tempDir();
+    minimalRoot(root.path, "arm64", build("--arch", "arm64"));
+    copyFileSync("/usr/bin/qemu-aarch64-static", join(root.path, "qemu"));
+    assertPrintsVersion(command("chroot", [root.path, "/qemu", "/coredump/coredump-detector", "--version"], {}));
+  });
+
+  test("the environment changes neither Node's options nor the libraries", () => {
+    using lib = tempDir();
+    for (const name of ["libstdc++.so.6", "libatomic.so.1"]) writeFileSync(join(lib.path, name), "no ELF file");
+    const env = { NODE_OPTIONS: "--no-such-option", LD_LIBRARY_PATH: lib.path };
+    assertPrintsVersion(command(build(), ["--version"], env));
+  });
+
+  test("the tarball holds executable, libraries and notices, owned by root, and no date", () => {
+    const tarball = join(build("--arch", "x64"), `../coredump-detector-${version}-linux-x64.tar.gz`);
+    const { stdout } = command("tar", ["-tvzf", tarball, "--full-time", "--utc", "--numeric-owner"]);
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split(/\s+/));
+    const top = `coredump-detector-${version}-linux-x64`;
+    assert.deepEqual(
+      lines.map(([mode, owner, , day, time, name]) => [mode, owner, `${day} ${time}`, name]),
+      [
+        ["-rw-r--r--", "THIRD-PARTY-NOTICES.txt"],
+        ["-rwxr-xr-x", "coredump-detector"],
+        ["drwxr-xr-x", "lib/"],
+        ["-rw-r--r--", "lib/libatomic.so.1"],
+        ["-rw-r--r--", "lib/libgcc_s.so.1"],
+        ["-rw-r--r--", "lib/libstdc++.so.6"],
+      ].map(([mode, name]) => [mode, "0/0", "1970-01-01 00:00:00", `${top}/${name}`]),
+    );
+  });
+
+  test("the same sources give the same bytes, wherever they go", () => {
+    using other = tempDir();
+    const tarball = `coredump-detector-${version}-linux-${process.arch}.tar.gz`;
+    const first = build();
+    build("--out", other.path);
+    assert.equal(digest(join(other.path, "coredump-detector")), digest(first));
+    assert.equal(digest(join(other.path, tarball)), digest(join(first, "..", tarball)));
+  });
+
+  test("what is up to date is not made again", () => {
+    const before = statSync(build()).ino;
+    assert.equal(statSync(build()).ino, before);
+  });
+
+  test("an unknown architecture is a usage error that names the known ones", () => {
+    const { status, stderr } = command(join(ROOT, "bin/build"), ["--arch", "mips"]);
+    assert.deepEqual(
+      { status, stderr },
+      { status: 2, stderr: "error: Cannot use --arch mips: it is one of x64, arm64\n" },
+    );
+  });
+});
