@@ -1,0 +1,149 @@
+/**
+ * The crashed process, held by the kernel until we close the pipe: its facts, read once, and the proof that they are its.
+ */
+
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import type { KernelArguments } from "../config/options.ts";
+import { DumpError } from "../domain/failures.ts";
+import { inUtsNamespace } from "../system/ffi.ts";
+import { ProcDirectory, startTicks, statusField } from "../system/proc.ts";
+
+/**
+ * Files kept beside the core, as they are. `environ` is added only on request. Order: what identifies first, because with
+ * core_pipe_limit 0 the process may vanish while we read.
+ */
+const FACTS = [
+  "stat",
+  "status",
+  "cgroup",
+  "comm",
+  "mountinfo",
+  "limits",
+  "cmdline",
+  "auxv",
+  "maps",
+  "uid_map",
+  "gid_map",
+  "oom_score_adj",
+];
+const LINKS = ["exe", "cwd", "root", "ns/mnt", "ns/pid", "ns/net", "ns/user", "ns/uts", "ns/ipc", "ns/cgroup"];
+/** These need the process's memory, which a leader that has exited has not got: its crashed thread still has. */
+const OF_MEMORY = new Set(["cmdline", "auxv", "maps", "exe", "environ", "mountinfo", "cwd", "root"]);
+
+export interface CrashedProcess extends Disposable {
+  /** Raw bytes by name; links hold their target. */
+  readonly facts: ReadonlyMap<string, Buffer>;
+  /** UTS name as the process saw it. */
+  readonly hostname: string | undefined;
+  /** The directory that memory is read from: the crashed thread's, where it is known. */
+  readonly memory: ProcDirectory;
+  readonly main: ProcDirectory;
+  /** Whether the directory still names the process that was verified. */
+  unchanged(): boolean;
+}
+
+/**
+ * Opens /proc/P once and reads the facts.
+ *
+ * @throws DumpError PROCESS_GONE when there is no such process (any more); PROCESS_MISMATCH when what is there cannot be
+ *         the crashed one. In both cases the core is kept; only nothing may be said of whose it is.
+ */
+export function openCrashedProcess(
+  call: KernelArguments & { hostPid: number },
+  environ: boolean,
+  proc = "/proc",
+): CrashedProcess {
+  const main = open(`${proc}/${call.hostPid}`);
+  const memory = threadOf(main, call.hostTid) ?? main;
+  const dispose = () => {
+    if (memory !== main) memory[Symbol.dispose]();
+    main[Symbol.dispose]();
+  };
+  const facts = new Map<string, Buffer>();
+  for (const name of [...FACTS, ...(environ ? ["environ"] : [])]) put(facts, name, source(name).read(name));
+  for (const name of LINKS) put(facts, name, source(name).link(name));
+  const problem = mismatch(facts, call, proc);
+  const started = startTicks(facts.get("stat"));
+  const unchanged = () => started !== undefined && startTicks(main.read("stat")) === started;
+  if (problem || !unchanged()) {
+    dispose();
+    throw new DumpError(
+      "PROCESS_MISMATCH",
+      `Cannot trust /proc/${call.hostPid}: ${problem ?? "the process changed while it was read"}`,
+    );
+  }
+  return { facts, hostname: utsName(main, facts), memory, main, unchanged, [Symbol.dispose]: dispose };
+
+  function source(name: string): ProcDirectory {
+    return OF_MEMORY.has(name) ? memory : main;
+  }
+}
+
+function open(path: string): ProcDirectory {
+  try {
+    return new ProcDirectory(path);
+  } catch (cause) {
+    throw new DumpError("PROCESS_GONE", `Cannot open ${path}: the process is gone`, { cause });
+  }
+}
+
+/** The crashed thread's directory *through* the process's own, so that it cannot be another process's thread. */
+function threadOf(main: ProcDirectory, tid: number | undefined): ProcDirectory | undefined {
+  if (tid === undefined) return undefined;
+  try {
+    return new ProcDirectory(main.path(`task/${tid}`));
+  } catch {
+    return undefined;
+  }
+}
+
+function put(facts: Map<string, Buffer>, name: string, bytes: Buffer | undefined): void {
+  if (bytes && bytes.length > 0) facts.set(name, bytes);
+}
+
+/** Why the facts cannot be the crashed process's, or undefined (kernel.md: CVE-2025-4598, CVE-2025-5054). */
+function mismatch(facts: ReadonlyMap<string, Buffer>, call: KernelArguments, proc: string): string | undefined {
+  const status = facts.get("status");
+  const started = startTicks(facts.get("stat"));
+  const ownStart = startTicks(readFileSync("/proc/self/stat"));
+  if (!status || started === undefined) return "its status cannot be read";
+  if (proc === "/proc" && ownStart !== undefined && started > ownStart) return "it started after the dump";
+  if (statusField(status, "CoreDumping") === "0") return "it is not dumping core"; // the field is there since 4.15
+  if (differs(statusField(status, "Uid"), call.uid)) return `its uid is not ${call.uid}`;
+  if (differs(statusField(status, "Gid"), call.gid)) return `its gid is not ${call.gid}`;
+  return call.pidfd === undefined || proc !== "/proc" ? undefined : pidfdMismatch(call.pidfd, call.hostPid);
+}
+
+const differs = (ids: string | undefined, real: number | undefined): boolean =>
+  real !== undefined && ids !== undefined && Number(ids.split("\t")[0]) !== real;
+
+/** %F: a pidfd of the crashed process, inherited (6.16). Its fdinfo names the pid, or -1 once that was reaped. */
+function pidfdMismatch(pidfd: number, pid: number | undefined): string | undefined {
+  try {
+    const named = statusField(readFileSync(`/proc/self/fdinfo/${pidfd}`), "Pid");
+    return named === undefined || Number(named) === pid ? undefined : `the pidfd names ${named}`;
+  } catch {
+    return undefined; // no such descriptor: an old kernel, or a pattern of somebody else's
+  }
+}
+
+/** What %h would have said: the host name in the process's own UTS namespace. */
+function utsName(main: ProcDirectory, facts: ReadonlyMap<string, Buffer>): string | undefined {
+  const own = new ProcDirectory("/proc/self");
+  try {
+    if (own.link("ns/uts")?.equals(facts.get("ns/uts") ?? Buffer.alloc(0))) return hostname();
+    const [theirs, ours] = [openSync(main.path("ns/uts"), "r"), openSync("/proc/self/ns/uts", "r")];
+    let name: string | undefined;
+    inUtsNamespace(theirs, ours, () => {
+      name = hostname();
+    });
+    closeSync(theirs);
+    closeSync(ours);
+    return name;
+  } catch {
+    return undefined;
+  } finally {
+    own[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Copies the core's segments straight from the process's memory, which the kernel holds still for us.
+ *
+ * Byte for byte what the kernel would send: /proc/P/mem reads what get_dump_page() reads (fs/coredump.c,
+ * dump_user_range), and pages that it would skip are holes here. Whatever it cannot vouch for ends in `Doubt`, with the
+ * offset up to which the core is certain: the pipe still has all of it.
+ */
+import { closeSync, openSync } from "node:fs";
+import { reasonOf } from "../domain/failures.ts";
+import type { Segment } from "../elf/segments.ts";
+import { readAt } from "../system/io.ts";
+import type { ProcDirectory } from "../system/proc.ts";
+import { parseMaps } from "./memory-map.ts";
+import { RUN_BYTES, type Run, runsOf } from "./pages.ts";
+import { CannotKeep, type SparseFile } from "./sparse-file.ts";
+
+/** Two reads in flight: one alone is slower than the pipe, more only take memory. */
+const WORKERS = 2;
+/** A read may wait for a page that nobody will ever bring (userfaultfd(2), a dead FUSE server). */
+const STALL_MS = 2000;
+
+/** The memory cannot be read with certainty; bytes before `certainBytes` of the core are written. */
+export interface Doubt {
+  readonly why: string;
+  readonly certainBytes: bigint;
+  /** A read that never came back holds a thread: the process can only be ended hard. */
+  readonly stalled: boolean;
+}
+
+/**
+ * @param segments  ascending in the core and contiguous
+ * @returns undefined when all of it is in the file
+ * @throws CannotKeep when the disk or the limits say no
+ */
+export async function copyDirectly(
+  memory: ProcDirectory,
+  maps: Buffer,
+  segments: readonly Segment[],
+  file: SparseFile,
+  pageBytes: number,
+): Promise<Doubt | undefined> {
+  const first = segments[0]?.offsetBytes ?? 0n;
+  const fds: number[] = [];
+  try {
+    const mem = opened(memory.path("mem"));
+    const pagemap = opened(memory.path("pagemap"));
+    const readPagemap = async (entries: Uint32Array, page: bigint, count: number) =>
+      Math.floor((await readAt(pagemap, new Uint8Array(entries.buffer), count * 8, page * 8n)) / 8);
+    return await copyRuns(mem, runsOf(segments, parseMaps(maps), readPagemap, pageBytes), first, file);
+  } catch (error) {
+    if (error instanceof CannotKeep) throw error;
+    return { why: reasonOf(error), certainBytes: first, stalled: false };
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
+
+  function opened(path: string): number {
+    const fd = openSync(path, "r");
+    fds.push(fd);
+    return fd;
+  }
+}
+
+async function copyRuns(
+  mem: number,
+  runs: AsyncGenerator<Run, void>,
+  first: bigint,
+  file: SparseFile,
+): Promise<Doubt | undefined> {
+  const doubts: Doubt[] = [];
+  const watch = new StallWatch();
+  const worker = async () => {
+    const buffer = Buffer.allocUnsafeSlow(RUN_BYTES);
+    for (let run = await runs.next(); !run.done && doubts.length === 0 && !file.failure; run = await runs.next()) {
+      const { value } = run;
+      const problem = await readRun(mem, value, buffer, watch);
+      if (problem) return void doubts.push({ ...problem, certainBytes: value.offsetBytes });
+      await file.write(buffer, value.length, value.offsetBytes);
+    }
+  };
+  try {
+    const ends = await Promise.allSettled(Array.from({ length: WORKERS }, worker));
+    const failed = ends.find((end) => end.status === "rejected");
+    if (failed?.reason instanceof CannotKeep) throw failed.reason;
+    if (failed) return { why: reasonOf(failed.reason), certainBytes: first, stalled: false };
+    return doubts.sort((a, b) => (a.certainBytes < b.certainBytes ? -1 : 1))[0]; // the lower of the workers'
+  } finally {
+    watch.end();
+  }
+}
+
+/** All of a run into the buffer, or why not. A read of 0 bytes means that the memory is gone. */
+async function readRun(
+  mem: number,
+  run: Run,
+  buffer: Buffer,
+  watch: StallWatch,
+): Promise<Omit<Doubt, "certainBytes"> | undefined> {
+  try {
+    for (let at = 0; at < run.length; ) {
+      const into = at === 0 ? buffer : buffer.subarray(at);
+      const bytes = await watch.over(readAt(mem, into, run.length - at, run.vaddr + BigInt(at)));
+      if (bytes === "stalled") return { why: `reading memory at 0x${run.vaddr.toString(16)} hangs`, stalled: true };
+      if (bytes === 0) return { why: "the process's memory is gone", stalled: false };
+      at += bytes;
+    }
+    return undefined;
+  } catch (error) {
+    return { why: `memory at 0x${run.vaddr.toString(16)} cannot be read: ${reasonOf(error)}`, stalled: false };
+  }
+}
+
+/** Ends waits that last longer than `STALL_MS`; one timer for all of them. */
+class StallWatch {
+  readonly #waits = new Map<(stalled: "stalled") => void, number>();
+  readonly #timer = setInterval(() => this.#look(), STALL_MS / 4);
+
+  over(read: Promise<number>): Promise<number | "stalled"> {
+    return new Promise((resolve, reject) => {
+      this.#waits.set(resolve, performance.now());
+      read.then(resolve, reject).finally(() => this.#waits.delete(resolve));
+    });
+  }
+
+  #look(): void {
+    for (const [give, since] of this.#waits) if (performance.now() - since > STALL_MS) give("stalled");
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,43 @@
+import { closeSync } from "node:fs";
+import { enlargePipe } from "../system/ffi.ts";
+import { readAt } from "../system/io.ts";
+
+/** What the kernel's limit for unprivileged pipes allows, and what makes 1 GB cost some thousand reads, not 16,000. */
+const PIPE_BYTES = 1 << 20;
+
+/** The kernel's end of the dump: bytes come once, in order. Closing it releases the crashed process. */
+export class CorePipe {
+  readonly fd: number;
+  /** Bytes taken so far: the position in the core. */
+  positionBytes = 0n;
+  ended = false;
+  #open = true;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  /** Only once the facts are read: with core_pipe_limit 0 a core that fits lets the process vanish. */
+  enlarge(): void {
+    enlargePipe(this.fd, PIPE_BYTES);
+  }
+
+  /** Fills `buffer[from, to)` unless the stream ends first. @returns the index behind the last byte */
+  async fill(buffer: Buffer, from: number, to: number): Promise<number> {
+    let at = from;
+    while (at < to && !this.ended) {
+      const bytes = await readAt(this.fd, buffer.subarray(at, to), to - at, null);
+      if (bytes === 0) this.ended = true;
+      at += bytes;
+      this.positionBytes += BigInt(bytes);
+    }
+    return at;
+  }
+
+  /** Releases the process (core_pipe_limit > 0: it is held until the read end is closed). Harmless when repeated. */
+  release(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.fd);
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The core into the file, by whichever way is quicker and certain.
+ *
+ *   pipe ──head──> limits asked ──> direct: memory ──────────────> file
+ *                        │             │ any doubt: from that byte on
+ *                        └── drain: pipe ────────────────────────> file
+ */
+import type { Truncation } from "../domain/dump.ts";
+import type { Segment } from "../elf/segments.ts";
+import type { CrashedProcess } from "./crashed-process.ts";
+import { copyDirectly, type Doubt } from "./direct.ts";
+import { drain } from "./drain.ts";
+import type { CoreHead } from "./head.ts";
+import type { CorePipe } from "./pipe.ts";
+import { CannotKeep, PAGE_BYTES, type SparseFile } from "./sparse-file.ts";
+
+export interface Received {
+  readonly capture: "drain" | "direct";
+  /** Set when we stopped; a stream that ended early is found by comparing sizes. */
+  readonly truncation: Truncation | undefined;
+  /** Bytes of the core that arrived, counted from its first. */
+  readonly sizeBytes: bigint;
+  /** Why the memory was not read, or not to the end. */
+  readonly doubt: string | undefined;
+  readonly stalled: boolean;
+}
+
+/**
+ * Never throws for what the process, the pipe or the disk do: what could be kept is kept and said.
+ *
+ * @param process  undefined when its /proc entry could not be had or trusted; then the pipe is all there is
+ */
+export async function receive(
+  pipe: CorePipe,
+  head: CoreHead,
+  file: SparseFile,
+  process: CrashedProcess | undefined,
+  how: "auto" | "drain" | "direct",
+): Promise<Received> {
+  let doubt: Doubt | undefined;
+  try {
+    doubt = await copyHeadAndMemory(pipe, head, file, how === "drain" ? undefined : process);
+    if (doubt) await drain(pipe, file, doubt.certainBytes);
+  } catch (error) {
+    if (!(error instanceof CannotKeep)) throw error;
+  }
+  const certain = doubt?.certainBytes ?? head.expectedBytes ?? 0n;
+  return {
+    capture: doubt || how === "drain" || !head.plan ? "drain" : "direct",
+    truncation: file.failure?.truncation,
+    // A process killed while its memory was read cuts the pipe short behind what is certain already.
+    sizeBytes: file.failure?.atBytes ?? (pipe.positionBytes > certain ? pipe.positionBytes : certain),
+    doubt: doubt?.why,
+    stalled: doubt?.stalled ?? false,
+  };
+}
+
+/** @returns undefined when all of the core is in the file; else why not, and from where on the pipe is needed */
+async function copyHeadAndMemory(
+  pipe: CorePipe,
+  head: CoreHead,
+  file: SparseFile,
+  process?: CrashedProcess,
+): Promise<Doubt | undefined> {
+  await file.write(head.bytes, head.bytes.length, 0n);
+  const { plan } = head;
+  const doubt = (why: string): Doubt => ({ why, certainBytes: pipe.positionBytes, stalled: false });
+  if (!plan) return doubt(head.noPlan ?? "");
+  const maps = process?.facts.get("maps");
+  if (!process || !maps) return doubt("the process's memory cannot be reached");
+  if (!plan.high.every((segment) => readsAsZeros(segment, maps)))
+    return doubt("it has memory beyond what can be addressed");
+  await drain(pipe, file, 0n, plan.prefixBytes);
+  if (pipe.positionBytes < plan.prefixBytes) return doubt("the stream ended early");
+  if (!process.unchanged()) return doubt("the process is gone");
+  const end = await copyDirectly(process.memory, maps, plan.segments, file, pageBytes(process.facts.get("auxv")));
+  if (end) return end;
+  if (!process.unchanged()) return { why: "the process is gone", certainBytes: plan.prefixBytes, stalled: false };
+  return undefined;
+}
+
+/** [vsyscall] with execute-only access is not backed by a page (arch/x86/entry/vsyscall): the kernel sends zeros. */
+const readsAsZeros = ({ vaddr }: Segment, maps: Buffer): boolean =>
+  maps.toString("latin1").includes(`\n${vaddr.toString(16)}-`) &&
+  /--xp .*\[vsyscall\]\n?$/.test(maps.toString("latin1"));
+
+const AT_PAGESZ = 6n;
+
+/** The page size that the process saw (getauxval(3)); pagemap has one entry for each. */
+function pageBytes(auxv: Buffer | undefined): number {
+  for (let at = 0; auxv && at + 16 <= auxv.length; at += 16) {
+    if (auxv.readBigUInt64LE(at) === AT_PAGESZ) return Number(auxv.readBigUInt64LE(at + 8));
+  }
+  return PAGE_BYTES;
+}

@@ -1,0 +1,93 @@
+/**
+ * The core on its way to the disk: zero pages become holes, and the cache's limits are asked before each write.
+ */
+import { fstatSync, ftruncateSync } from "node:fs";
+import type { Truncation } from "../domain/dump.ts";
+import { errnoOf } from "../domain/failures.ts";
+import { writeAt } from "../system/io.ts";
+
+export const PAGE_BYTES = 4096;
+
+/** Asked before bytes are written: may the core hold this many? Undefined means yes, else the reason why not. */
+export type Allowance = (heldBytes: bigint) => Truncation | undefined | Promise<Truncation | undefined>;
+
+/** The bytes cannot be kept: the core ends here, for this reason. */
+export class CannotKeep extends Error {
+  readonly truncation: Truncation;
+  /** All bytes before this one are in the file. */
+  readonly atBytes: bigint;
+  constructor(truncation: Truncation, atBytes: bigint, cause?: unknown) {
+    super(`cannot keep more bytes: ${truncation}`, { cause });
+    this.truncation = truncation;
+    this.atBytes = atBytes;
+  }
+}
+
+const ZEROS = Buffer.alloc(PAGE_BYTES);
+
+export class SparseFile {
+  /** Bytes written, holes not counted. */
+  heldBytes = 0n;
+  /** A failure is final, for all writers; the one lowest in the core counts, because they go upwards. */
+  failure: CannotKeep | undefined;
+  readonly fd: number;
+  readonly #allowance: Allowance;
+
+  constructor(fd: number, allowance: Allowance) {
+    this.fd = fd;
+    this.#allowance = allowance;
+  }
+
+  /**
+   * Writes `buffer[0, length)` at `position`, but for its zero pages. Several calls may be under way at different places.
+   * @throws CannotKeep when the cache or its disk says no
+   */
+  async write(buffer: Buffer, length: number, position: bigint): Promise<void> {
+    for (let at = 0; at < length; ) {
+      const from = skipZeroPages(buffer, at, length);
+      at = skipDataPages(buffer, from, length);
+      if (at > from) await this.#writeRun(buffer, from, at, position + BigInt(from));
+    }
+  }
+
+  async #writeRun(buffer: Buffer, from: number, to: number, position: bigint): Promise<void> {
+    this.heldBytes += BigInt(to - from);
+    const no = this.failure?.truncation ?? (await this.#allowance(this.heldBytes));
+    if (no) throw this.#fail(new CannotKeep(no, position));
+    try {
+      await writeAt(this.fd, buffer, from, to, position);
+    } catch (cause) {
+      const errno = errnoOf(cause);
+      throw this.#fail(
+        new CannotKeep(errno === "ENOSPC" || errno === "EDQUOT" ? "disk-full" : "write-failed", position, cause),
+      );
+    }
+  }
+
+  #fail(failure: CannotKeep): CannotKeep {
+    if (!this.failure || failure.atBytes < this.failure.atBytes) this.failure = failure;
+    return this.failure;
+  }
+
+  /** Gives the file its length: a hole at the end is part of the core. */
+  setLength(lengthBytes: bigint): void {
+    if (BigInt(fstatSync(this.fd).size) !== lengthBytes) ftruncateSync(this.fd, Number(lengthBytes));
+  }
+}
+
+function skipZeroPages(buffer: Buffer, from: number, length: number): number {
+  let at = from;
+  while (at < length && isZero(buffer, at, Math.min(at + PAGE_BYTES, length))) at += PAGE_BYTES;
+  return Math.min(at, length);
+}
+
+function skipDataPages(buffer: Buffer, from: number, length: number): number {
+  let at = from;
+  while (at < length && !isZero(buffer, at, Math.min(at + PAGE_BYTES, length))) at += PAGE_BYTES;
+  return Math.min(at, length);
+}
+
+/** The first byte decides most pages; memcmp does the rest. */
+function isZero(buffer: Buffer, from: number, to: number): boolean {
+  return buffer[from] === 0 && buffer[to - 1] === 0 && buffer.compare(ZEROS, 0, to - from, from, to) === 0;
+}
