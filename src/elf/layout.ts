@@ -1,0 +1,26 @@
+/** The shape of a core that is already on the disk, however many program headers it has. */
+import { type Checked, type ReadAt, refuse } from "./bytes.ts";
+import { ELF_HEADER_BYTES, type ElfHeader, parseElfHeader } from "./header.ts";
+import { expectedBytes, headerCount, type ProgramHeader, programHeaders } from "./program-headers.ts";
+
+export interface Layout {
+  readonly header: ElfHeader;
+  /** The length that the whole core has. */
+  readonly expectedBytes: bigint;
+  /** All of them, streamed anew each time. */
+  readonly headers: Iterable<ProgramHeader>;
+}
+
+/** What the headers say; nothing of the table is kept. */
+export function layoutOf(read: ReadAt): Checked<Layout> {
+  const header = parseElfHeader(read(0n, ELF_HEADER_BYTES));
+  if (header === undefined) return refuse("it is no ELF core");
+  const counted = headerCount(read, header);
+  if (!counted.ok) return counted;
+  const { count } = counted;
+  const lastByte = header.phoff + BigInt(count * header.phentsize) - 1n;
+  if (read(lastByte, 1).length === 0) return refuse("it ends within its program headers");
+  const headers = { [Symbol.iterator]: () => programHeaders(read, header, count) };
+  const expected = expectedBytes(header, headers);
+  return expected.ok ? { ok: true, header, expectedBytes: expected.bytes, headers } : expected;
+}
