@@ -60,7 +60,7 @@ const textBefore0 = (bytes: Uint8Array): string => Buffer.from(before0(bytes)).t
 /** Small neighbouring reads out of one larger one. */
 function windowed(read: ReadAt): (at: number, lengthBytes: number) => Uint8Array {
   let from = 0;
-  let held = new Uint8Array();
+  let held: Uint8Array = new Uint8Array();
   return (at, lengthBytes) => {
     if (at < from || at + lengthBytes > from + held.length) {
       held = read(BigInt(at), Math.max(lengthBytes, WINDOW_BYTES));

@@ -66,8 +66,8 @@ export function processIn(desc: Uint8Array, abi: Abi): ProcessInfo | undefined {
     pid: field.i32(pid),
     uid: id(uid),
     gid: id(uid + idBytes),
-    comm: before0(desc.slice(fname, fname + 16)),
-    arguments: before0(desc.slice(fname + 16, fname + 96)),
+    comm: new Uint8Array(before0(desc.subarray(fname, fname + 16))), // copies: the note is gone after its visit
+    arguments: new Uint8Array(before0(desc.subarray(fname + 16, fname + 96))),
   };
 }
 
