@@ -116,8 +116,8 @@ export function expectedBytes(
   header: ElfHeader,
   headers: Iterable<ProgramHeader>,
 ): Checked<{ readonly bytes: bigint }> {
-  // Section header 0 comes behind all else, and only where there are too many program headers to count in 16 bits.
-  let bytes = header.extendedCount ? header.shoff + BigInt(header.shentsize * header.shnum) : 0n;
+  // Section headers come behind all else: the kernel writes one where PN_XNUM needs it, gdb's gcore always some.
+  let bytes = header.shnum > 0 ? header.shoff + BigInt(header.shentsize * header.shnum) : 0n;
   let count = 0n;
   for (const { offsetBytes, fileBytes } of headers) {
     const end = offsetBytes + fileBytes;
