@@ -1,0 +1,85 @@
+import type { CommandModule } from "yargs";
+import yargs from "yargs";
+import { DumpError } from "../domain/failures.ts";
+import { exitCodes, report } from "./failure.ts";
+import { version } from "./version.ts";
+
+const PROGRAM = "coredump-detector";
+
+/** Each command has arguments of its own type, which only its own module knows. */
+const verb =
+  <Arguments>(load: () => Promise<{ readonly command: CommandModule<object, Arguments> }>) =>
+  async () =>
+    (await load()).command as CommandModule;
+
+/** Loaded when called; all of them only where help or a suggestion needs their words. */
+const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  list: verb(() => import("./list.ts")),
+  info: verb(() => import("./info.ts")),
+  dump: verb(() => import("./dump.ts")),
+  verify: verb(() => import("./verify.ts")),
+  delete: verb(() => import("./delete.ts")),
+};
+
+/**
+ * Runs what the command line says.
+ * @param argv the words behind the program's name
+ * @returns the exit code; everything that failed has been said on stderr
+ */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  // A reader that went away is told by each write; as an event without a listener it would end the program.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  try {
+    const parser = await parserFor(argv);
+    await parser.parseAsync();
+    return 0;
+  } catch (error) {
+    return report(error, verbosityIn(argv));
+  }
+}
+
+async function parserFor(argv: readonly string[]) {
+  const named = Object.hasOwn(VERBS, argv[0] ?? "") ? VERBS[argv[0] ?? ""] : undefined;
+  const commands = await Promise.all((named ? [named] : Object.values(VERBS)).map((load) => load()));
+  const parser = yargs([...argv])
+    .scriptName(PROGRAM)
+    .usage("$0 <command>\n\nCore dumps of this node's containers and processes.")
+    // No number is meant anywhere: an id may look like one (1e5…), and so may a name.
+    .parserConfiguration({
+      "parse-numbers": false,
+      "parse-positional-numbers": false,
+      "dot-notation": false,
+      "duplicate-arguments-array": false,
+      "greedy-arrays": false,
+    })
+    .locale("en")
+    .strict()
+    .recommendCommands()
+    .demandCommand(1, "No command given")
+    .version(version())
+    .alias({ help: "h" })
+    .epilogue(exitCodes())
+    .wrap(Math.min(process.stdout.columns ?? 100, 110))
+    .exitProcess(false)
+    .fail((message, error) => {
+      // A command's own error comes without a message; everything else is yargs finding fault with the words.
+      throw error && error.name !== "YError" ? error : usageError(argv, message ?? error?.message);
+    });
+  return parser.command(commands);
+}
+
+/** yargs calls an unknown command an argument, or only says what may have been meant. */
+function usageError(argv: readonly string[], message: string): DumpError {
+  const [word = ""] = argv;
+  const known = Object.hasOwn(VERBS, word);
+  if (word === "" || word.startsWith("-") || known) {
+    const help = [PROGRAM, ...(known ? [word] : []), "--help"].join(" ");
+    return new DumpError("USAGE", message.replace(/\s*\n\s*/g, " "), { hint: help });
+  }
+  return new DumpError("USAGE", `Cannot run ${JSON.stringify(word)}: there is no such command`, {
+    hint: message.startsWith("Did you mean") ? message : `${PROGRAM} --help`,
+  });
+}
+
+const verbosityIn = (argv: readonly string[]): number =>
+  Number(argv.findLast((word) => /^--?v=\d+$/.test(word))?.replace(/^--?v=/, "") ?? 0);

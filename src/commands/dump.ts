@@ -1,0 +1,26 @@
+import type { CommandModule } from "yargs";
+import { openedCache } from "./cache-access.ts";
+import { extract } from "./extract.ts";
+import { CACHE_OPTIONS, flagsOf, type Parsed } from "./flags.ts";
+
+export const command: CommandModule<object, Parsed> = {
+  command: "dump <id> [file]",
+  describe: "copy a core out of the cache, checked on the way",
+  builder: (yargs) =>
+    yargs
+      .positional("id", { type: "string", demandOption: true, describe: "id, short id, or its beginning" })
+      .positional("file", {
+        type: "string",
+        describe: "file or directory; - is stdout, as is nothing when stdout is no terminal",
+      })
+      .option("force", { alias: "f", type: "boolean", default: false, describe: "replace a file that is there" })
+      .options(flagsOf(CACHE_OPTIONS)),
+  async handler(argv) {
+    const cache = await openedCache(argv);
+    const record = cache.find(String(argv["id"]));
+    await extract(record, cache.corePath(record), {
+      file: argv["file"] as string | undefined,
+      force: argv["force"] === true,
+    });
+  },
+};

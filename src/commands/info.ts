@@ -1,0 +1,21 @@
+import type { CommandModule } from "yargs";
+import { openedCache } from "./cache-access.ts";
+import { CACHE_OPTIONS, flagsOf, type Parsed } from "./flags.ts";
+import { json, yaml } from "./output/document.ts";
+import { print } from "./output/print.ts";
+import { screen } from "./output/screen.ts";
+
+export const command: CommandModule<object, Parsed> = {
+  command: "info <id>",
+  describe: "say all that is known of one dump",
+  builder: (yargs) =>
+    yargs
+      .positional("id", { type: "string", demandOption: true, describe: "id, short id, or its beginning" })
+      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "how to print" })
+      .options(flagsOf(CACHE_OPTIONS)),
+  async handler(argv) {
+    const record = (await openedCache(argv)).find(String(argv["id"]));
+    const format = argv["output"];
+    await print(format === "json" ? json(record) : format === "yaml" ? await yaml(record) : screen(record));
+  },
+};

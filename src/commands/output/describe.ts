@@ -1,0 +1,81 @@
+/** A record in words for people: pure, one line each, every foreign text made printable. `undefined` is never said. */
+import type { DumpRecord, DumpSignal, Reason, State, Truncation } from "../../domain/dump.ts";
+import { printable } from "../../domain/text.ts";
+import { formatBytes, formatDuration } from "../../domain/units.ts";
+
+const CUT_BY: Readonly<Record<Truncation, string>> = {
+  "size-cap": "the limit for one dump reached",
+  "cache-full": "the cache was full",
+  "disk-full": "the disk was full",
+  "write-failed": "the cache's disk failed",
+  "source-cut-short": "source cut short",
+  "handler-killed": "the handler was killed",
+  "not-elf": "what came is no ELF core",
+};
+
+const BECAUSE: Readonly<Record<Reason, string>> = {
+  OptedOut: "opted out",
+  HostIgnored: "host processes are not kept here",
+  Chained: "passed on to the pattern's former owner",
+  TooBig: "too big",
+  NoRoom: "no room",
+  NotDumpable: "the process was not dumpable",
+  CacheUnusable: "the cache could not be written",
+  NothingReceived: "the kernel sent nothing",
+  Truncated: "cut short",
+  MadeRoom: "made room for a newer dump",
+  OwnerDeleted: "deleted by its owner",
+  OperatorDeleted: "deleted by an operator",
+  KernelGaveUp: "the kernel gave up",
+};
+
+const NOTHING_HELD: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted", "Deleted", "Lost"]);
+
+/** Whether the record says that the core is in this node's cache. */
+export const isHeld = ({ state, core }: DumpRecord): boolean =>
+  !NOTHING_HELD.has(state) && state !== "Saved" && core.path !== null && core.sizeBytes !== 0;
+
+/** `shop/web-0/nginx`, `docker/web`, `host`: short, and enough to tell owners apart. */
+export function who({ owner, pod, container }: DumpRecord): string {
+  const name = container && (container.name ?? container.id.slice(0, 12));
+  const parts = pod ? [pod.namespace, pod.name, container?.name] : owner === "host" ? [owner] : [owner, name];
+  return printable(parts.filter((part) => part).join("/"));
+}
+
+/** `SIGSEGV (address not mapped) at 0x0`. */
+export function signalWords(signal: DumpSignal | null): string {
+  if (signal === null) return "an unknown signal";
+  const meaning = signal.codeText === null ? "" : ` (${printable(signal.codeText)})`;
+  return `${printable(signal.name)}${meaning}${signal.faultAddress === null ? "" : ` at ${printable(signal.faultAddress)}`}`;
+}
+
+/** `yes`; `no: …` with what cut it; or, where there is no core, why. */
+export function completeness(record: DumpRecord): string {
+  const { state, core } = record;
+  if (NOTHING_HELD.has(state)) return whyNotHeld(record);
+  if (core.complete === true) return "yes";
+  if (core.complete === null) return state === "Capturing" ? "not yet" : "unknown";
+  const cause = core.truncation === null ? "cut short" : CUT_BY[core.truncation];
+  return `no: ${cause} at ${bytes(core.sizeBytes)}${core.expectedBytes === null ? "" : ` of ${bytes(core.expectedBytes)}`}`;
+}
+
+/** Why there is no core here: the record's own sentence, else its reason, else its state. */
+export function whyNotHeld({ state, reason, message, core }: DumpRecord): string {
+  if (message !== null && NOTHING_HELD.has(state)) return printable(message);
+  if (reason !== null && NOTHING_HELD.has(state)) return BECAUSE[reason];
+  if (state === "Saved") return "saved in the store";
+  return core.sizeBytes === 0 ? BECAUSE.NothingReceived : `it is ${state}`;
+}
+
+/** Bytes held on the disk, which is what a quota would count. */
+export const size = (record: DumpRecord): string => (isHeld(record) ? bytes(record.core.storedBytes) : "-");
+
+export const bytes = (count: number | null): string => (count === null ? "unknown" : formatBytes(count));
+
+/** `12s ago`; a time to come (the clock was set back) is said as such. */
+export function ago(time: string, now: Date): string {
+  const ms = now.getTime() - Date.parse(time);
+  if (Number.isNaN(ms)) return "unknown";
+  const whole = formatDuration(Math.floor(Math.abs(ms) / 1000) * 1000);
+  return ms < 0 ? `in ${whole}` : `${whole} ago`;
+}

@@ -1,0 +1,53 @@
+import type { DumpRecord, State } from "../../domain/dump.ts";
+import { shortId } from "../../domain/id.ts";
+import { printable } from "../../domain/text.ts";
+import { ago, completeness, size, who } from "./describe.ts";
+import { json, yaml } from "./document.ts";
+import { type Colour, type Column, table } from "./table.ts";
+
+/** Many dumps, in the format asked for; a table without rows is nothing at all. */
+export async function render(records: readonly DumpRecord[], format: string, now: Date): Promise<string> {
+  if (format === "json") return json(records);
+  if (format === "yaml") return await yaml(records);
+  return records.length === 0 ? "" : table(format === "wide" ? wide(now) : narrow(now), records);
+}
+
+export const COLOURS: Readonly<Record<State, Colour | undefined>> = {
+  Capturing: "yellow",
+  Captured: undefined,
+  Created: undefined,
+  Allowed: undefined,
+  Denied: "red",
+  Saved: "green",
+  FailedToSave: "red",
+  Refused: "red",
+  Restricted: "yellow",
+  Evicted: "gray",
+  Deleted: "gray",
+  Lost: "red",
+};
+
+const narrow = (now: Date): readonly Column<DumpRecord>[] => [
+  { title: "ID", text: ({ id }) => shortId(id) },
+  { title: "STATE", text: ({ state }) => state, colour: ({ state }) => COLOURS[state] },
+  { title: "WHEN", text: ({ dumptime }) => ago(dumptime, now) },
+  { title: "WHO", text: who, maxColumns: 48 },
+  { title: "EXECUTABLE", text: ({ executable }) => printable(executable), maxColumns: 24 },
+  { title: "SIGNAL", text: ({ signal }) => printable(signal?.name ?? "unknown"), maxColumns: 12 },
+  { title: "SIZE", text: size },
+  { title: "COMPLETE", text: completeness, colour: ({ core }) => (core.complete === false ? "yellow" : undefined) },
+];
+
+const orUnknown = (value: string | number | null | undefined): string => printable(String(value ?? "unknown"));
+
+/** Everything in full, for screens that scroll and for `grep`. */
+const wide = (now: Date): readonly Column<DumpRecord>[] => [
+  { title: "FULL ID", text: ({ id }) => id },
+  ...narrow(now).map(({ maxColumns: _, ...column }) => column),
+  { title: "PID", text: ({ hostPid }) => `${hostPid}` },
+  { title: "UID", text: ({ processUid }) => orUnknown(processUid) },
+  { title: "NODE", text: ({ node }) => printable(node) },
+  { title: "IMAGE", text: ({ container }) => (container ? orUnknown(container.image) : "-") },
+  { title: "EXE", text: ({ exe }) => orUnknown(exe) },
+  { title: "DUMPED", text: ({ dumptime }) => printable(dumptime) },
+];

@@ -1,0 +1,38 @@
+import { styleText } from "node:util";
+import { clip, displayWidth, padEnd } from "./width.ts";
+
+export type Colour = "green" | "yellow" | "red" | "gray" | "bold";
+
+export interface Column<Row> {
+  readonly title: string;
+  /** One line of printable text. */
+  readonly text: (row: Row) => string;
+  /** What does not fit is cut; without it nothing is. */
+  readonly maxColumns?: number;
+  readonly colour?: (row: Row) => Colour | undefined;
+}
+
+/** Aligned columns under their titles, a line a row; the last column is not padded. */
+export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const cells = columns.map(({ title, text, maxColumns, colour }) => {
+    const texts = rows.map((row) => (maxColumns === undefined ? text(row) : clip(text(row), maxColumns)));
+    const width = Math.max(title.length, ...texts.map(displayWidth));
+    return {
+      width,
+      lines: [paint("bold", title, width), ...rows.map((row, at) => paint(colour?.(row), texts[at], width))],
+    };
+  });
+  const lines = Array.from({ length: rows.length + 1 }, (_, line) =>
+    cells.map((column) => column.lines[line]).join("  "),
+  );
+  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+}
+
+/** Colour only on a terminal and not under NO_COLOR: `styleText` looks at stdout and the environment itself. */
+export const coloured = (colour: Colour | undefined, text: string): string =>
+  colour === undefined ? text : styleText(colour, text, { stream: process.stdout });
+
+/** Padding stays outside the colour, so that trailing blanks can be cut. */
+function paint(colour: Colour | undefined, text = "", width = 0): string {
+  return coloured(colour, text) + padEnd(text, width).slice(text.length);
+}
