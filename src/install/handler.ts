@@ -1,0 +1,101 @@
+/** Puts the executable and its libraries where the kernel will find them. */
+import { spawnSync } from "node:child_process";
+import { existsSync, lstatSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
+import { printable } from "../domain/text.ts";
+import { type Host, type Places, seen } from "./host.ts";
+import { filesIn, makeDirectory, Replacement, remove, sameContent, settle, stage } from "./put.ts";
+import { mountOf, weakSpot } from "./trusted.ts";
+
+/** @throws DumpError NOT_PERMITTED: the kernel would be refused to run a file there, or others could change it */
+export function assertGoodPlace(
+  places: Places,
+  host: Host,
+  mountinfo = readFileSync("/proc/self/mountinfo", "utf8"),
+): void {
+  const weak = weakSpot(places.binary, host.root);
+  const refuse = (why: string, hint: string) =>
+    new DumpError("NOT_PERMITTED", `Cannot install in ${places.binDir}: ${why}`, { hint });
+  if (weak !== undefined) {
+    throw refuse(
+      weak,
+      "Who can write there can run as root on this node: choose another --bin-dir, or take the right away",
+    );
+  }
+  const mount = mountOf(seen(host, places.binDir), mountinfo);
+  if (mount?.options.includes("noexec")) {
+    throw refuse(
+      `${mount.mountPoint} is mounted noexec`,
+      "Choose a --bin-dir on another mount (GKE COS: below /home/kubernetes/bin)",
+    );
+  }
+}
+
+export interface Started {
+  readonly version: string;
+  readonly startMs: number;
+}
+
+/**
+ * Copies `source` and the `lib/` beside it. The new executable takes the old one's name only when it has started here.
+ * @returns whether anything was new
+ * @throws DumpError NOT_PERMITTED; UNEXPECTED when it does not start here: all is as it was then
+ */
+export function putHandler(source: string, places: Places, host: Host): Started & { changed: boolean } {
+  const [binary, lib, ownLib] = [seen(host, places.binary), seen(host, places.lib), join(dirname(source), "lib")];
+  if (!lstatSync(source, { throwIfNoEntry: false }))
+    throw new DumpError("USAGE", `Cannot install ${source}: no such file`);
+  const wanted = filesIn(ownLib);
+  const libraries = new Replacement(lib);
+  try {
+    makeDirectory(dirname(binary));
+    for (const name of wanted) libraries.put(join(ownLib, name), name);
+    const changed = !sameContent(source, binary);
+    const started = changed ? putExecutable(source, binary) : start(binary);
+    libraries.keep();
+    // Only now: a library of another build left there (a libc of its own) would be loaded in place of the host's.
+    const stale = filesIn(lib).filter((name) => !wanted.includes(name));
+    for (const name of stale) remove(join(lib, name));
+    return { ...started, changed: changed || libraries.changed.length + stale.length > 0 };
+  } catch (error) {
+    libraries.undo();
+    if (error instanceof DumpError || !errnoOf(error)) throw error;
+    throw new DumpError("NOT_PERMITTED", `Cannot install in ${places.binDir}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function putExecutable(source: string, binary: string): Started {
+  const part = stage(source, binary, 0o755);
+  try {
+    const started = start(part); // beside its final place, so it finds the same libraries
+    settle(part, binary);
+    return started;
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Runs it as the kernel would: in `/`, with nothing in its environment.
+ * @throws DumpError UNEXPECTED with what the loader said
+ */
+export function start(binary: string): Started {
+  const before = performance.now();
+  const { status, signal, error, stdout, stderr } = spawnSync(binary, ["--version"], {
+    env: {},
+    cwd: "/",
+    encoding: "utf8",
+    timeout: 30_000,
+  });
+  if (status === 0) return { version: printable(stdout.trim()), startMs: Math.round(performance.now() - before) };
+  const said = printable((stderr ?? "").trim().split("\n")[0] ?? "");
+  const why = error ? reasonOf(error) : said || (signal ? `killed by ${signal}` : `exit code ${status}`);
+  throw new DumpError("UNEXPECTED", `Cannot start ${binary} on this host: ${why}`, {
+    cause: error,
+    hint: existsSync(join(dirname(binary), "lib"))
+      ? "Take the build that brings its own C library (bin/build --libc=own)"
+      : "Its lib/ belongs beside it: unpack the whole tarball and install from there",
+  });
+}

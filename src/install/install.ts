@@ -1,0 +1,110 @@
+/**
+ * `install`: the handler in its place, the kernel calling it, and both so after a reboot.
+ *
+ * At no moment does a pattern point to a missing file: files first, the pattern after them. Run again, it changes
+ * nothing; run from a newer build, it upgrades, while handlers run.
+ */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { isSea } from "node:sea";
+import { loadSettings } from "../config/settings.ts";
+import { DumpError } from "../domain/failures.ts";
+import { patternFor } from "../kernel/core-pattern.ts";
+import { FileLock } from "../system/lock.ts";
+import { assertGoodPlace, putHandler, start } from "./handler.ts";
+import { done, type Host, type Places, placesIn, type Step, seen, warning } from "./host.ts";
+import { takeOver } from "./kernel-settings.ts";
+import { makeDirectory } from "./put.ts";
+import { mergeSettings, type settingsGiven } from "./settings-file.ts";
+import { rememberFormer } from "./state.ts";
+import { putUnits } from "./units.ts";
+
+export interface InstallOrder {
+  readonly binDir: string;
+  /** The executable to copy, its `lib/` beside it; without one, the program that runs. */
+  readonly from?: string | undefined;
+  readonly settings: ReturnType<typeof settingsGiven>;
+  /** At boot: the files are there, only the kernel has forgotten. */
+  readonly patternOnly: boolean;
+}
+
+/** @throws DumpError NOT_PERMITTED, PATTERN_REFUSED, SETTINGS_INVALID, UNEXPECTED; whatever came before the failure is safe */
+export async function install(order: InstallOrder, host: Host, now: Date): Promise<Step[]> {
+  const places = placesIn(order.binDir);
+  const pattern = patternFor(places.binary, host.kernelRelease);
+  assertGoodPlace(places, host);
+  if (order.patternOnly) return applyPattern(places, pattern, host, now);
+
+  const source = order.from ?? thisExecutable();
+  makeBinDir(places, host);
+  using _lock = await locked(places, host);
+  const state = rememberFormer(places, host, now);
+  const handler = putHandler(source, places, host);
+  const settings = mergeSettings(seen(host, places.settings), order.settings);
+  const { dumpDir, problems } = inForce(places, host);
+  const boot = putUnits(places, pattern, dumpDir, host);
+  const kernel = takeOver(pattern, state, host);
+  return [
+    done(
+      "handler",
+      `${places.binary} ${handler.version} (starts here in ${handler.startMs} ms)${handler.changed ? "" : "   unchanged"}`,
+    ),
+    ...kernel,
+    ...(settings.length > 0 ? [done("settings", settings.join(", "))] : []),
+    ...problems.map((problem) => warning("settings", problem)),
+    boot,
+  ];
+}
+
+function applyPattern(places: Places, pattern: string, host: Host, now: Date): Step[] {
+  const binary = seen(host, places.binary);
+  if (!existsSync(binary)) {
+    const hint = `Run ${dirname(process.execPath)}/coredump-detector install, or uninstall to take the rest away`;
+    throw new DumpError("UNEXPECTED", `Cannot set the pattern: ${places.binary} is not there`, { hint });
+  }
+  start(binary); // rather no handler than one that cannot be loaded: it would lose every core without a word
+  return takeOver(pattern, rememberFormer(places, host, now), host);
+}
+
+function thisExecutable(): string {
+  if (isSea()) return process.execPath;
+  throw new DumpError("USAGE", "Cannot install from a checkout: there is no executable", {
+    hint: "Build one with bin/build, then pass --from dist/coredump-detector",
+  });
+}
+
+function makeBinDir(places: Places, host: Host): void {
+  try {
+    makeDirectory(seen(host, places.binDir));
+  } catch (error) {
+    throw new DumpError("NOT_PERMITTED", `Cannot make ${places.binDir}: ${(error as Error).message}`, {
+      cause: error,
+      hint: "Run it as root; on a read-only root file system choose a --bin-dir that can be written",
+    });
+  }
+}
+
+const LOCK_WAIT_MS = 10_000;
+
+/** @throws DumpError NOT_PERMITTED when the directory cannot be written, DUMP_BUSY while another one is at it */
+export async function locked(places: Places, host: Host): Promise<Disposable> {
+  let lock: FileLock | undefined;
+  try {
+    lock = await FileLock.within(seen(host, places.lock), LOCK_WAIT_MS);
+  } catch (error) {
+    const hint = "Run it as root; on a read-only file system choose a --bin-dir that can be written";
+    throw new DumpError("NOT_PERMITTED", `Cannot write in ${places.binDir}: ${(error as Error).message}`, {
+      cause: error,
+      hint,
+    });
+  }
+  if (lock) return lock;
+  throw new DumpError("DUMP_BUSY", `Cannot change ${places.binDir}: another install or uninstall is at it`);
+}
+
+/** What the handler will use, and what is wrong with its settings.json. */
+export function inForce(places: Places, host: Host): { dumpDir: string; problems: string[] } {
+  const problems: string[] = [];
+  const { dumpDir } = loadSettings(seen(host, places.settings), new Map(), (problem) => problems.push(problem));
+  return { dumpDir, problems };
+}

@@ -1,0 +1,65 @@
+/** `settings.json` beside the binary: what the handler reads at each crash. Written here, read by config/settings.ts. */
+import { readFileSync } from "node:fs";
+import { CAPTURE_OPTIONS, NODE_OPTIONS, type Option } from "../config/options.ts";
+import { expected, parseValue } from "../config/values.ts";
+import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
+import { putText } from "./put.ts";
+
+/** The options that may stand in the file. */
+export const SETTABLE: Readonly<Record<string, Option>> = Object.fromEntries(
+  Object.entries<Option>({ ...NODE_OPTIONS, ...CAPTURE_OPTIONS }).filter(([, option]) => option.settings),
+);
+
+type Json = Record<string, string | number | boolean>;
+
+/**
+ * What was given on the command line, by flag, as it goes into the file; null takes a setting away (`--cache-size=`).
+ * @throws DumpError USAGE on a bad value
+ */
+export function settingsGiven(argv: Readonly<Record<string, unknown>>): ReadonlyMap<string, Json[string] | null> {
+  const given = new Map<string, Json[string] | null>();
+  for (const option of Object.values(SETTABLE)) {
+    const value = argv[option.flag];
+    if (value === undefined) continue;
+    const text = String(value);
+    if (text !== "" && parseValue(option, text) === undefined) {
+      throw new DumpError("USAGE", `Cannot use --${option.flag}=${text}: not ${expected(option)}`);
+    }
+    given.set(option.flag, text === "" ? null : json(option, text));
+  }
+  return given;
+}
+
+const json = (option: Option, text: string): Json[string] =>
+  option.kind === "integer" ? Number(text) : option.kind === "switch" ? text === "true" : text;
+
+/**
+ * Adds to what the file says.
+ * @returns the settings that are new or other than before, as `flag=value`
+ * @throws DumpError SETTINGS_INVALID when the file is there and cannot be understood: it is somebody's work
+ */
+export function mergeSettings(path: string, given: ReadonlyMap<string, Json[string] | null>): string[] {
+  if (given.size === 0) return [];
+  const settings = read(path);
+  const changed: string[] = [];
+  for (const [flag, value] of given) {
+    if ((settings[flag] ?? null) === value) continue;
+    changed.push(value === null ? `${flag} unset` : `${flag}=${value}`);
+    if (value === null) delete settings[flag];
+    else settings[flag] = value;
+  }
+  putText(path, `${JSON.stringify(settings, null, 2)}\n`);
+  return changed;
+}
+
+function read(path: string): Json {
+  try {
+    const settings: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (typeof settings === "object" && settings !== null && !Array.isArray(settings)) return settings as Json;
+    throw new Error("not an object");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return {};
+    const hint = "Repair it or remove it; the handler uses its defaults meanwhile";
+    throw new DumpError("SETTINGS_INVALID", `Cannot change ${path}: ${reasonOf(error)}`, { cause: error, hint });
+  }
+}

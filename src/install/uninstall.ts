@@ -1,0 +1,53 @@
+/**
+ * `uninstall`: the node as it was. The pattern goes before the file that it points to; dumps stay unless they are
+ * purged, because what was not stored yet is nowhere else.
+ */
+import { existsSync, rmdirSync } from "node:fs";
+import { leaveDumps } from "./dumps.ts";
+import { done, type Host, placesIn, type Step, seen } from "./host.ts";
+import { inForce, locked } from "./install.ts";
+import { giveBack } from "./kernel-settings.ts";
+import { remove } from "./put.ts";
+import { readState } from "./state.ts";
+import { removeUnits } from "./units.ts";
+
+export interface UninstallOrder {
+  readonly binDir: string;
+  /** Where the dumps are, if not where settings.json says. */
+  readonly dumpDir?: string | undefined;
+  /** Dumps too. */
+  readonly purge: boolean;
+}
+
+/** Run again, it finds nothing to do. @throws DumpError NOT_PERMITTED; what was done until then is said by running it again */
+export async function uninstall(order: UninstallOrder, host: Host): Promise<Step[]> {
+  const places = placesIn(order.binDir);
+  const dumpDir = order.dumpDir ?? inForce(places, host).dumpDir;
+  const boot = removeUnits(host); // first: a reboot in between must not bring a pattern without a file
+  if (!existsSync(seen(host, places.binDir))) {
+    const kernel = giveBack(places, undefined, host);
+    return [
+      ...(boot ? [boot] : []),
+      ...kernel,
+      done("handler", `nothing in ${places.binDir}`),
+      ...leaveDumps(dumpDir, order.purge, host),
+    ];
+  }
+  using _lock = await locked(places, host);
+  const kernel = giveBack(places, readState(seen(host, places.state)), host);
+  const gone = [places.binary, places.lib, places.settings, places.state].filter((path) => remove(seen(host, path)));
+  remove(seen(host, places.lock));
+  removeIfEmpty(seen(host, places.binDir));
+  const names = gone.map((path) => basename(path)).join(", ");
+  const text = gone.length > 0 ? `${names} removed from ${places.binDir}` : `nothing in ${places.binDir}`;
+  return [...(boot ? [boot] : []), ...kernel, done("handler", text), ...leaveDumps(dumpDir, order.purge, host)];
+}
+
+/** What else lies there (logs, a kubeconfig) is not ours to remove. */
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // not empty, or a mount point
+  }
+}

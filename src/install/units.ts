@@ -1,0 +1,85 @@
+/**
+ * What keeps the pattern ours over a reboot, on hosts with systemd. `systemd/` in the repository holds these files for
+ * the default places; a test compares them.
+ */
+import { existsSync, lstatSync, symlinkSync } from "node:fs";
+import { dirname } from "node:path";
+import { done, type Host, type Places, type Step, seen, warning } from "./host.ts";
+import { PIPE_LIMIT, SUID_DUMPABLE } from "./kernel-settings.ts";
+import { makeDirectory, putText, remove } from "./put.ts";
+
+export const UNIT = "/etc/systemd/system/coredump-detector.service";
+const ENABLED = "/etc/systemd/system/multi-user.target.wants/coredump-detector.service";
+/**
+ * Files are read in the order of their names, whatever their directory, and the last word counts: systemd's own is
+ * 50-coredump.conf, and "50-coredump-detector" would sort before it.
+ */
+export const SYSCTL = "/etc/sysctl.d/99-coredump-detector.conf";
+export const TMPFILES = "/etc/tmpfiles.d/coredump-detector.conf";
+
+const HEADER = "# Written by `coredump-detector install`; `coredump-detector uninstall` removes it.\n";
+
+/** The files by the path that they are installed under. */
+export function unitFiles(places: Places, pattern: string, dumpDir: string): Readonly<Record<string, string>> {
+  return {
+    [SYSCTL]: `${HEADER}# In this order: the kernel wants a safe pattern before fs.suid_dumpable.
+kernel.core_pipe_limit = ${PIPE_LIMIT}
+kernel.core_pattern = ${pattern}
+fs.suid_dumpable = ${SUID_DUMPABLE}
+`,
+    [TMPFILES]: `${HEADER}# Cores hold memory: root's alone. No age: the cache has limits of its own.
+d ${dumpDir} 0700 root root -
+`,
+    [UNIT]: `${HEADER}# Others set the pattern at boot too (apport, abrt, systemd's own sysctl.d file): this comes after them.
+[Unit]
+Description=Hand core dumps to coredump-detector
+After=local-fs.target systemd-sysctl.service apport.service abrt-ccpp.service
+Before=kubelet.service containerd.service crio.service docker.service
+RequiresMountsFor=${places.binDir} ${dumpDir}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=${places.binary} install --pattern-only --bin-dir ${places.binDir}
+
+[Install]
+WantedBy=multi-user.target
+`,
+  };
+}
+
+/** Whether systemd runs there (sd_booted(3)). */
+export const hasSystemd = (host: Host): boolean => existsSync(seen(host, "/run/systemd/system"));
+
+/** Puts the files down and enables the unit; on a host without systemd says what that means. */
+export function putUnits(places: Places, pattern: string, dumpDir: string, host: Host): Step {
+  if (!hasSystemd(host)) {
+    const hint = `Run at boot: ${places.binary} install --pattern-only${places.binDir === "/coredump" ? "" : ` --bin-dir ${places.binDir}`}`;
+    return warning("boot", "no systemd here: the pattern must be set again after a reboot", hint);
+  }
+  let changed = false;
+  for (const [path, text] of Object.entries(unitFiles(places, pattern, dumpDir))) {
+    changed = putText(seen(host, path), text) || changed;
+  }
+  const link = seen(host, ENABLED);
+  if (!lstatSync(link, { throwIfNoEntry: false })) {
+    makeDirectory(dirname(link));
+    symlinkSync(UNIT, link); // what `systemctl enable` does, also where systemd cannot be asked
+    changed = true;
+  }
+  if (!changed) return done("boot", "coredump-detector.service, sysctl.d and tmpfiles.d   unchanged");
+  return reloaded(host, "coredump-detector.service enabled, sysctl.d and tmpfiles.d written");
+}
+
+/** @returns undefined when there were none */
+export function removeUnits(host: Host): Step | undefined {
+  const gone = [ENABLED, UNIT, SYSCTL, TMPFILES].map((path) => remove(seen(host, path)));
+  if (!gone.includes(true)) return undefined;
+  const text = "coredump-detector.service, sysctl.d and tmpfiles.d removed";
+  return hasSystemd(host) ? reloaded(host, text) : done("boot", text);
+}
+
+function reloaded(host: Host, text: string): Step {
+  if (host.root === "" && host.run("systemctl", ["daemon-reload"]) === 0) return done("boot", text);
+  return warning("boot", `${text}, but systemd was not told`, "systemctl daemon-reload");
+}
