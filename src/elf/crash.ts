@@ -67,7 +67,9 @@ class Lessons {
     if (note.name !== "CORE") return;
     const { bits } = this.#header;
     if (note.type === NT_PRSTATUS) this.#thread(note);
-    if (note.type === NT_PRPSINFO) this.#process ??= processIn(note.desc(MAX_PRPSINFO_BYTES), this.#header);
+    if (note.type === NT_PRPSINFO && note.descBytes <= MAX_PRPSINFO_BYTES) {
+      this.#process ??= processIn(note.desc(note.descBytes), this.#header);
+    }
     if (note.type === NT_SIGINFO) this.#signal ??= signalIn(note.desc(SIGINFO_BYTES[bits]), this.#header);
   }
 

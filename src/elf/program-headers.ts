@@ -127,5 +127,5 @@ export function expectedBytes(
   if (count === 0n) return refuse("it has no program headers");
   const tableEnd = header.phoff + count * BigInt(header.phentsize);
   if (tableEnd > bytes) bytes = tableEnd;
-  return bytes <= MAX_FILE_BYTES ? { ok: true, bytes } : refuse("its program headers reach beyond any file's end");
+  return bytes <= MAX_FILE_BYTES ? { ok: true, bytes } : refuse("its headers reach beyond any file's end");
 }
