@@ -1,0 +1,43 @@
+/**
+ * Whether a container that a run-time knows is the one a cgroup names: its own path, as the run-time states it, must be
+ * the path seen or one above it (systemd in a container, delegation). Without this check a container could file its
+ * dumps under any other whose id it has learnt, by making a cgroup of that name below its own.
+ */
+import { isOutermost } from "./cgroup.ts";
+import type { CgroupCandidate, ContainerFacts } from "./runtime.ts";
+
+/** Whether `facts` may be believed of the process that `candidate` was found for. */
+export function owns(facts: Pick<ContainerFacts, "cgroupPath" | "pod">, candidate: CgroupCandidate): boolean {
+  if (facts.pod && candidate.podUid && facts.pod.uid !== candidate.podUid) return false;
+  // A run-time that does not state the path leaves one proof: nobody but an engine makes names on the outside.
+  return facts.cgroupPath === null ? isOutermost(candidate) : matches(facts.cgroupPath, candidate);
+}
+
+/**
+ * `stated` is `linux.cgroupsPath` of the OCI configuration, in one of its three forms:
+ * an absolute path; `slice:prefix:name` for systemd; or relative (the former without systemd), below the engine's own cgroup.
+ */
+function matches(stated: string, candidate: CgroupCandidate): boolean {
+  if (!stated.includes(candidate.id)) return false;
+  if (stated.startsWith("/")) return isAtOrBelow(candidate.path, stated);
+  const scope = scopePath(stated);
+  if (scope !== undefined && isAtOrBelow(candidate.path, scope)) return true;
+  const at = `${candidate.path}/`.indexOf(`/${stated}/`);
+  return at >= 0 && isEngines(candidate.path.slice(0, at), candidate);
+}
+
+const isAtOrBelow = (path: string, ancestor: string): boolean => `${path}/`.startsWith(ancestor.replace(/\/*$/, "/"));
+
+/** Where an engine's own cgroup may be: not in a container, not in a user's session (where users make names). */
+function isEngines(above: string, candidate: CgroupCandidate): boolean {
+  return isOutermost(candidate) && !/^\/user(\.slice)?(\/|$)/.test(above);
+}
+
+/** The path that systemd makes of `slice:prefix:name`: a slice `a-b.slice` lies in `a.slice` (systemd.slice(5)). */
+function scopePath(stated: string): string | undefined {
+  const [slice, prefix, name, ...rest] = stated.split(":");
+  if (slice === undefined || prefix === undefined || !name || rest.length > 0) return undefined;
+  const parts = (slice || "system.slice").replace(/\.slice$/, "").split("-");
+  const slices = slice === "-.slice" ? [] : parts.map((_, at) => `/${parts.slice(0, at + 1).join("-")}.slice`);
+  return `${slices.join("")}/${prefix ? `${prefix}-` : ""}${name}.scope`;
+}
