@@ -3,6 +3,7 @@
  * purged, because what was not stored yet is nowhere else.
  */
 import { existsSync, rmdirSync } from "node:fs";
+import { basename } from "node:path";
 import { leaveDumps } from "./dumps.ts";
 import { done, type Host, placesIn, type Step, seen } from "./host.ts";
 import { inForce, locked } from "./install.ts";
