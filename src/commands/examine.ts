@@ -8,7 +8,7 @@ import { jsonBytes } from "../domain/units.ts";
 import type { Checked } from "../elf/bytes.ts";
 import { type Layout, layoutOf } from "../elf/layout.ts";
 import { digestOf, openedCore } from "./core-file.ts";
-import { completeness } from "./output/describe.ts";
+import { shortfall } from "./output/describe.ts";
 
 export interface Finding {
   readonly id: string;
@@ -76,6 +76,6 @@ function problemOf(
   if (layout.expectedBytes < BigInt(logicalBytes))
     return `is longer than its headers say (${logicalBytes} of ${layout.expectedBytes} bytes)`;
   return record.core.complete === false
-    ? `is incomplete (${completeness(record)})`
+    ? `is incomplete (${shortfall(record)})`
     : `is cut short at ${logicalBytes} of ${layout.expectedBytes} bytes`;
 }

@@ -9,7 +9,7 @@ import type { DumpRecord } from "../domain/dump.ts";
 import { DumpError } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
 import { digestOf, openedCore } from "./core-file.ts";
-import { bytes, completeness } from "./output/describe.ts";
+import { bytes, safeName, shortfall } from "./output/describe.ts";
 import { say } from "./output/print.ts";
 import { Device, NewFile, type Sink, Stdout } from "./output/sinks.ts";
 
@@ -21,7 +21,7 @@ export interface Wanted {
 
 export async function extract(record: DumpRecord, corePath: string, wanted: Wanted): Promise<void> {
   using core = openedCore(record, corePath);
-  if (record.core.complete === false) say(`warning: this core is not complete: ${completeness(record)}`);
+  if (record.core.complete === false) say(`warning: this core is not complete: ${shortfall(record)}`);
   const path = targetPath(record, wanted.file);
   using sink = sinkFor(path, wanted.force);
   const digest = await digestOf(core.fd, (chunk, positionBytes) => sink.write(chunk, positionBytes));
@@ -50,11 +50,7 @@ function targetPath(record: DumpRecord, file: string | undefined): string | unde
 
 /** `nginx-20261121T072103512Z-31605-3f9c2a71b0de.core`, every part from a safe alphabet. */
 export function defaultName({ executable, dumptime, hostPid, id }: DumpRecord): string {
-  const safe = executable
-    .replace(/[^\w.+-]/g, "_")
-    .replace(/^[.-]+/, "")
-    .slice(0, 64);
-  return `${safe || "unknown"}-${dumptime.replace(/[^\dTZ]/g, "")}-${hostPid}-${shortId(id)}.core`;
+  return `${safeName(executable)}-${dumptime.replace(/[^\dTZ]/g, "")}-${hostPid}-${shortId(id)}.core`;
 }
 
 function sinkFor(path: string | undefined, force: boolean): Sink {

@@ -16,6 +16,16 @@ export const command: CommandModule<object, Parsed> = {
   async handler(argv) {
     const record = (await openedCache(argv)).find(String(argv["id"]));
     const format = argv["output"];
-    await print(format === "json" ? json(record) : format === "yaml" ? await yaml(record) : screen(record));
+    await print(
+      format === "json" ? json(record) : format === "yaml" ? await yaml(record) : screen(record, pasted(argv)),
+    );
   },
 };
+
+/** The next command must look into the same cache. */
+function pasted(argv: Parsed): string {
+  const dir = argv["dump-dir"];
+  if (dir === undefined) return "";
+  const word = String(dir);
+  return ` -d ${/^[\w./+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`;
+}

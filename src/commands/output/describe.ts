@@ -53,10 +53,14 @@ export function signalWords(signal: DumpSignal | null): string {
 export function completeness(record: DumpRecord): string {
   const { state, core } = record;
   if (NOTHING_HELD.has(state)) return whyNotHeld(record);
-  if (core.complete === true) return "yes";
   if (core.complete === null) return state === "Capturing" ? "not yet" : "unknown";
+  return core.complete ? "yes" : `no: ${shortfall(record)}`;
+}
+
+/** What cut an incomplete core, and where: `source cut short at 2 MiB of 4 MiB`. */
+export function shortfall({ core }: DumpRecord): string {
   const cause = core.truncation === null ? "cut short" : CUT_BY[core.truncation];
-  return `no: ${cause} at ${bytes(core.sizeBytes)}${core.expectedBytes === null ? "" : ` of ${bytes(core.expectedBytes)}`}`;
+  return `${cause} at ${bytes(core.sizeBytes)}${core.expectedBytes === null ? "" : ` of ${bytes(core.expectedBytes)}`}`;
 }
 
 /** Why there is no core here: the record's own sentence, else its reason, else its state. */
@@ -79,3 +83,10 @@ export function ago(time: string, now: Date): string {
   const whole = formatDuration(Math.floor(Math.abs(ms) / 1000) * 1000);
   return ms < 0 ? `in ${whole}` : `${whole} ago`;
 }
+
+/** A file name for what came from the executable, from a safe alphabet: a crashed process puts no option or path there. */
+export const safeName = (executable: string): string =>
+  executable
+    .replace(/[^\w.+-]/g, "_")
+    .replace(/^[.-]+/, "")
+    .slice(0, 64) || "unknown";

@@ -18,7 +18,9 @@ export async function yaml(value: unknown): Promise<string> {
       }
     },
   });
-  return escaped(document.toString({ lineWidth: 0, blockQuote: false }));
+  return escaped(
+    document.toString({ lineWidth: 0, blockQuote: false, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER }),
+  );
 }
 
 const escaped = (text: string): string =>

@@ -3,16 +3,19 @@ import type { DumpRecord } from "../../domain/dump.ts";
 import { shortId } from "../../domain/id.ts";
 import { printable } from "../../domain/text.ts";
 import { formatDuration } from "../../domain/units.ts";
-import { bytes, completeness, isHeld, signalWords, whyNotHeld } from "./describe.ts";
+import { bytes, isHeld, safeName, shortfall, signalWords, whyNotHeld } from "./describe.ts";
 import { COLOURS } from "./list.ts";
 import { coloured } from "./table.ts";
 import { displayWidth } from "./width.ts";
 
-/** A heading and the lines under it; a label without lines is left out. */
-export function screen(record: DumpRecord): string {
+/**
+ * A heading and the lines under it; a label without lines is left out.
+ * @param flags what the commands to paste need besides, with a blank in front
+ */
+export function screen(record: DumpRecord, flags = ""): string {
   const parts: readonly (readonly [string, readonly (string | undefined)[]])[] = [
     ["What", what(record)],
-    ["Process", process(record)],
+    ["Process", pids(record)],
     ["Where", where(record)],
     ["Image", image(record)],
     ["When", when(record)],
@@ -20,7 +23,7 @@ export function screen(record: DumpRecord): string {
     ["Held up", heldUp(record)],
     ["Note", isHeld(record) && record.message !== null ? [printable(record.message)] : []],
     ["Warnings", record.warnings.map(printable)],
-    ["Next", next(record)],
+    ["Next", next(record, flags)],
   ];
   const lines = parts.flatMap(([label, texts]) =>
     texts.filter((text) => text !== undefined).map((text, at) => `  ${(at === 0 ? label : "").padEnd(9)} ${text}\n`),
@@ -30,7 +33,8 @@ export function screen(record: DumpRecord): string {
 
 function heading(record: DumpRecord): string {
   const id = shortId(record.id);
-  const verdict = isHeld(record) ? `, ${record.core.complete ? "complete" : completeness(record)}` : "";
+  const { complete } = record.core;
+  const verdict = !isHeld(record) || complete === null ? "" : complete ? ", complete" : ", incomplete";
   const state = coloured(COLOURS[record.state], record.state) + verdict;
   return `${coloured("bold", id)}${" ".repeat(Math.max(2, 60 - id.length))}${state}\n`;
 }
@@ -45,7 +49,7 @@ function what({ executable, signal, threads, threadCount, threadName }: DumpReco
   return [`${printable(executable)} was killed by ${signalWords(signal)}${thread}`];
 }
 
-function process({ hostPid, containerPid, processUid, processGid, exe, owner }: DumpRecord): (string | undefined)[] {
+function pids({ hostPid, containerPid, processUid, processGid, exe, owner }: DumpRecord): (string | undefined)[] {
   const inside = containerPid === null || owner === "host" ? "" : ` (${containerPid} in its container)`;
   return [
     `pid ${hostPid}${inside}, uid ${processUid ?? "unknown"}, gid ${processGid ?? "unknown"}`,
@@ -53,20 +57,30 @@ function process({ hostPid, containerPid, processUid, processGid, exe, owner }: 
   ];
 }
 
-function where({ owner, pod, container, node, identity, hostname }: DumpRecord): (string | undefined)[] {
-  const attempt = container?.attempt == null ? "" : ` (attempt ${container.attempt})`;
-  const named = container && `container ${printable(container.name ?? container.id.slice(0, 12))}${attempt}`;
-  const place = pod
-    ? [`namespace ${printable(pod.namespace)}`, `pod ${printable(pod.name)}`, named ?? "container unknown"]
-    : [
-        owner === "host"
-          ? "on the host itself"
-          : `${owner === "docker" ? "Docker " : ""}${named ?? "a container that nobody could name"}`,
-      ];
-  const doubt =
-    identity.confirmed || identity.problem === null ? undefined : `not confirmed: ${printable(identity.problem)}`;
-  const calledItself = hostname === null || owner === "host" ? undefined : `called itself ${printable(hostname)}`;
-  return [[...place, `node ${printable(node)}`].join(", "), calledItself, doubt];
+function where(record: DumpRecord): (string | undefined)[] {
+  const { owner, identity, node } = record;
+  const doubt = identity.problem ?? (identity.confirmed || owner === "host" ? null : "the run-time was not asked");
+  return [
+    `${place(record)}, node ${printable(node)}`,
+    ownName(record),
+    doubt === null ? undefined : `not confirmed: ${printable(doubt)}`,
+  ];
+}
+
+function place({ owner, pod, container }: DumpRecord): string {
+  if (owner === "host") return "on the host itself";
+  const attempt = container === null || container.attempt === null ? "" : ` (attempt ${container.attempt})`;
+  const named = container
+    ? `container ${printable(container.name ?? container.id.slice(0, 12))}${attempt}`
+    : "a container that nobody could name";
+  if (pod) return `namespace ${printable(pod.namespace)}, pod ${printable(pod.name)}, ${named}`;
+  return owner === "docker" ? `Docker ${named}` : named;
+}
+
+/** Its host name, where it is another than an engine would have given it. */
+function ownName({ owner, hostname, pod, container }: DumpRecord): string | undefined {
+  if (owner === "host" || hostname === null || hostname === pod?.name) return undefined;
+  return container?.id.startsWith(hostname) ? undefined : `called itself ${printable(hostname)}`;
 }
 
 function image({ container }: DumpRecord): string[] {
@@ -88,7 +102,8 @@ function when({ dumptime, uptimeMs }: DumpRecord): string[] {
 function core(record: DumpRecord): (string | undefined)[] {
   if (!isHeld(record)) return [`not held: ${whyNotHeld(record)}`];
   const { storedBytes, expectedBytes, logicalBytes, complete, sha256, path } = record.core;
-  const proof = complete ? "expected size reached" : completeness(record);
+  const proof =
+    complete === false ? shortfall(record) : complete ? "expected size reached" : "completeness not known yet";
   return [
     `${bytes(storedBytes)} held of ${bytes(expectedBytes ?? logicalBytes)} address space, ${proof}`,
     sha256 === null ? "checksum not known yet" : `sha256 ${printable(sha256)}`,
@@ -101,13 +116,13 @@ function heldUp({ heldMs, owner }: DumpRecord): string[] {
   return [`${owner === "host" ? "the process's end" : "the container's restart"} for ${formatDuration(heldMs)}`];
 }
 
-/** Commands to paste; their names are made of digits, so no crashed process can put a word into them. */
-function next(record: DumpRecord): string[] {
+/** Commands to paste. */
+function next(record: DumpRecord, flags: string): string[] {
   if (!isHeld(record)) return [];
   const id = shortId(record.id);
   const steps = [
-    [`coredump-detector dump ${id} ${id}.core`, "copy the core out of the cache"],
-    [`coredump-detector verify ${id}`, "prove that it is whole"],
+    [`coredump-detector dump ${id} ${safeName(record.executable)}.core${flags}`, "copy the core out of the cache"],
+    [`coredump-detector verify ${id}${flags}`, "prove that it is whole"],
   ] as const;
   const width = Math.max(...steps.map(([step]) => displayWidth(step)));
   return steps.map(([step, why]) => `${step.padEnd(width)}   ${why}`);
