@@ -130,8 +130,8 @@ function pidfdMismatch(pidfd: number, pid: number | undefined): string | undefin
 
 /** What %h would have said: the host name in the process's own UTS namespace. */
 function utsName(main: ProcDirectory, facts: ReadonlyMap<string, Buffer>): string | undefined {
-  const own = new ProcDirectory("/proc/self");
   try {
+    using own = new ProcDirectory(`/proc/${process.pid}`);
     if (own.link("ns/uts")?.equals(facts.get("ns/uts") ?? Buffer.alloc(0))) return hostname();
     const [theirs, ours] = [openSync(main.path("ns/uts"), "r"), openSync("/proc/self/ns/uts", "r")];
     let name: string | undefined;
@@ -143,7 +143,5 @@ function utsName(main: ProcDirectory, facts: ReadonlyMap<string, Buffer>): strin
     return name;
   } catch {
     return undefined;
-  } finally {
-    own[Symbol.dispose]();
   }
 }

@@ -114,7 +114,12 @@ function handlerLine(line: string): Found | undefined {
 
 /** The log gives control characters, bytes above ASCII and backslashes as `\xNN`. */
 const unescaped = (text: string): string =>
-  textOf(Buffer.from(text.replace(/\\x([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))), "latin1"));
+  textOf(
+    Buffer.from(
+      text.replace(/\\x([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+      "latin1",
+    ),
+  );
 
 /** More than any record has (PRINTK_MESSAGE_MAX is 2048). */
 const RECORD_BYTES = 16384;

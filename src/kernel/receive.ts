@@ -45,11 +45,13 @@ export async function receive(
     if (!(error instanceof CannotKeep)) throw error;
   }
   const certain = doubt?.certainBytes ?? head.expectedBytes ?? 0n;
+  // A process killed while its memory was read cuts the pipe short behind what is certain already.
+  const sizeBytes = file.failure?.atBytes ?? (pipe.positionBytes > certain ? pipe.positionBytes : certain);
+  file.setLength(sizeBytes);
   return {
     capture: doubt || how === "drain" || !head.plan ? "drain" : "direct",
     truncation: file.failure?.truncation,
-    // A process killed while its memory was read cuts the pipe short behind what is certain already.
-    sizeBytes: file.failure?.atBytes ?? (pipe.positionBytes > certain ? pipe.positionBytes : certain),
+    sizeBytes,
     doubt: doubt?.why,
     stalled: doubt?.stalled ?? false,
   };

@@ -1,0 +1,35 @@
+import { mkdirSync } from "node:fs";
+import type { DumpRecord } from "../domain/dump.ts";
+import { DumpError, reasonOf } from "../domain/failures.ts";
+import { flush } from "../system/durable.ts";
+import { FileLock } from "../system/lock.ts";
+import { writeRecord } from "./record.ts";
+import { type Entry, Spool } from "./spool.ts";
+
+/** A dump's directory with its lock held: nobody else advances the record. */
+export interface OpenEntry extends Disposable {
+  readonly spool: Spool;
+  readonly entry: Entry;
+  /** Resolves when record and directory have reached the disk; never rejects, `undefined` or why not. */
+  readonly onDisk: Promise<string | undefined>;
+}
+
+/**
+ * Makes the dump's directory and its record: from here on no crash is lost silently. The disk is not waited for.
+ * @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED
+ */
+export function beginEntry(dumpDir: string, record: DumpRecord): OpenEntry {
+  const spool = Spool.open(dumpDir, true);
+  const entry = spool.entry(record.id);
+  try {
+    mkdirSync(entry.dir, { mode: 0o700 });
+    const lock = FileLock.try(entry.lock);
+    writeRecord(entry, record);
+    const onDisk = flush(entry.dir, [entry.record])
+      .then(() => flush(spool.dir, []))
+      .then(() => undefined, reasonOf);
+    return { spool, entry, onDisk, [Symbol.dispose]: () => lock?.[Symbol.dispose]() };
+  } catch (cause) {
+    throw new DumpError("CACHE_UNUSABLE", `Cannot begin a dump in ${dumpDir}: ${reasonOf(cause)}`, { cause });
+  }
+}

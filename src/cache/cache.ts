@@ -1,0 +1,97 @@
+/** The cache as commands and the agent see it: records, newest first, and the few things that may be done with them. */
+import { rmSync } from "node:fs";
+import type { DumpRecord, Reason, State } from "../domain/dump.ts";
+import { DumpError } from "../domain/failures.ts";
+import { shortId } from "../domain/id.ts";
+import { advance, mayDropLocalCopy } from "../domain/life-cycle.ts";
+import { FileLock } from "../system/lock.ts";
+import { abandonedRecord, finishIfAbandoned } from "./abandoned.ts";
+import { readRecord, writeRecord } from "./record.ts";
+import { type Entry, Spool } from "./spool.ts";
+
+/** @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED */
+export const openCache = (dir: string, options: { create?: boolean } = {}): Cache =>
+  new Cache(Spool.open(dir, options.create));
+
+export class Cache {
+  readonly spool: Spool;
+
+  constructor(spool: Spool) {
+    this.spool = spool;
+  }
+
+  /** Newest first. A directory whose record cannot be read shows as what can be told of it. */
+  records(): DumpRecord[] {
+    return this.spool.entries().map((entry) => readRecord(entry) ?? abandonedRecord(entry));
+  }
+
+  /**
+   * By full id, short id, or an unambiguous beginning or part of either.
+   * @throws DumpError DUMP_NOT_FOUND, DUMP_AMBIGUOUS
+   */
+  find(name: string): DumpRecord {
+    const wanted = name.toLowerCase();
+    const records = this.records();
+    const exact = records.filter(({ id }) => id === wanted || shortId(id) === wanted);
+    const matching =
+      exact.length > 0
+        ? exact
+        : records.filter(({ id }) => wanted.length >= 4 && (id.startsWith(wanted) || shortId(id).includes(wanted)));
+    const [record, another] = matching;
+    if (!record)
+      throw new DumpError("DUMP_NOT_FOUND", `Cannot find dump ${JSON.stringify(name)} in ${this.spool.dir}`, {
+        hint: "`list` shows what there is",
+      });
+    if (another)
+      throw new DumpError(
+        "DUMP_AMBIGUOUS",
+        `Cannot tell which dump ${JSON.stringify(name)} is: ${matching.length} match`,
+        {
+          hint: `for example ${matching
+            .slice(0, 3)
+            .map(({ id }) => shortId(id))
+            .join(", ")}`,
+        },
+      );
+    return record;
+  }
+
+  corePath(record: DumpRecord): string {
+    return this.spool.entry(record.id).core;
+  }
+
+  /**
+   * A decision that the local copy is not needed: the record says so first, then the core goes.
+   * @throws DumpError DUMP_BUSY while somebody else advances the record
+   */
+  drop(record: DumpRecord, to: State, reason: Reason, message: string | null = null): DumpRecord {
+    const entry = this.spool.entry(record.id);
+    using _lock = this.#locked(entry);
+    const now = readRecord(entry) ?? record;
+    const dropped = advance(now, to, { reason, message, core: { ...now.core, path: null } }, new Date());
+    writeRecord(entry, dropped);
+    if (mayDropLocalCopy(dropped)) for (const path of [entry.core, entry.part]) rmSync(path, { force: true });
+    return dropped;
+  }
+
+  /** Removes record and all. @throws DumpError DUMP_BUSY */
+  forget(record: DumpRecord): void {
+    const entry = this.spool.entry(record.id);
+    using _lock = this.#locked(entry);
+    rmSync(entry.dir, { recursive: true, force: true });
+  }
+
+  /** Finishes what killed handlers left: nobody holds their locks. */
+  async finishAbandoned(): Promise<void> {
+    for (const entry of this.spool.entries()) await finishIfAbandoned(entry);
+  }
+
+  #locked(entry: Entry): Disposable {
+    const lock = FileLock.try(entry.lock);
+    if (!lock)
+      throw new DumpError("DUMP_BUSY", `Cannot change dump ${shortId(entry.id)}: somebody else is at it`, {
+        hint: "try again in a moment",
+      });
+    return lock;
+  }
+}

@@ -1,0 +1,88 @@
+/** What a core file says of itself: how long it should be, how long it is, why the process died. */
+import { fstatSync, readSync } from "node:fs";
+import type { DumpRecord, DumpThread } from "../domain/dump.ts";
+import { hasFaultAddress, signalCodeText, signalName } from "../domain/signals.ts";
+import { jsonBytes } from "../domain/units.ts";
+import type { ReadAt } from "../elf/bytes.ts";
+import { readNotes } from "../elf/crash.ts";
+import { type Layout, layoutOf } from "../elf/layout.ts";
+import { readAt } from "../system/io.ts";
+
+/** A file's bytes for the ELF parsers; one buffer, grown as needed. */
+export function fileReader(fd: number): ReadAt {
+  let buffer = Buffer.alloc(64 * 1024);
+  return (offsetBytes, lengthBytes) => {
+    if (buffer.length < lengthBytes) buffer = Buffer.alloc(lengthBytes);
+    return buffer.subarray(0, readSync(fd, buffer, 0, lengthBytes, Number(offsetBytes)));
+  };
+}
+
+/** The core's layout, or undefined when its headers make no sense. */
+export function layoutIn(fd: number): Layout | undefined {
+  const layout = layoutOf(fileReader(fd));
+  return layout.ok ? layout : undefined;
+}
+
+type FromCore = Pick<DumpRecord, "signal" | "threads" | "threadCount">;
+
+/**
+ * Signal and threads out of the notes, joined with what the kernel's arguments and /proc said already.
+ *
+ * @param names  thread names by tid in the process's own pid namespace (/proc/P/task, NSpid)
+ */
+export function crashIn(fd: number, layout: Layout, known: FromCore, names: ReadonlyMap<number, string>): FromCore {
+  const facts = readNotes(fileReader(fd), layout.headers, layout.header);
+  const number = facts.signal || known.signal?.number;
+  const threads = facts.threads.map(
+    ({ tid }, at): DumpThread => ({ tid, name: names.get(tid) ?? null, crashed: at === 0 }),
+  );
+  return {
+    signal: number === undefined ? known.signal : signalOf(number, facts.code, facts.faultAddress),
+    threads: threads.length > 0 ? threads : known.threads,
+    threadCount: threads.length > 0 ? facts.threadCount : known.threadCount,
+  };
+}
+
+/** A signal in words. @param address  si_addr; left out where it means nothing */
+export function signalOf(
+  number: number,
+  code: number | null = null,
+  address: bigint | null = null,
+): NonNullable<DumpRecord["signal"]> {
+  const fault = code !== null && address !== null && hasFaultAddress(number, code);
+  return {
+    number,
+    name: signalName(number),
+    code,
+    codeText: code === null ? null : (signalCodeText(number, code) ?? null),
+    faultAddress: fault ? `0x${address.toString(16)}` : null,
+  };
+}
+
+/** Sizes as the record states them. */
+export function sizesOf(fd: number): { logicalBytes: number; storedBytes: number } {
+  const { size, blocks } = fstatSync(fd, { bigint: true });
+  return { logicalBytes: jsonBytes(size), storedBytes: jsonBytes(blocks * 512n) };
+}
+
+const CHUNK_BYTES = 1 << 20;
+
+/**
+ * SHA-256 of a file's bytes, holes as zeros, as hex; `each` sees every chunk on the way (its buffer is reused).
+ * node:crypto is loaded here, behind the release of the process.
+ */
+export async function sha256Of(
+  fd: number,
+  each?: (chunk: Buffer, positionBytes: bigint) => void | Promise<void>,
+): Promise<string> {
+  const { createHash } = await import("node:crypto");
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  for (let position = 0n; ; ) {
+    const length = await readAt(fd, buffer, CHUNK_BYTES, position);
+    if (length === 0) return hash.digest("hex");
+    hash.update(buffer.subarray(0, length));
+    await each?.(buffer.subarray(0, length), position);
+    position += BigInt(length);
+  }
+}

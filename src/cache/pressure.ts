@@ -1,0 +1,159 @@
+/**
+ * Room in the cache: how much there may be, how much is taken or promised, and what goes when more is needed.
+ * All sizes are bytes on the disk (st_blocks), holes not counted.
+ */
+import { readFileSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import type { CaptureSettings } from "../config/options.ts";
+import type { Truncation } from "../domain/dump.ts";
+import { advance, mayDropLocalCopy } from "../domain/life-cycle.ts";
+import { formatBytes } from "../domain/units.ts";
+import { FileLock } from "../system/lock.ts";
+import { readRecord, writeRecord } from "./record.ts";
+import type { Entry, Spool } from "./spool.ts";
+
+export interface Limits {
+  readonly maxDumpBytes: bigint;
+  readonly maxCacheBytes: bigint;
+  readonly minFreeBytes: bigint;
+}
+
+/** The limits on this file system. */
+export function limitsFor(dir: string, settings: CaptureSettings): Limits {
+  const { blocks, bsize } = statfsSync(dir, { bigint: true });
+  const share = (percent: number) => (blocks * bsize * BigInt(percent)) / 100n;
+  const byShare = share(settings.cacheShare);
+  const { cacheBytes } = settings;
+  return {
+    maxDumpBytes: settings.maxDumpBytes,
+    maxCacheBytes: cacheBytes !== undefined && cacheBytes < byShare ? cacheBytes : byShare,
+    minFreeBytes: share(settings.freeShare),
+  };
+}
+
+export interface Usage {
+  /** What the cores take, or have been promised where that is more. */
+  readonly takenBytes: bigint;
+  /** Promised and not yet taken: still counts as free on the disk. */
+  readonly outstandingBytes: bigint;
+  readonly freeBytes: bigint;
+}
+
+export function usageOf(spool: Spool): Usage {
+  let takenBytes = 0n;
+  let outstandingBytes = 0n;
+  for (const entry of spool.entries()) {
+    const held = heldBytes(entry);
+    const promised = reservedBytes(entry);
+    takenBytes += promised > held ? promised : held;
+    if (promised > held) outstandingBytes += promised - held;
+  }
+  const { bavail, bsize } = statfsSync(spool.dir, { bigint: true });
+  return { takenBytes, outstandingBytes, freeBytes: bavail * bsize };
+}
+
+/** What may still be promised to a new dump. */
+export function roomIn(usage: Usage, limits: Limits): bigint {
+  const inCache = limits.maxCacheBytes - usage.takenBytes;
+  const onDisk = usage.freeBytes - usage.outstandingBytes - limits.minFreeBytes;
+  const room = inCache < onDisk ? inCache : onDisk;
+  return room > 0n ? room : 0n;
+}
+
+/** Bytes of an entry's core on the disk. */
+export function heldBytes(entry: Entry): bigint {
+  const stat = statSync(entry.core, { throwIfNoEntry: false }) ?? statSync(entry.part, { throwIfNoEntry: false });
+  return stat ? BigInt(stat.blocks) * 512n : 0n;
+}
+
+function reservedBytes(entry: Entry): bigint {
+  try {
+    const text = readFileSync(entry.reserved, "latin1");
+    return /^\d{1,18}$/.test(text) ? BigInt(text) : 0n;
+  } catch {
+    return 0n;
+  }
+}
+
+/** States that hold a core; a dump that is being captured has its lock held besides. */
+const EVICTABLE = new Set(["Captured", "Created", "Allowed", "FailedToSave", "Restricted"]);
+
+/**
+ * Makes room, oldest first, until `wantedBytes` fit; nothing goes when even all of it would not suffice. Call under the
+ * spool's lock. @returns the room there is now
+ */
+export function makeRoom(spool: Spool, limits: Limits, wantedBytes: bigint): bigint {
+  let room = roomIn(usageOf(spool), limits);
+  if (room >= wantedBytes) return room;
+  const oldestFirst = spool.entries().reverse();
+  const evictable = oldestFirst.filter((entry) => EVICTABLE.has(readRecord(entry)?.state ?? ""));
+  const most = evictable.reduce((sum, entry) => sum + heldBytes(entry), 0n);
+  if (room + most < wantedBytes) return room;
+  for (const entry of evictable) {
+    if (room >= wantedBytes) break;
+    evict(entry, wantedBytes);
+    room = roomIn(usageOf(spool), limits);
+  }
+  return room;
+}
+
+function evict(entry: Entry, wantedBytes: bigint): void {
+  using lock = FileLock.try(entry.lock);
+  const record = lock && readRecord(entry);
+  if (!record || !EVICTABLE.has(record.state)) return;
+  const message = `made room for a newer dump of ${formatBytes(wantedBytes)}`;
+  const core = { ...record.core, path: null };
+  const evicted = advance(record, "Evicted", { reason: "MadeRoom", message, core }, new Date());
+  writeRecord(entry, evicted);
+  if (mayDropLocalCopy(evicted)) rmSync(entry.core, { force: true });
+}
+
+/** More than was asked for at once, so that a growing dump asks seldom. */
+const STEP_BYTES = 256n << 20n;
+const LOCK_WAIT_MS = 2000;
+
+/** A dump's claim on the cache: taken before its first byte of memory, enlarged as it grows. */
+export class Reservation {
+  #grantedBytes = 0n;
+  readonly #spool: Spool;
+  readonly #entry: Entry;
+  readonly #limits: Limits;
+
+  constructor(spool: Spool, entry: Entry, limits: Limits) {
+    this.#spool = spool;
+    this.#entry = entry;
+    this.#limits = limits;
+  }
+
+  /** Whether so much may be kept; asked with what the headers and /proc say, before the first byte. */
+  async take(estimateBytes: bigint): Promise<"TooBig" | "NoRoom" | undefined> {
+    if (estimateBytes > this.#limits.maxDumpBytes) return "TooBig";
+    return (await this.#claim(estimateBytes, estimateBytes)) ? undefined : "NoRoom";
+  }
+
+  /** Whether the dump may hold so many bytes now. Cheap while it stays within what was granted. */
+  allow(heldBytes: bigint): Truncation | undefined | Promise<Truncation | undefined> {
+    if (heldBytes <= this.#grantedBytes) return undefined;
+    if (heldBytes > this.#limits.maxDumpBytes) return "size-cap";
+    const more = heldBytes + STEP_BYTES;
+    return this.#claim(heldBytes, more < this.#limits.maxDumpBytes ? more : this.#limits.maxDumpBytes).then(
+      (granted) => (granted ? undefined : "cache-full"),
+    );
+  }
+
+  /** Grants `mostBytes` where there is room, else what there is if that is at least `leastBytes`. */
+  async #claim(leastBytes: bigint, mostBytes: bigint): Promise<boolean> {
+    using _lock = await this.#spool.lock(LOCK_WAIT_MS); // without it two dumps may share the last room: better than none
+    rmSync(this.#entry.reserved, { force: true }); // our own claim is not in our way
+    const own = heldBytes(this.#entry);
+    const room = own + makeRoom(this.#spool, this.#limits, leastBytes > own ? leastBytes - own : 0n);
+    if (room < leastBytes) return false;
+    this.#grantedBytes = room < mostBytes ? room : mostBytes;
+    writeFileSync(this.#entry.reserved, String(this.#grantedBytes), { mode: 0o600 });
+    return true;
+  }
+
+  /** The claim ends; what the file takes counts by itself. */
+  end(): void {
+    rmSync(this.#entry.reserved, { force: true });
+  }
+}

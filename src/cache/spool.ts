@@ -1,0 +1,108 @@
+/**
+ * The cache's directory: one directory a dump, and nothing else decides what is to be done.
+ *
+ *   <dump-dir>/<id>/record.json   always whole (temp, rename)
+ *                  /core.part     bytes are coming in, or their handler was killed
+ *                  /core          as much as was kept; the record says whether that is all
+ *                  /facts/…  /logs/…  pod.json container.json image.json
+ *                  /lock          held while somebody advances the record
+ *   <dump-dir>/.lock              held while room is shared out
+ *   <dump-dir>/.slots/<n>         held by each handler that copies
+ */
+import { lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
+import { isDumpId } from "../domain/id.ts";
+import { FileLock } from "../system/lock.ts";
+
+export class Spool {
+  readonly dir: string;
+
+  private constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /**
+   * @param create  make the directory (root's, 0700) when it is not there
+   * @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED
+   */
+  static open(dir: string, create = false): Spool {
+    try {
+      if (create) mkdirSync(dir, { recursive: true, mode: 0o700 });
+      const stat = lstatSync(dir);
+      const problem = !stat.isDirectory()
+        ? "it is not a directory"
+        : stat.uid !== process.geteuid?.()
+          ? "it belongs to another user"
+          : (stat.mode & 0o022) !== 0
+            ? "others can write it"
+            : undefined; // whoever may write here chooses where memory goes
+      if (problem)
+        throw new DumpError("CACHE_UNUSABLE", `Cannot use ${dir} as the cache: ${problem}`, {
+          hint: `chown root ${dir}; chmod 700 ${dir}, or choose another with --dump-dir`,
+        });
+      return new Spool(dir);
+    } catch (cause) {
+      if (cause instanceof DumpError) throw cause;
+      const denied = errnoOf(cause) === "EACCES" || errnoOf(cause) === "EPERM";
+      throw new DumpError(
+        denied ? "NOT_PERMITTED" : "CACHE_UNUSABLE",
+        `Cannot open the cache ${dir}: ${reasonOf(cause)}`,
+        {
+          cause,
+          hint: denied ? "cores are readable by root only: run this as root" : "choose the directory with --dump-dir",
+        },
+      );
+    }
+  }
+
+  entry(id: string): Entry {
+    return new Entry(join(this.dir, id), id);
+  }
+
+  /** Newest first. Anything that is no dump's directory is not ours to touch. */
+  entries(): Entry[] {
+    return readdirSync(this.dir, { withFileTypes: true })
+      .filter((found) => found.isDirectory() && isDumpId(found.name))
+      .map((found) => this.entry(found.name))
+      .sort((a, b) => (a.id < b.id ? 1 : -1));
+  }
+
+  /** For sharing out room; held for as long as it takes to look, never while bytes are copied. */
+  lock(waitMs: number): Promise<FileLock | undefined> {
+    return FileLock.within(join(this.dir, ".lock"), waitMs);
+  }
+}
+
+export class Entry {
+  readonly dir: string;
+  readonly id: string;
+
+  constructor(dir: string, id: string) {
+    this.dir = dir;
+    this.id = id;
+  }
+
+  get record(): string {
+    return join(this.dir, "record.json");
+  }
+  get core(): string {
+    return join(this.dir, "core");
+  }
+  get part(): string {
+    return join(this.dir, "core.part");
+  }
+  /** Bytes that its handler has been promised; there only while it copies. */
+  get reserved(): string {
+    return join(this.dir, "reserved");
+  }
+
+  /** Held by whoever advances the record. */
+  get lock(): string {
+    return join(this.dir, "lock");
+  }
+
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+}

@@ -1,0 +1,52 @@
+/** Host crashes that are none of our business go to the pattern's former owner, as the kernel would have called it. */
+import { spawn } from "node:child_process";
+import { hostname } from "node:os";
+import type { KernelArguments } from "../config/options.ts";
+import { DumpError, reasonOf } from "../domain/failures.ts";
+
+/**
+ * The handler's argv: the template is split at white space before the specifiers are expanded (since 5.3), unknown ones
+ * vanish, `%%` is a percent sign (core(5)).
+ */
+export function expand(pattern: string, call: KernelArguments, facts: { comm: string; exe: string }): string[] {
+  const slashless = (text: string) => text.replaceAll("/", "!");
+  const values: Readonly<Record<string, string | number | undefined>> = {
+    "%": "%",
+    P: call.hostPid,
+    p: call.containerPid,
+    I: call.hostTid,
+    i: call.hostTid,
+    u: call.uid,
+    g: call.gid,
+    d: call.dumpable,
+    s: call.signal,
+    t: call.time,
+    h: slashless(hostname()),
+    e: slashless(call.threadName ?? facts.comm),
+    f: slashless(facts.comm),
+    E: slashless(facts.exe),
+    c: call.coreLimit,
+    F: call.pidfd,
+  };
+  const words = pattern
+    .replace(/^\|\s*/, "")
+    .split(/\s+/)
+    .filter((word) => word !== "");
+  return words.map((word) => word.replace(/%(.?)/gs, (_, letter: string) => String(values[letter] ?? "")));
+}
+
+/**
+ * Runs the handler on our stdin, which it inherits before its first byte was read; the pidfd goes along under its number.
+ * @throws DumpError SYSTEM_CALL_FAILED when it cannot be started
+ */
+export function passOn(argv: readonly string[], pidfd: number | undefined): Promise<number> {
+  const [command = "", ...args] = argv;
+  const inherited = pidfd === undefined || pidfd !== 3 ? [] : [3];
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: [0, "ignore", "ignore", ...inherited], env: {}, cwd: "/" });
+    child.once("error", (cause) =>
+      reject(new DumpError("SYSTEM_CALL_FAILED", `Cannot start ${command}: ${reasonOf(cause)}`, { cause })),
+    );
+    child.once("exit", (code, signal) => resolve(signal ? 1 : (code ?? 1)));
+  });
+}

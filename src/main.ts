@@ -1,0 +1,13 @@
+/** The kernel's call goes to the handler at once; anything else is a command. */
+import { isKernelCall } from "./kernel/arguments.ts";
+
+async function main(argv: readonly string[]): Promise<void> {
+  if (isKernelCall(argv)) {
+    const { handleKernelCall } = await import("./roles/host.ts");
+    process.exit(await handleKernelCall(argv));
+  }
+  const { runCli } = await import("./commands/cli.ts");
+  process.exitCode = await runCli(argv);
+}
+
+void main(process.argv.slice(2));

@@ -1,0 +1,74 @@
+/** What a record says before the first byte of the core: the kernel's arguments, /proc, the run-time's state files. */
+import { readFileSync } from "node:fs";
+import { blankRecord } from "../cache/abandoned.ts";
+import { signalOf } from "../cache/examine.ts";
+import type { DumpRecord } from "../domain/dump.ts";
+import { newDumpId } from "../domain/id.ts";
+import { textOf } from "../domain/text.ts";
+import type { Identification } from "../identity/runtime.ts";
+import type { KernelCall } from "../kernel/arguments.ts";
+import type { CrashedProcess } from "../kernel/crashed-process.ts";
+import { startTicks, statusField, TICK_MS } from "../system/proc.ts";
+
+export function draftRecord(
+  { call, problems }: KernelCall,
+  process: CrashedProcess | undefined,
+  identification: Identification,
+  node: string,
+  warnings: readonly string[],
+): DumpRecord {
+  const time = dumpTime(call.time);
+  const facts = process?.facts;
+  const exe = fact(facts?.get("exe"))?.replace(/ \(deleted\)$/, "");
+  const comm = fact(facts?.get("comm"))?.replace(/\n$/, "");
+  return {
+    ...blankRecord(newDumpId(time.getTime()), time, node),
+    hostPid: call.hostPid,
+    hostTid: call.hostTid ?? null,
+    containerPid: call.containerPid ?? nsPid(facts?.get("status")) ?? null,
+    executable: exe?.split("/").at(-1) || comm || call.threadName || "unknown",
+    exe: exe ?? null,
+    comm: comm ?? null,
+    threadName: call.threadName ?? null,
+    signal: call.signal === undefined ? null : signalOf(call.signal),
+    processUid: call.uid ?? firstId(facts?.get("status"), "Uid"),
+    processGid: call.gid ?? firstId(facts?.get("status"), "Gid"),
+    dumpable: call.dumpable ?? null,
+    coreLimit: call.coreLimit || null,
+    uptimeMs: uptimeMs(facts?.get("stat")),
+    hostname: process?.hostname ?? null,
+    warnings: [...problems, ...warnings],
+    ...ownerOf(identification),
+  };
+}
+
+/** The record's part that identification fills in. */
+export const ownerOf = ({ owner, container, pod, identity }: Identification) => ({ owner, container, pod, identity });
+
+/**
+ * The kernel's %t has seconds only; our own start has milliseconds. Where they disagree (a clock that was set, a call
+ * that is being replayed) the kernel's word counts.
+ */
+function dumpTime(seconds: number | undefined): Date {
+  const started = performance.timeOrigin;
+  const ours = seconds === undefined || Math.abs(started / 1000 - seconds - 0.5) < 2;
+  return new Date(ours ? started : seconds * 1000);
+}
+
+const fact = (bytes: Buffer | undefined): string | undefined => bytes && textOf(bytes);
+
+const firstId = (status: Buffer | undefined, name: string): number | null => {
+  const id = Number(statusField(status, name)?.split("\t")[0] ?? Number.NaN);
+  return Number.isSafeInteger(id) ? id : null;
+};
+
+const nsPid = (status: Buffer | undefined): number | undefined => {
+  const pid = Number(statusField(status, "NSpid")?.split("\t").at(-1) ?? Number.NaN);
+  return Number.isSafeInteger(pid) ? pid : undefined;
+};
+
+function uptimeMs(stat: Buffer | undefined): number | null {
+  const ticks = startTicks(stat);
+  const upMs = Number.parseFloat(readFileSync("/proc/uptime", "latin1")) * 1000;
+  return ticks === undefined ? null : Math.max(0, Math.round(upMs - ticks * TICK_MS));
+}

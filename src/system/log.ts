@@ -1,0 +1,26 @@
+import { appendFileSync, closeSync, constants, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { printable } from "../domain/text.ts";
+
+/** One line into the handler's log, where one was asked for. A log that cannot be written costs nothing. */
+export function logLine(dir: string | undefined, text: string): void {
+  if (!dir) return;
+  try {
+    appendFileSync(join(dir, "coredump-detector.log"), `${new Date().toISOString()} ${printable(text)}\n`, {
+      mode: 0o600,
+    });
+  } catch {
+    // Ignorable: the record says the same.
+  }
+}
+
+/** The kernel's own log (/dev/kmsg): the last place that a dump which left no record can be told of. */
+export function kernelLog(text: string): void {
+  try {
+    const fd = openSync("/dev/kmsg", constants.O_WRONLY);
+    writeSync(fd, `<4>coredump-detector: ${printable(text).slice(0, 900)}`);
+    closeSync(fd);
+  } catch {
+    // Nowhere left to say it.
+  }
+}
