@@ -15,6 +15,8 @@ import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { isDumpId } from "../domain/id.ts";
 import { FileLock } from "../system/lock.ts";
 
+const AS_ROOT = "cores are readable by root only: run this as root";
+
 export class Spool {
   readonly dir: string;
 
@@ -30,6 +32,9 @@ export class Spool {
     try {
       if (create) mkdirSync(dir, { recursive: true, mode: 0o700 });
       const stat = lstatSync(dir);
+      if (stat.uid === 0 && process.geteuid?.() !== 0) {
+        throw new DumpError("NOT_PERMITTED", `Cannot open the cache ${dir}: it is root's`, { hint: AS_ROOT });
+      }
       const problem = !stat.isDirectory()
         ? "it is not a directory"
         : stat.uid !== process.geteuid?.()
@@ -50,7 +55,7 @@ export class Spool {
         `Cannot open the cache ${dir}: ${reasonOf(cause)}`,
         {
           cause,
-          hint: denied ? "cores are readable by root only: run this as root" : "choose the directory with --dump-dir",
+          hint: denied ? AS_ROOT : "choose the directory with --dump-dir",
         },
       );
     }
