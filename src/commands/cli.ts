@@ -13,7 +13,7 @@ const verb =
     (await load()).command as CommandModule;
 
 /** Loaded when called; all of them only where help or a suggestion needs their words. */
-const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   list: verb(() => import("./list.ts")),
   info: verb(() => import("./info.ts")),
   dump: verb(() => import("./dump.ts")),

@@ -15,9 +15,11 @@ export const command: CommandModule<object, Parsed> = {
   },
   async handler(argv) {
     const now = new Date();
-    const all = (await openedCache(argv)).records();
+    const cache = await openedCache(argv);
+    const all = cache.records();
     const records = selected(all, argv, now);
-    if (records.length === 0) say(all.length === 0 ? "No dumps here" : `None of ${all.length} dumps matches`);
+    if (records.length === 0)
+      say(all.length === 0 ? `No dumps in ${cache.spool.dir}` : `None of ${all.length} dumps matches`);
     await print(await render(records, argv["output"] as string, now));
   },
 };
