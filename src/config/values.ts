@@ -17,7 +17,7 @@ export function parseValue(option: Option, text: string): unknown {
     case "duration":
       return parseDurationMs(text);
     case "switch":
-      return { true: true, false: false, "": true }[text];
+      return text === "true" || text === "" ? true : text === "false" ? false : undefined;
   }
 }
 

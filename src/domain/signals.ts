@@ -89,6 +89,9 @@ const CODES: Readonly<Record<number, readonly string[]>> = {
 export const signalCodeText = (number: number, code: number): string | undefined =>
   (code > 0 ? CODES[number]?.[code] : undefined) ?? SENT_BY[code];
 
-/** Whether si_addr means something: the faults do, a signal sent by somebody does not. */
+/**
+ * Whether si_addr means something: the faults do, a signal sent by somebody does not, nor do the two kinds of SIGSEGV
+ * that the kernel raises with address 0 because it knows none (asynchronous memory tags, control-flow protection).
+ */
 export const hasFaultAddress = (number: number, code: number): boolean =>
-  code > 0 && code < 128 && [4, 5, 7, 8, 11].includes(number);
+  code > 0 && code < 128 && [4, 5, 7, 8, 11].includes(number) && !(number === 11 && [8, 10].includes(code));

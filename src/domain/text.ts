@@ -27,16 +27,19 @@ function sequenceLength(buffer: Buffer, at: number): number {
   return at + length <= buffer.length && !buffer.toString("utf8", at, at + length).includes("\ufffd") ? length : 0;
 }
 
-/** What may reach a terminal raw: no C0 or C1 control, no DEL, no bidi override or isolate, no lone surrogate. */
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
+/**
+ * What may not reach a terminal raw: controls (C0, DEL, C1), format characters (bidi overrides and isolates, zero
+ * widths, tags), line and paragraph separators, lone surrogates.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** Text that cannot move a cursor, hide, reorder or break a line: each such character becomes `\n`, `\x1b`, `\u202e`. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (c) => {
-    const code = c.charCodeAt(0);
+    const code = c.codePointAt(0) ?? 0;
     if (c === "\n") return "\\n";
     if (c === "\t") return "\\t";
-    return code < 0x100 ? `\\x${hex(code, 2)}` : `\\u${hex(code, 4)}`;
+    return code < 0x100 ? `\\x${hex(code, 2)}` : code < 0x10000 ? `\\u${hex(code, 4)}` : `\\u{${hex(code, 1)}}`;
   });
 }
 
