@@ -22,12 +22,9 @@ export function readerOf(bytes: Uint8Array): ReadAt {
 
 /** Numbers of one byte order and word size; offsets outside the bytes throw, so whoever asks has checked the length. */
 export interface Fields {
-  readonly length: number;
-  u8(at: number): number;
   u16(at: number): number;
   u32(at: number): number;
   i32(at: number): number;
-  u64(at: number): bigint;
   /** A C `unsigned long` or pointer: 8 bytes in a 64-bit core, 4 in a 32-bit one. */
   word(at: number): bigint;
 }
@@ -35,14 +32,10 @@ export interface Fields {
 export function fieldsOf(bytes: Uint8Array, { littleEndian, bits }: { littleEndian: boolean; bits: 32 | 64 }): Fields {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const u32 = (at: number): number => view.getUint32(at, littleEndian);
-  const u64 = (at: number): bigint => view.getBigUint64(at, littleEndian);
   return {
-    length: bytes.length,
-    u8: (at) => view.getUint8(at),
     u16: (at) => view.getUint16(at, littleEndian),
     u32,
     i32: (at) => view.getInt32(at, littleEndian),
-    u64,
-    word: bits === 64 ? u64 : (at) => BigInt(u32(at)),
+    word: bits === 64 ? (at) => view.getBigUint64(at, littleEndian) : (at) => BigInt(u32(at)),
   };
 }
