@@ -3,14 +3,16 @@ export interface Mapping {
   readonly start: bigint;
   readonly end: bigint;
   /**
-   * Truly anonymous: a page that pagemap shows neither present nor swapped was never touched and reads as zeros.
-   * `[vdso]` and `[vvar]` have no inode either, but their pages count as absent until touched.
+   * What a page that is not there reads as.
+   * `anonymous`: one that pagemap shows neither present nor swapped was never touched and is zeros. `[vdso]` has no inode
+   * either, but its pages count as absent until touched: `any`, they must be read.
+   * `none`: the kernel dumps [vvar] as zeros, because get_dump_page() refuses VM_IO (mm/gup.c, check_vma_flags).
    */
-  readonly anonymous: boolean;
-  readonly name: string;
+  readonly pages: "anonymous" | "none" | "any";
 }
 
 const LINE = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([-r][-w][-x][-ps]) [0-9a-f]+ ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)$/;
+const VVAR = /^\[vvar(_\w+)?\]$/;
 const ANONYMOUS_NAME = /^(|\[heap\]|\[stack\]|\[anon:.*\])$/;
 
 /** Parses /proc/P/maps (proc_pid_maps(5)); a line that does not look like one is left out, so its pages are read. */
@@ -20,8 +22,9 @@ export function parseMaps(maps: Buffer): Mapping[] {
     const match = LINE.exec(line);
     if (!match) continue;
     const [, start = "0", end = "0", access = "", device, inode, name = ""] = match;
-    const anonymous = device === "00:00" && inode === "0" && access[3] === "p" && ANONYMOUS_NAME.test(name);
-    found.push({ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`), anonymous, name });
+    const noFile = device === "00:00" && inode === "0" && access[3] === "p";
+    const pages = noFile && ANONYMOUS_NAME.test(name) ? "anonymous" : noFile && VVAR.test(name) ? "none" : "any";
+    found.push({ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`), pages });
   }
   return found;
 }

@@ -33,12 +33,14 @@ export async function* runsOf(
     const run = (from: bigint, to: bigint) => split(from, to, segment.offsetBytes - segment.vaddr);
     let at = segment.vaddr;
     for (const mapping of mappingsIn(mappings, segment.vaddr, end)) {
-      if (!mapping.anonymous) continue;
+      if (mapping.pages === "any") continue;
       const from = mapping.start > at ? mapping.start : at;
       const to = mapping.end < end ? mapping.end : end;
       yield* run(at, from);
-      for await (const [first, last] of touched(from, to, entries, readPagemap, BigInt(pageBytes)))
-        yield* run(first, last);
+      if (mapping.pages === "anonymous") {
+        for await (const [first, last] of touched(from, to, entries, readPagemap, BigInt(pageBytes)))
+          yield* run(first, last);
+      }
       at = to;
     }
     yield* run(at, end);
