@@ -6,8 +6,9 @@ import { shortId } from "../domain/id.ts";
 import { mayDropLocalCopy } from "../domain/life-cycle.ts";
 import { printable } from "../domain/text.ts";
 import { formatBytes } from "../domain/units.ts";
-import { done, type Host, type Step, seen, warning } from "./host.ts";
+import { type Host, seen } from "./host.ts";
 import { remove } from "./put.ts";
+import { ok, type Step, warning } from "./step.ts";
 
 /** Names the dumps that are nowhere else, or with `purge` removes them all. */
 export function leaveDumps(dumpDir: string, purge: boolean, host: Host): Step[] {
@@ -27,10 +28,10 @@ const isOnlyHere = (record: DumpRecord): boolean => !mayDropLocalCopy(record) &&
 function kept(cache: Cache, dumpDir: string): Step[] {
   const records = cache.records();
   const held = records.filter(isOnlyHere);
-  if (records.length === 0) return [done("dumps", `none in ${dumpDir}`)];
+  if (records.length === 0) return [ok("dumps", `none in ${dumpDir}`)];
   if (held.length === 0)
-    return [done("dumps", `records of ${count(records.length)} stay in ${dumpDir}; none holds a core`)];
-  const lines = held.map((record) => done("", `${cache.corePath(record)}   ${named(record)}`));
+    return [ok("dumps", `records of ${count(records.length)} stay in ${dumpDir}; none holds a core`)];
+  const lines = held.map((record) => ok("", `${cache.corePath(record)}   ${named(record)}`));
   const text = `${count(held.length)} not stored anywhere else stay${held.length === 1 ? "s" : ""} in ${dumpDir}:`;
   return [warning("dumps", text, "uninstall --purge removes them"), ...lines];
 }
@@ -58,7 +59,7 @@ function purged(cache: Cache, dumpDir: string, dir: string): Step {
   } catch {
     // other people's files, or a mount point
   }
-  return done("dumps", `${count(records.length)} purged from ${dumpDir}`);
+  return ok("dumps", `${count(records.length)} purged from ${dumpDir}`);
 }
 
 const count = (dumps: number): string => `${dumps} dump${dumps === 1 ? "" : "s"}`;

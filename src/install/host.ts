@@ -36,21 +36,3 @@ export const placesIn = (binDir: string) => ({
 export type Places = ReturnType<typeof placesIn>;
 
 export const DEFAULT_BIN_DIR = "/coredump";
-
-/** One thing done or found, for a line of output: `✔ pattern   …`. */
-export interface Step {
-  /** `warning`: done, but somebody should know. */
-  readonly level: "ok" | "warning";
-  readonly what: string;
-  readonly text: string;
-  /** What to do about a warning. */
-  readonly hint?: string;
-}
-
-export const done = (what: string, text: string): Step => ({ level: "ok", what, text });
-export const warning = (what: string, text: string, hint?: string): Step => ({
-  level: "warning",
-  what,
-  text,
-  ...(hint !== undefined && { hint }),
-});

@@ -12,11 +12,12 @@ import { DumpError } from "../domain/failures.ts";
 import { patternFor } from "../kernel/core-pattern.ts";
 import { FileLock } from "../system/lock.ts";
 import { assertGoodPlace, putHandler, start } from "./handler.ts";
-import { done, type Host, type Places, placesIn, type Step, seen, warning } from "./host.ts";
+import { type Host, type Places, placesIn, seen } from "./host.ts";
 import { takeOver } from "./kernel-settings.ts";
 import { makeDirectory } from "./put.ts";
 import { mergeSettings, type settingsGiven } from "./settings-file.ts";
 import { rememberFormer } from "./state.ts";
+import { ok, type Step, warning } from "./step.ts";
 import { putUnits } from "./units.ts";
 
 export interface InstallOrder {
@@ -45,12 +46,12 @@ export async function install(order: InstallOrder, host: Host, now: Date): Promi
   const boot = putUnits(places, pattern, dumpDir, host);
   const kernel = takeOver(pattern, state, host);
   return [
-    done(
+    ok(
       "handler",
       `${places.binary} ${handler.version} (starts here in ${handler.startMs} ms)${handler.changed ? "" : "   unchanged"}`,
     ),
     ...kernel,
-    ...(settings.length > 0 ? [done("settings", settings.join(", "))] : []),
+    ...(settings.length > 0 ? [ok("settings", settings.join(", "))] : []),
     ...problems.map((problem) => warning("settings", problem)),
     boot,
   ];

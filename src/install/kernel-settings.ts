@@ -5,8 +5,9 @@
  * of a set-uid process is an attack), so it comes last here and first there.
  */
 import { ownerOf, programOf, readSetting, type Setting, writeSetting } from "../kernel/core-pattern.ts";
-import { done, type Host, type Places, type Step, warning } from "./host.ts";
+import type { Host, Places } from "./host.ts";
 import type { InstallState } from "./state.ts";
+import { ok, type Step, warning } from "./step.ts";
 
 /** N > 0: the kernel keeps the crashed process until we close the pipe. Above `--max-dumps`, so that ours is the limit met. */
 export const PIPE_LIMIT = 64;
@@ -28,7 +29,7 @@ export function takeOver(pattern: string, state: InstallState | undefined, host:
   }
   const suid = change("suidDumpable", host, () => `${SUID_DUMPABLE}`);
   const limits = `core_pipe_limit ${arrow(pipe)}, suid_dumpable ${arrow(suid)}`;
-  return [done("pattern", `${shortened(pattern)}${wasText(pattern, former.from, state)}`), done("limits", limits)];
+  return [ok("pattern", `${shortened(pattern)}${wasText(pattern, former.from, state)}`), ok("limits", limits)];
 }
 
 interface Change {
@@ -66,7 +67,7 @@ export function giveBack(places: Places, state: InstallState | undefined, host: 
   const pattern = readSetting("pattern", host.procSys);
   const ours = programOf(pattern) === places.binary;
   // Nothing was saved and nothing is set: whatever the limits are, we did not make them so.
-  if (!ours && !state) return [done("pattern", `${pattern} is not ours: left alone`)];
+  if (!ours && !state) return [ok("pattern", `${pattern} is not ours: left alone`)];
   if (!ours && ["|", "@"].includes(pattern[0] ?? "")) {
     const text = `${pattern} has taken over: it and the limits are left alone`;
     return [warning("pattern", text, `Before us they were: ${valuesOf(former)}`)];
@@ -77,7 +78,7 @@ export function giveBack(places: Places, state: InstallState | undefined, host: 
     : `${pattern} is not ours: left alone`;
   if (ours) writeSetting("pattern", former.formerPattern, host.procSys);
   const pipe = restore("pipeLimit", `${PIPE_LIMIT}`, `${former.formerPipeLimit}`, host);
-  return [done("pattern", patternText), done("limits", `core_pipe_limit ${pipe}, suid_dumpable ${suid}`)];
+  return [ok("pattern", patternText), ok("limits", `core_pipe_limit ${pipe}, suid_dumpable ${suid}`)];
 }
 
 const valuesOf = (former: typeof KERNEL_DEFAULTS): string =>

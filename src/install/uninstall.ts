@@ -5,11 +5,12 @@
 import { existsSync, rmdirSync } from "node:fs";
 import { basename } from "node:path";
 import { leaveDumps } from "./dumps.ts";
-import { done, type Host, placesIn, type Step, seen } from "./host.ts";
+import { type Host, placesIn, seen } from "./host.ts";
 import { inForce, locked } from "./install.ts";
 import { giveBack } from "./kernel-settings.ts";
 import { remove } from "./put.ts";
 import { readState } from "./state.ts";
+import { ok, type Step } from "./step.ts";
 import { removeUnits } from "./units.ts";
 
 export interface UninstallOrder {
@@ -30,7 +31,7 @@ export async function uninstall(order: UninstallOrder, host: Host): Promise<Step
     return [
       ...(boot ? [boot] : []),
       ...kernel,
-      done("handler", `nothing in ${places.binDir}`),
+      ok("handler", `nothing in ${places.binDir}`),
       ...leaveDumps(dumpDir, order.purge, host),
     ];
   }
@@ -41,7 +42,7 @@ export async function uninstall(order: UninstallOrder, host: Host): Promise<Step
   removeIfEmpty(seen(host, places.binDir));
   const names = gone.map((path) => basename(path)).join(", ");
   const text = gone.length > 0 ? `${names} removed from ${places.binDir}` : `nothing in ${places.binDir}`;
-  return [...(boot ? [boot] : []), ...kernel, done("handler", text), ...leaveDumps(dumpDir, order.purge, host)];
+  return [...(boot ? [boot] : []), ...kernel, ok("handler", text), ...leaveDumps(dumpDir, order.purge, host)];
 }
 
 /** What else lies there (logs, a kubeconfig) is not ours to remove. */

@@ -4,12 +4,13 @@
  */
 import { existsSync, lstatSync, symlinkSync } from "node:fs";
 import { dirname } from "node:path";
-import { done, type Host, type Places, type Step, seen, warning } from "./host.ts";
+import { type Host, type Places, seen } from "./host.ts";
 import { PIPE_LIMIT, SUID_DUMPABLE } from "./kernel-settings.ts";
 import { makeDirectory, putText, remove } from "./put.ts";
+import { ok, type Step, warning } from "./step.ts";
 
 export const UNIT = "/etc/systemd/system/coredump-detector.service";
-const ENABLED = "/etc/systemd/system/multi-user.target.wants/coredump-detector.service";
+export const ENABLED = "/etc/systemd/system/multi-user.target.wants/coredump-detector.service";
 /**
  * Files are read in the order of their names, whatever their directory, and the last word counts: systemd's own is
  * 50-coredump.conf, and "50-coredump-detector" would sort before it.
@@ -67,7 +68,7 @@ export function putUnits(places: Places, pattern: string, dumpDir: string, host:
     symlinkSync(UNIT, link); // what `systemctl enable` does, also where systemd cannot be asked
     changed = true;
   }
-  if (!changed) return done("boot", "coredump-detector.service, sysctl.d and tmpfiles.d   unchanged");
+  if (!changed) return ok("boot", "coredump-detector.service, sysctl.d and tmpfiles.d   unchanged");
   return reloaded(host, "coredump-detector.service enabled, sysctl.d and tmpfiles.d written");
 }
 
@@ -76,10 +77,10 @@ export function removeUnits(host: Host): Step | undefined {
   const gone = [ENABLED, UNIT, SYSCTL, TMPFILES].map((path) => remove(seen(host, path)));
   if (!gone.includes(true)) return undefined;
   const text = "coredump-detector.service, sysctl.d and tmpfiles.d removed";
-  return hasSystemd(host) ? reloaded(host, text) : done("boot", text);
+  return hasSystemd(host) ? reloaded(host, text) : ok("boot", text);
 }
 
 function reloaded(host: Host, text: string): Step {
-  if (host.root === "" && host.run("systemctl", ["daemon-reload"]) === 0) return done("boot", text);
+  if (host.root === "" && host.run("systemctl", ["daemon-reload"]) === 0) return ok("boot", text);
   return warning("boot", `${text}, but systemd was not told`, "systemctl daemon-reload");
 }

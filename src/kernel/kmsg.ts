@@ -67,7 +67,9 @@ const BEFORE_6_12: readonly (readonly [RegExp, RefusalCause])[] = [
   [/^Core dump to .* aborted: cannot preserve file (?:owner|permissions)$/s, "file"],
 ];
 
-const OURS = /^coredump-detector: lost dump of pid (?<hostPid>\d+) \((?<comm>.*)\): (?<text>.+)$/s;
+/** `lost dump of pid 7 (comm): why`, `lost dump of an unknown process: why`, `lost dump: why`. */
+const OURS =
+  /^coredump-detector: lost dump(?: of pid (?<hostPid>\d{1,10}) \((?<comm>.*)\)| of an unknown process)?: (?<text>.+)$/s;
 const SUPPRESSED = /^\w*coredump\w*: \d+ callbacks suppressed$/;
 
 /**
@@ -109,7 +111,13 @@ function kernelLine(line: string): Found | undefined {
 function handlerLine(line: string): Found | undefined {
   const { hostPid, comm, text } = OURS.exec(line)?.groups ?? {};
   if (text === undefined) return undefined;
-  return { pid: null, hostPid: Number(hostPid), comm: comm ?? null, cause: "handler", text };
+  return {
+    pid: null,
+    hostPid: hostPid === undefined ? null : Number(hostPid),
+    comm: comm ?? null,
+    cause: "handler",
+    text,
+  };
 }
 
 /** The log gives control characters, bytes above ASCII and backslashes as `\xNN`. */

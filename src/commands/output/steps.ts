@@ -1,17 +1,13 @@
 import { printable } from "../../domain/text.ts";
-import type { Step } from "../../install/host.ts";
+import type { Step } from "../../install/step.ts";
 import { coloured } from "./table.ts";
 
 const MARKS = { ok: ["✔", "green"], warning: ["!", "yellow"], problem: ["✘", "red"] } as const;
 
-export interface Line extends Omit<Step, "level"> {
-  readonly level: keyof typeof MARKS;
-}
-
 /** `✔ pattern     ours, 94 of 127 bytes`; a hint on a line of its own below its text. */
-export function stepLines(lines: readonly Line[]): string {
-  const width = Math.max(9, ...lines.map(({ what }) => what.length)) + 1;
-  return lines
+export function stepLines(steps: readonly Step[]): string {
+  const width = Math.max(9, ...steps.map(({ what }) => what.length)) + 1;
+  return steps
     .map(({ level, what, text, hint }) => {
       const [mark, colour] = MARKS[level];
       const head = what === "" ? " ".repeat(width + 2) : `${coloured(colour, mark)} ${what.padEnd(width)}`;

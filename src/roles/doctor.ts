@@ -1,0 +1,53 @@
+/** `doctor`: reads the node, judges it check by check, and if asked crashes a process to see. */
+import { dirname } from "node:path";
+import { loadSettings } from "../config/settings.ts";
+import { checkBoot } from "../doctor/boot.ts";
+import { checkCache } from "../doctor/cache.ts";
+import { checkEngines } from "../doctor/engines.ts";
+import { checkHandler } from "../doctor/handler.ts";
+import { checkKernel, checkSelinux } from "../doctor/kernel.ts";
+import { checkLost } from "../doctor/lost.ts";
+import { checkLimits, checkPattern, checkRlimit } from "../doctor/pattern.ts";
+import * as read from "../doctor/readings.ts";
+import { selfTest } from "../doctor/self-test.ts";
+import { type Host, placesIn, seen } from "../install/host.ts";
+import { type Step, warning } from "../install/step.ts";
+import { ownerOf, programOf, readSetting } from "../kernel/core-pattern.ts";
+
+export interface Examination {
+  /** Where the handler should be, while no pattern says where it is. */
+  readonly binDir: string;
+  /** Options from the command line, by flag; they come before the handler's settings.json. */
+  readonly flags: ReadonlyMap<string, string>;
+  readonly selfTest: boolean;
+  readonly version: string;
+}
+
+const SELF_TEST_WAIT_MS = 30_000;
+
+export async function examine(order: Examination, host: Host, now: Date): Promise<Step[]> {
+  const pattern = readSetting("pattern", host.procSys);
+  const ours = ownerOf(pattern) === "ours" ? programOf(pattern) : undefined;
+  const places = placesIn(ours === undefined ? order.binDir : dirname(ours));
+  const wrong: string[] = [];
+  const settings = loadSettings(seen(host, places.settings), order.flags, (problem) => wrong.push(problem));
+  const limits = {
+    pipeLimit: Number(readSetting("pipeLimit", host.procSys)),
+    suidDumpable: Number(readSetting("suidDumpable", host.procSys)),
+  };
+  const steps = [
+    checkKernel(read.readKernel(host)),
+    checkPattern(pattern, places.binary, host.kernelRelease),
+    checkHandler(read.readHandler(places.binary, host), order.version),
+    ...wrong.map((problem) => warning("settings", problem)),
+    ...checkLimits(limits, settings.maxDumps),
+    checkRlimit(read.readInitLimits(), settings.rlimit),
+    ...checkSelinux(read.readSelinux(places.binary, host), places.binary),
+    ...checkEngines(await read.readEngines(settings)),
+    checkCache(read.readCache(settings)),
+    checkLost(...read.readLog(), now),
+    checkBoot(read.readBoot(host), places.binary),
+  ];
+  if (!order.selfTest) return steps;
+  return [...steps, await selfTest({ binary: places.binary, dumpDir: settings.dumpDir, waitMs: SELF_TEST_WAIT_MS })];
+}
