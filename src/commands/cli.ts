@@ -19,6 +19,9 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   dump: verb(() => import("./dump.ts")),
   verify: verb(() => import("./verify.ts")),
   delete: verb(() => import("./delete.ts")),
+  install: verb(() => import("./install.ts")),
+  uninstall: verb(() => import("./uninstall.ts")),
+  doctor: verb(() => import("./doctor.ts")),
 };
 
 /**
