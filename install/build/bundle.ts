@@ -2,6 +2,8 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { DumpError } from "../../src/domain/failures.ts";
+import { leftOut } from "./left-out.ts";
 import { ROOT } from "./target.ts";
 import { run } from "./tools.ts";
 
@@ -15,7 +17,8 @@ export interface Bundle {
  * One file costs less than a millisecond more at start than an empty one: a module in it runs only when it is imported.
  * - `charset: ascii`: a one-byte string for V8, half the memory.
  * - no dynamic import: in a single executable only `require` finds Node's own modules, and `import()` breaks the code cache.
- * - `*.node`, cpu-features: native accelerators of ssh2 that dockerode's SSH transport tries and can do without.
+ * - names are neither shortened nor kept by a call per function: a stack trace reads well as it is.
+ * A native module (`*.node`) among the inputs is an error: it could not be loaded.
  */
 export async function bundle(main: string, version: string): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
@@ -29,11 +32,10 @@ export async function bundle(main: string, version: string): Promise<Bundle> {
     target: "node26",
     minifySyntax: true,
     minifyWhitespace: true,
-    keepNames: true,
     charset: "ascii",
     legalComments: "none",
     supported: { "dynamic-import": false },
-    external: ["*.node", "cpu-features"],
+    plugins: [leftOut],
     inject: [join(import.meta.dirname, "import-meta.ts")],
     define: {
       __VERSION__: JSON.stringify(version),
@@ -42,6 +44,8 @@ export async function bundle(main: string, version: string): Promise<Bundle> {
       "import.meta.filename": "__filename",
     },
     logLevel: "warning",
+  }).catch((cause) => {
+    throw new DumpError("UNEXPECTED", `Cannot bundle ${main}: esbuild names the errors above`, { cause });
   });
   const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
   const packages = new Set(Object.keys(metafile.inputs).flatMap((path) => folder.exec(path)?.[0] ?? []));

@@ -38,14 +38,21 @@ export async function build(target: Target): Promise<string> {
   const inputs = fingerprint(target, code, Object.values(assets), debian);
   if (isUpToDate(folder, inputs, [executable, tarball])) return executable;
 
-  mkdirSync(folder, { recursive: true });
-  using work = mkdtempDisposableSync(join(folder, ".build-"));
+  using work = workFolder(folder);
   assemble(target, code, assets, work.path);
   copyLibraries(target, debian, join(work.path, "lib"));
   writeFileSync(join(work.path, NOTICES), noticesOf(npm, debian));
   await pack(work.path, [EXECUTABLE, "lib", NOTICES], basename(tarball, ".tar.gz"), join(work.path, "tarball"));
   publish(work.path, folder, tarball, inputs);
   return executable;
+}
+
+/** An empty folder on the file system of the products, so that they can be renamed; what killed builds left goes away. */
+function workFolder(folder: string): { readonly path: string } & Disposable {
+  mkdirSync(folder, { recursive: true });
+  for (const name of globSync(".build-*", { cwd: folder }))
+    if (!existsSync(join("/proc", name.split("-")[1] ?? ""))) rmSync(join(folder, name), { recursive: true });
+  return mkdtempDisposableSync(join(folder, `.build-${process.pid}-`));
 }
 
 function assetsByName(): Record<string, string> {

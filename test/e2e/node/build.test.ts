@@ -12,6 +12,7 @@ import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
 import { tempDir } from "../../support/tmp.ts";
 
+const HOST = process.arch as Arch;
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
 
 function command(
@@ -64,13 +65,13 @@ const digest = (file: string): string => createHash("sha256").update(readFileSyn
 describe("bin/build", { skip: needs("root") }, () => {
   test("starts on a Debian 12 root that has libc and nothing else, with its own libraries", () => {
     using root = tempDir();
-    minimalRoot(root.path, "x64", build("--arch", "x64"));
+    minimalRoot(root.path, HOST, build());
     assertPrintsVersion(runIn(root.path));
   });
 
   test("--libc=own starts in an empty root", () => {
     using root = tempDir();
-    install(root.path, build("--arch", "x64", "--libc", "own"));
+    install(root.path, build("--libc", "own"));
     assertPrintsVersion(runIn(root.path));
   });
 
@@ -90,13 +91,13 @@ describe("bin/build", { skip: needs("root") }, () => {
   });
 
   test("the tarball holds executable, libraries and notices, owned by root, and no date", () => {
-    const tarball = join(build("--arch", "x64"), `../coredump-detector-${version}-linux-x64.tar.gz`);
+    const tarball = join(build(), `../coredump-detector-${version}-linux-${HOST}.tar.gz`);
     const { stdout } = command("tar", ["-tvzf", tarball, "--full-time", "--utc", "--numeric-owner"]);
     const lines = stdout
       .trim()
       .split("\n")
       .map((line) => line.split(/\s+/));
-    const top = `coredump-detector-${version}-linux-x64`;
+    const top = `coredump-detector-${version}-linux-${HOST}`;
     assert.deepEqual(
       lines.map(([mode, owner, , day, time, name]) => [mode, owner, `${day} ${time}`, name]),
       [
@@ -112,7 +113,7 @@ describe("bin/build", { skip: needs("root") }, () => {
 
   test("the same sources give the same bytes, wherever they go", () => {
     using other = tempDir();
-    const tarball = `coredump-detector-${version}-linux-${process.arch}.tar.gz`;
+    const tarball = `coredump-detector-${version}-linux-${HOST}.tar.gz`;
     const first = build();
     build("--out", other.path);
     assert.equal(digest(join(other.path, "coredump-detector")), digest(first));
