@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { hostname } from "node:os";
 import type { KernelArguments } from "../config/options.ts";
-import { DumpError, reasonOf } from "../domain/failures.ts";
 
 /**
  * The handler's argv: the template is split at white space before the specifiers are expanded (since 5.3), unknown ones
@@ -37,16 +36,20 @@ export function expand(pattern: string, call: KernelArguments, facts: { comm: st
 
 /**
  * Runs the handler on our stdin, which it inherits before its first byte was read; the pidfd goes along under its number.
- * @throws DumpError SYSTEM_CALL_FAILED when it cannot be started
+ * @param started  called once it runs: from then on the pipe is the other handler's
+ * @returns its exit status, or undefined when it could not be started; then the core is still in the pipe
  */
-export function passOn(argv: readonly string[], pidfd: number | undefined): Promise<number> {
+export function passOn(
+  argv: readonly string[],
+  pidfd: number | undefined,
+  started: () => void,
+): Promise<number | undefined> {
   const [command = "", ...args] = argv;
-  const inherited = pidfd === undefined || pidfd !== 3 ? [] : [3];
-  return new Promise((resolve, reject) => {
+  const inherited = pidfd === 3 ? [3] : []; // the kernel gives it no other number
+  return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: [0, "ignore", "ignore", ...inherited], env: {}, cwd: "/" });
-    child.once("error", (cause) =>
-      reject(new DumpError("SYSTEM_CALL_FAILED", `Cannot start ${command}: ${reasonOf(cause)}`, { cause })),
-    );
+    child.once("error", () => resolve(undefined));
     child.once("exit", (code, signal) => resolve(signal ? 1 : (code ?? 1)));
+    if (child.pid !== undefined) started();
   });
 }

@@ -15,7 +15,8 @@ import { type Received, receive } from "../kernel/receive.ts";
 import { SparseFile } from "../kernel/sparse-file.ts";
 import { threadNames } from "../kernel/threads.ts";
 import { statusField } from "../system/proc.ts";
-import type { Scene, World } from "./handler.ts";
+import type { World } from "./handler.ts";
+import type { Scene } from "./observing.ts";
 import type { Refusal } from "./refusing.ts";
 
 export interface Copied {

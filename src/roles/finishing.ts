@@ -11,8 +11,8 @@ import { jsonBytes } from "../domain/units.ts";
 import type { Identification } from "../identity/runtime.ts";
 import { OPT_OUT_LABEL, optedOut } from "../policy/opt-out.ts";
 import { ask, type Copied } from "./copying.ts";
-import { ownerOf } from "./draft.ts";
-import type { Scene, World } from "./handler.ts";
+import type { World } from "./handler.ts";
+import { ownerOf, type Scene } from "./observing.ts";
 
 /** Seals the core and asks the run-time at the same time; the record is durable when this resolves. */
 export async function finish(open: OpenEntry, scene: Scene, copied: Copied, world: World): Promise<DumpRecord> {

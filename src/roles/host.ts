@@ -14,6 +14,9 @@ import { handle, type World } from "./handler.ts";
 export async function handleKernelCall(argv: readonly string[]): Promise<number> {
   try {
     reopenStandardDescriptors();
+    // A library's stray error must not end the copy.
+    for (const event of ["uncaughtException", "unhandledRejection"])
+      process.on(event, (error) => kernelLog(`error beside a dump: ${reasonOf(error)}`));
     const kernelCall = parseKernelCall(argv);
     if (!kernelCall) {
       kernelLog("lost dump of an unknown process: the core pattern gives no pid (-P=%P)");

@@ -1,13 +1,14 @@
 /** What the node's policy says before the first byte of memory is read. */
 import { statSync } from "node:fs";
 import type { OpenEntry } from "../cache/begin.ts";
-import { writeRecord } from "../cache/record.ts";
+import { recordOnDisk, writeRecord } from "../cache/record.ts";
 import type { DumpRecord, Reason } from "../domain/dump.ts";
-import { reasonOf } from "../domain/failures.ts";
 import { advance } from "../domain/life-cycle.ts";
+import type { CorePipe } from "../kernel/pipe.ts";
 import { OPT_OUT_LABEL, optedOut } from "../policy/opt-out.ts";
 import { kernelLog } from "../system/log.ts";
-import type { Scene, World } from "./handler.ts";
+import type { World } from "./handler.ts";
+import type { Scene } from "./observing.ts";
 
 export interface Refusal {
   readonly reason: Reason;
@@ -18,7 +19,7 @@ export interface Refusal {
 export const SELF_TEST = "coredump-detector-self-test";
 
 /** Why this dump is not to be taken at all, or undefined. A host crash that is chained is passed on here. */
-export async function refusedUnseen(scene: Scene, world: World): Promise<Refusal | undefined> {
+export async function refusedUnseen(scene: Scene, world: World, pipe: CorePipe): Promise<Refusal | undefined> {
   const { settings } = world;
   if (optedOut(scene.quick.labels))
     return { reason: "OptedOut", message: `the owner's label ${OPT_OUT_LABEL} says so` };
@@ -29,19 +30,17 @@ export async function refusedUnseen(scene: Scene, world: World): Promise<Refusal
   const policy = settings.host ?? (world.formerHandler ? "chain" : "keep");
   if (policy === "ignore")
     return { reason: "HostIgnored", message: "the node's policy keeps no cores of host processes" };
-  return policy === "chain" && world.formerHandler ? await chained(scene, world.formerHandler) : undefined;
+  return policy === "chain" && world.formerHandler ? await chained(scene, world.formerHandler, pipe) : undefined;
 }
 
-async function chained({ kernelCall, record }: Scene, pattern: string): Promise<Refusal | undefined> {
+async function chained({ kernelCall, record }: Scene, pattern: string, pipe: CorePipe): Promise<Refusal | undefined> {
   const { expand, passOn } = await import("../kernel/chain.ts");
   const argv = expand(pattern, kernelCall.call, { comm: record.comm ?? "", exe: record.exe ?? "" });
-  try {
-    const exit = await passOn(argv, kernelCall.call.pidfd);
+  const exit = await passOn(argv, kernelCall.call.pidfd, () => pipe.release());
+  if (exit !== undefined)
     return { reason: "Chained", message: `passed on to ${argv[0]}${exit === 0 ? "" : `, which ended with ${exit}`}` };
-  } catch (error) {
-    kernelLog(reasonOf(error));
-    return undefined; // the core is still in the pipe: keep it ourselves
-  }
+  kernelLog(`cannot start ${argv[0]}, which the pattern named before: pid ${record.hostPid} is kept here`);
+  return undefined;
 }
 
 function isSelfTest({ process }: Scene, { executable }: World): boolean {
@@ -51,9 +50,10 @@ function isSelfTest({ process }: Scene, { executable }: World): boolean {
   return crashed !== undefined && own !== undefined && crashed.dev === own.dev && crashed.ino === own.ino;
 }
 
-/** The record stays and says why; its core was never held, or goes now. */
-export function refuse({ entry }: OpenEntry, record: DumpRecord, { reason, message }: Refusal): DumpRecord {
-  const refused = advance(record, "Refused", { reason, message, heldMs: Math.round(performance.now()) }, new Date());
+/** The record stays and says why; its core was never held. */
+export async function refuse({ entry }: OpenEntry, record: DumpRecord, refusal: Refusal): Promise<DumpRecord> {
+  const refused = advance(record, "Refused", { ...refusal, heldMs: Math.round(performance.now()) }, new Date());
   writeRecord(entry, refused);
+  await recordOnDisk(entry);
   return refused;
 }

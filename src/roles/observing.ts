@@ -1,16 +1,54 @@
-/** What a record says before the first byte of the core: the kernel's arguments, /proc, the run-time's state files. */
-import { readFileSync } from "node:fs";
+/** What is known of a crash before the first byte of its core: the kernel's arguments, /proc, the run-time's state files. */
+import { readFileSync, statSync } from "node:fs";
 import { blankRecord } from "../cache/abandoned.ts";
 import { signalOf } from "../cache/examine.ts";
 import type { DumpRecord } from "../domain/dump.ts";
+import { reasonOf } from "../domain/failures.ts";
 import { newDumpId } from "../domain/id.ts";
 import { textOf } from "../domain/text.ts";
 import type { Identification } from "../identity/runtime.ts";
 import type { KernelCall } from "../kernel/arguments.ts";
-import type { CrashedProcess } from "../kernel/crashed-process.ts";
+import { type CrashedProcess, openCrashedProcess } from "../kernel/crashed-process.ts";
 import { startTicks, statusField, TICK_MS } from "../system/proc.ts";
+import type { World } from "./handler.ts";
 
-export function draftRecord(
+export interface Scene extends Disposable {
+  readonly kernelCall: KernelCall;
+  /** Undefined when /proc/P was gone, or could not be the crashed process's. */
+  readonly process: CrashedProcess | undefined;
+  readonly quick: Identification;
+  readonly record: DumpRecord;
+}
+
+/** Looks at all there is; never throws, because no look is worth a core. */
+export function observe(kernelCall: KernelCall, world: World, warnings: readonly string[]): Scene {
+  const [process, gone] = attempt(() => openCrashedProcess(kernelCall.call, world.settings.environ, world.proc));
+  const cgroup = process?.facts.get("cgroup");
+  const [known, failed] = attempt(() => (cgroup ? world.identify.quickly(cgroup, world.settings) : undefined));
+  const quick = known ?? nobody(gone ?? failed ?? "the process's cgroup cannot be read");
+  const record = draftRecord(kernelCall, process, quick, world.node, [...warnings, ...(gone ? [gone] : [])]);
+  return { kernelCall, process, quick, record, [Symbol.dispose]: () => process?.[Symbol.dispose]() };
+}
+
+function attempt<T>(act: () => T): [T | undefined, string | undefined] {
+  try {
+    return [act(), undefined];
+  } catch (error) {
+    return [undefined, reasonOf(error)];
+  }
+}
+
+const nobody = (problem: string): Identification => ({
+  owner: "unknown",
+  container: null,
+  pod: null,
+  identity: { source: "none", confirmed: false, problem, cgroup: null },
+  labels: null,
+  logPath: null,
+  documents: {},
+});
+
+function draftRecord(
   { call, problems }: KernelCall,
   process: CrashedProcess | undefined,
   identification: Identification,
@@ -33,7 +71,7 @@ export function draftRecord(
     signal: call.signal === undefined ? null : signalOf(call.signal),
     processUid: call.uid ?? firstId(facts?.get("status"), "Uid"),
     processGid: call.gid ?? firstId(facts?.get("status"), "Gid"),
-    dumpable: call.dumpable ?? null,
+    dumpable: call.dumpable ?? (process ? dumpableOf(process) : null),
     coreLimit: call.coreLimit || null,
     uptimeMs: uptimeMs(facts?.get("stat")),
     hostname: process?.hostname ?? null,
@@ -71,4 +109,15 @@ function uptimeMs(stat: Buffer | undefined): number | null {
   const ticks = startTicks(stat);
   const upMs = Number.parseFloat(readFileSync("/proc/uptime", "latin1")) * 1000;
   return ticks === undefined ? null : Math.max(0, Math.round(upMs - ticks * TICK_MS));
+}
+
+/**
+ * For patterns without %d (the predecessor's). The kernel gives /proc/P to root when the process is not dumpable
+ * (proc(5)); a set-uid program that root runs on has ids that differ. In doubt 2: its memory is root's alone.
+ */
+function dumpableOf({ main, facts }: CrashedProcess): number {
+  const ids = ["Uid", "Gid"].map((name) => statusField(facts.get("status"), name)?.split("\t") ?? []);
+  const changed = ids.some((four) => new Set(four).size !== 1);
+  const owner = statSync(main.path("status"), { throwIfNoEntry: false })?.uid;
+  return changed || owner === undefined || String(owner) !== ids[0]?.[0] ? 2 : 1;
 }
