@@ -52,9 +52,9 @@ async function parserFor(argv: readonly string[]) {
       "parse-numbers": false,
       "parse-positional-numbers": false,
       "dot-notation": false,
-      "duplicate-arguments-array": false,
       "greedy-arrays": false,
     })
+    .middleware(lastCounts, true)
     .locale("en")
     .strict()
     .recommendCommands()
@@ -69,6 +69,16 @@ async function parserFor(argv: readonly string[]) {
       throw error && error.name !== "YError" ? error : usageError(argv, message ?? error?.message);
     });
   return parser.command(commands);
+}
+
+/** What may be given more than once. (yargs's own "duplicate-arguments-array" would take away all positional words but one.) */
+const LISTS: ReadonlySet<string> = new Set(["_", "ids", "state"]);
+
+/** Of anything else the last word counts, as in every shell script that appends its own flags. */
+function lastCounts(argv: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(argv)) {
+    if (Array.isArray(value) && !LISTS.has(name)) argv[name] = value.at(-1);
+  }
 }
 
 /** yargs calls an unknown command an argument, or only says what may have been meant. */

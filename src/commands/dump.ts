@@ -19,7 +19,7 @@ export const command: CommandModule<object, Parsed> = {
     const cache = await openedCache(argv);
     const record = cache.find(String(argv["id"]));
     await extract(record, cache.corePath(record), {
-      file: argv["file"] as string | undefined,
+      file: argv["file"] === "" ? "-" : (argv["file"] as string | undefined), // yargs leaves nothing of a lone `-`
       force: argv["force"] === true,
     });
   },

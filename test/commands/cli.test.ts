@@ -145,6 +145,14 @@ for (const { id, code } of ids) {
   });
 }
 
+test("of a flag given twice the last counts, of --state each", async () => {
+  using cache = testCache(RECORDS);
+  const states = ["--state", "Refused", "--state", "Lost"];
+  const { stdout } = await run(["list", "-o", "yaml", "-o", "json", "-d", "/nonexistent", "-d", cache.dir, ...states]);
+  const printed = JSON.parse(stdout.toString()) as typeof RECORDS;
+  assert.deepEqual(printed.map(({ state }) => state).sort(), ["Lost", "Refused"]);
+});
+
 test("a short id of digits is no number", async () => {
   using cache = testCache(RECORDS);
   assert.equal((await run(["info", "000000000000", "-d", cache.dir])).code, 0);

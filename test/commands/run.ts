@@ -27,8 +27,11 @@ export async function run(args: readonly string[], how: HowToRun = {}): Promise<
   return { code, stdout: Buffer.concat(stdout), stderr: stderr.join("") };
 }
 
+/** What bin/build puts into the executable. */
+const AS_BUILT = ["--disable-warning=ExperimentalWarning"];
+
 const start = (args: readonly string[], { env, uid }: HowToRun) =>
-  spawn(process.execPath, [join(ROOT, "src/main.ts"), ...args], {
+  spawn(process.execPath, [...AS_BUILT, join(ROOT, "src/main.ts"), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
     ...(uid !== undefined && { uid }),
