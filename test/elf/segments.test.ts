@@ -49,6 +49,12 @@ for (const { on, spec, ok } of shapes) {
   });
 }
 
+test("directlyCopyable() takes what ends at 2^63 for reachable, and what ends behind it for high", () => {
+  const plan = planOf(buildCore({ parts: [page(2n ** 63n - 8192n, 2), page(2n ** 63n)] }));
+  const vaddrs = (part: readonly { vaddr: bigint }[]) => part.map(({ vaddr }) => vaddr);
+  assert.deepEqual(plan.ok && [vaddrs(plan.segments), vaddrs(plan.high)], [[2n ** 63n - 8192n], [2n ** 63n]]);
+});
+
 for (const abi of ABIS.slice(1)) {
   test(`directlyCopyable() refuses ${abi.bits} bits, ${abi.littleEndian ? "little" : "big"}-endian`, () => {
     assert.equal(planOf(buildCore({ abi, parts: [page(0x1000n)] })).ok, false);
