@@ -36,6 +36,9 @@ export function fetchPackages({ arch, libc }: Pick<Target, "arch" | "libc">): st
       return readdirSync(folder).map((name) => join(folder, name));
     } catch (error) {
       failure ??= error; // an old release leaves the mirrors one day
+      console.error(
+        `warning: cannot take the libraries from Debian ${release}; a later one asks for a later glibc on the host`,
+      );
     }
   }
   throw failure;
@@ -57,6 +60,7 @@ export function copyLibraries(target: Target, packages: readonly string[], lib: 
 /** By apt with lists of its own: the machine's state stays as it is, foreign architectures work, signatures are checked. */
 function download(folder: string, release: string, debian: string, packages: readonly string[]): void {
   const part = `${folder}.${process.pid}.part`;
+  using _ = { [Symbol.dispose]: () => rmSync(part, { recursive: true, force: true }) };
   const apt = join(part, "apt");
   for (const each of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(apt, each), { recursive: true });
   writeFileSync(join(apt, "status"), "");

@@ -13,7 +13,7 @@ export function run(command: string, args: readonly string[], options: { cwd?: s
   });
   if (status === 0) return stdout;
   const why = error?.message ?? (stderr.trim() || stdout.trim() || `exit status ${status}`);
-  throw new DumpError("UNEXPECTED", `Cannot run ${command} ${args.slice(0, 2).join(" ")}: ${why}`, { cause: error });
+  throw new DumpError("UNEXPECTED", `Cannot run ${command}: ${why}`, { cause: error });
 }
 
 export const isInstalled = (tool: string): boolean =>
