@@ -1,7 +1,9 @@
 import type { CommandModule } from "yargs";
 import yargs from "yargs";
+import { NODE_OPTIONS } from "../config/options.ts";
 import { DumpError } from "../domain/failures.ts";
 import { exitCodes, report } from "./failure.ts";
+import { flagsOf } from "./flags.ts";
 import { version } from "./version.ts";
 
 const PROGRAM = "coredump-detector";
@@ -55,6 +57,7 @@ async function parserFor(argv: readonly string[]) {
       "greedy-arrays": false,
     })
     .middleware(lastCounts, true)
+    .options(flagsOf({ verbosity: NODE_OPTIONS.verbosity }))
     .locale("en")
     .strict()
     .recommendCommands()

@@ -22,9 +22,9 @@ function asFailure(error: unknown): DumpError<FailureCode> {
   if (error instanceof DumpError) return error;
   const errno = errnoOf(error);
   if (errno === "EACCES" || errno === "EPERM") {
-    const { path } = error as NodeJS.ErrnoException;
-    const what = path === undefined ? "" : ` ${path}`;
-    return new DumpError("NOT_PERMITTED", `Cannot open${what}: permission denied`, {
+    const { syscall = "go on", path } = error as NodeJS.ErrnoException;
+    const what = path === undefined ? syscall : `${syscall} ${path}`;
+    return new DumpError("NOT_PERMITTED", `Cannot ${what}: permission denied`, {
       cause: error,
       hint: "Run it as root",
     });

@@ -7,7 +7,7 @@ import { printable } from "../domain/text.ts";
 import { say } from "./output/print.ts";
 
 /** What every command over the cache takes. */
-export const CACHE_OPTIONS = { dumpDir: NODE_OPTIONS.dumpDir, verbosity: NODE_OPTIONS.verbosity };
+export const CACHE_OPTIONS = { dumpDir: NODE_OPTIONS.dumpDir };
 
 /** What yargs hands to a command: flags by their long name. */
 export type Parsed = Readonly<Record<string, unknown>>;
@@ -34,7 +34,10 @@ function flagOf({ flag, short, kind, default: byDefault, describe }: Option): Op
  * Flags, then the installed settings.json, then defaults: so that a command looks where the handler writes.
  * @throws DumpError USAGE for a flag's bad value; a bad settings.json is a warning only, as it is for the handler
  */
-export function settingsOf(argv: Parsed, options: Readonly<Record<string, Option>> = CACHE_OPTIONS): HandlerSettings {
+export function settingsOf(
+  argv: Parsed,
+  options: Readonly<Record<string, Option>> = { ...CACHE_OPTIONS, verbosity: NODE_OPTIONS.verbosity },
+): HandlerSettings {
   const given = new Map<string, string>();
   for (const option of Object.values(options)) {
     const value = argv[option.flag];

@@ -13,24 +13,16 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { Finding } from "../../src/commands/examine.ts";
 import { defaultName } from "../../src/commands/extract.ts";
-import type { DumpRecord } from "../../src/domain/dump.ts";
 import { needs } from "../support/set-up.ts";
 import { tempFileSystem } from "../support/tmp.ts";
-import { CORE, HOSTILE, RECORDS, record, type TestCache, testCache } from "./records.ts";
+import { CORE, HOSTILE, RECORDS, record, testCache, withCore } from "./records.ts";
 import { run } from "./run.ts";
 
 const ID = "3f9c2a71b0de";
-
-/** A cache that holds one real core, rightly recorded. */
-function withCore(change: Partial<DumpRecord> = {}): TestCache & { core: string } {
-  const cache = testCache();
-  const { id } = cache.put(record(ID, change), CORE);
-  return { ...cache, core: join(cache.dir, id, "core") };
-}
 
 /** 64 MiB long, three pages of data. */
 function sparseCore(): Buffer {
@@ -237,58 +229,6 @@ test("verify --all proves every core that is held, and names the bad one", async
   const bad = await run(["verify", "--all", "-d", cache.dir]);
   assert.match(bad.stderr, /^error: Cannot vouch for 1 of 2: aaaaaaaaaaaa is no whole core: it is no ELF core\n/);
   assert.equal(bad.code, 65);
-});
-
-test("delete drops the core, keeps the record as Deleted, and may be done twice", async () => {
-  using cache = withCore();
-  for (const says of [/^3f9c2a71b0de nginx .* deleted\n$/, /^3f9c2a71b0de nginx .* was deleted before\n$/]) {
-    const { code, stderr } = await run(["delete", ID, "-d", cache.dir]);
-    assert.match(stderr, says);
-    assert.equal(code, 0);
-  }
-  assert.ok(!existsSync(cache.core));
-  const { state, reason, core } = cache.stored(record(ID));
-  assert.deepEqual([state, reason, core.path], ["Deleted", "OperatorDeleted", null]);
-  const { stdout } = await run(["list", "-d", cache.dir]);
-  assert.match(stdout.toString(), /Deleted .* deleted by an operator\n$/);
-});
-
-test("delete --purge forgets the record too", async () => {
-  using cache = withCore();
-  assert.equal((await run(["delete", ID, "--purge", "-d", cache.dir])).code, 0);
-  assert.ok(!existsSync(dirname(cache.core)));
-});
-
-test("delete does nothing when one of the ids is wrong", async () => {
-  using cache = withCore();
-  assert.equal((await run(["delete", ID, "ffffffffffff", "-d", cache.dir])).code, 66);
-  assert.ok(existsSync(cache.core));
-});
-
-test("delete --all wants --yes where nobody can be asked, and takes what the filters pick", async () => {
-  using cache = withCore();
-  for (const each of RECORDS.slice(1)) cache.put(each);
-  const unasked = await run(["delete", "--all", "-d", cache.dir]);
-  assert.equal(unasked.code, 2);
-  assert.match(unasked.stderr, /hint: Give --yes/);
-  const { code } = await run(["delete", "--all", "--yes", "--namespace", "batch", "-d", cache.dir]);
-  assert.equal(code, 0);
-  assert.deepEqual(
-    RECORDS.map((each) => cache.stored(each).state),
-    ["Captured", "Deleted", "Captured", "Evicted", "Lost"],
-  );
-});
-
-test("delete ends with 75 while a handler is at the dump, and deletes the others", async () => {
-  using cache = withCore();
-  const busy = cache.put(record("aaaaaaaaaaaa"), CORE);
-  const { FileLock } = await import("../../src/system/lock.ts");
-  using lock = FileLock.try(join(cache.dir, busy.id, "lock"));
-  assert.ok(lock);
-  const { code, stderr } = await run(["delete", "aaaaaaaaaaaa", ID, "-d", cache.dir]);
-  assert.match(stderr, /^3f9c2a71b0de nginx .* deleted\nerror: /);
-  assert.equal(code, 75);
-  assert.equal(cache.stored(busy).state, "Captured");
 });
 
 test("a dump that is being captured is busy, not broken", async () => {

@@ -226,6 +226,13 @@ export function testCache(records: readonly DumpRecord[] = []): TestCache {
   return cache;
 }
 
+/** A cache that holds one real core, rightly recorded, as 3f9c2a71b0de. */
+export function withCore(change: Partial<DumpRecord> = {}): TestCache & { core: string } {
+  const cache = testCache();
+  const { id } = cache.put(record("3f9c2a71b0de", change), CORE);
+  return { ...cache, core: join(cache.dir, id, "core") };
+}
+
 function figuresOf(path: string): Partial<DumpRecord["core"]> {
   const { size, blocks } = statSync(path);
   const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");
