@@ -104,6 +104,17 @@ test("completeness() tells a capture under way from one that ended without heade
   assert.equal(completeness(record("3f9c2a71b0de", { core })), "unknown");
 });
 
+test("completeness() says who did not want the dump", () => {
+  const refused = record("3f9c2a71b0de", { state: "Refused", reason: "OptedOut", message: "the label says so" });
+  assert.equal(completeness(refused), "opted out: the label says so");
+});
+
+test("screen() says once what cut a core short", () => {
+  const core = { ...record("3f9c2a71b0de").core, complete: false, truncation: "disk-full" as const };
+  const text = screen(record("3f9c2a71b0de", { reason: "Truncated", message: "the disk was full", core }));
+  assert.equal(text.match(/the disk was full/g)?.length, 1);
+});
+
 test("signalWords() leaves out what is not known", () => {
   assert.equal(signalWords({ number: 11, name: "SIGSEGV", code: null, codeText: null, faultAddress: null }), "SIGSEGV");
   assert.equal(signalWords(null), "an unknown signal");

@@ -65,7 +65,8 @@ export function shortfall({ core }: DumpRecord): string {
 
 /** Why there is no core here: the record's own sentence, else its reason, else its state. */
 export function whyNotHeld({ state, reason, message, core }: DumpRecord): string {
-  if (message !== null && NOTHING_HELD.has(state)) return printable(message);
+  if (message !== null && NOTHING_HELD.has(state))
+    return reason === "OptedOut" ? `opted out: ${printable(message)}` : printable(message);
   if (reason !== null && NOTHING_HELD.has(state)) return BECAUSE[reason];
   if (state === "Saved") return "saved in the store";
   return core.sizeBytes === 0 ? BECAUSE.NothingReceived : `it is ${state}`;

@@ -21,7 +21,7 @@ export function screen(record: DumpRecord, flags = ""): string {
     ["When", when(record)],
     ["Core", core(record)],
     ["Held up", heldUp(record)],
-    ["Note", isHeld(record) && record.message !== null ? [printable(record.message)] : []],
+    ["Note", note(record)],
     ["Warnings", record.warnings.map(printable)],
     ["Next", next(record, flags)],
   ];
@@ -115,6 +115,10 @@ function heldUp({ heldMs, owner }: DumpRecord): string[] {
   if (heldMs === null) return [];
   return [`${owner === "host" ? "the process's end" : "the container's restart"} for ${formatDuration(heldMs)}`];
 }
+
+/** What the lines above have not said: of a core that is not held, or cut short, they have. */
+const note = (record: DumpRecord): string[] =>
+  record.message === null || record.reason === "Truncated" || !isHeld(record) ? [] : [printable(record.message)];
 
 /** Commands to paste. */
 function next(record: DumpRecord, flags: string): string[] {
