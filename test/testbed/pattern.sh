@@ -39,8 +39,10 @@ if [ -n "$hold" ]; then
   echo held
   set -- cat
 fi
-# In the background, so that a signal to this shell is acted on at once and not when CMD ends.
-"$@" 9>&- <&0 &
+# In the background, so that a signal to this shell is acted on at once and not when CMD ends; with our standard
+# input, which a background command does not get by itself.
+exec 8<&0
+"$@" <&8 8<&- 9>&- &
 child=$!
 trap 'kill $child 2> /dev/null || :' INT TERM HUP
 status=0

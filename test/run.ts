@@ -1,0 +1,95 @@
+/** Runs the tests; `bin/test` is its entry and says what the parts are. */
+import { globSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { run } from "node:test";
+import { buildIfStale } from "./support/build.ts";
+import { problemOf } from "./support/command.ts";
+import { leftSince, traces } from "./support/leftovers.ts";
+import { ROOT, TESTBED_COMMAND } from "./support/paths.ts";
+import { Report } from "./support/report.ts";
+
+const report = new Report();
+const stopping = new AbortController();
+const [part = "all", ...only] = process.argv.slice(2);
+const chosen = only.map((file) => resolve(file));
+const isRoot = process.getuid?.() === 0;
+
+const PARTS: Record<string, () => Promise<void>> = {
+  ok: async () => {
+    await Promise.all([types(), lint()]);
+    await unit();
+  },
+  unit,
+  node,
+  all: async () => {
+    await PARTS["ok"]?.();
+    await node();
+  },
+};
+
+function types(): Promise<void> {
+  return report.check("types", () => problemOf("bin/node", ["node_modules/typescript/bin/tsc"], stopping.signal));
+}
+
+function lint(): Promise<void> {
+  const biome = ["node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings"];
+  return report.check("lint", () => problemOf("bin/node", biome, stopping.signal));
+}
+
+async function unit(): Promise<void> {
+  await runFiles(find("test/**/*.test.ts", ["test/e2e/**"]), { concurrency: true, timeoutMs: 120_000 });
+}
+
+/** Real crashes: one file at a time, for there is one core_pattern. */
+async function node(): Promise<void> {
+  const files = find("test/e2e/node/*.test.ts");
+  await setUp("bin/build", () => buildIfStale(stopping.signal));
+  if (!isRoot) return await runFiles(files, { concurrency: false, timeoutMs: 900_000 });
+  await setUp("testbed setup", () => problemOf(TESTBED_COMMAND, ["setup"], stopping.signal));
+  await setUp("testbed reap", () => problemOf(TESTBED_COMMAND, ["reap"], stopping.signal));
+  const before = traces();
+  await runFiles(files, { concurrency: false, timeoutMs: 900_000 });
+  await report.check("nothing is left over", async () => (await leftSince(before)).join("\n") || undefined);
+}
+
+/** Set-up counts only when it fails; the tests that needed it say so for themselves. */
+async function setUp(name: string, work: () => Promise<string | undefined>): Promise<void> {
+  const problem = await work();
+  if (problem !== undefined) await report.check(name, async () => problem);
+}
+
+function find(pattern: string, exclude: string[] = []): string[] {
+  const files = globSync(pattern, { cwd: ROOT, exclude }).map((file) => join(ROOT, file));
+  return files.filter((file) => chosen.length === 0 || chosen.includes(file)).sort();
+}
+
+async function runFiles(files: string[], how: { concurrency: boolean; timeoutMs: number }): Promise<void> {
+  if (files.length === 0 || stopping.signal.aborted) return;
+  const { concurrency, timeoutMs: timeout } = how;
+  await report.follow(
+    files,
+    run({ files, concurrency, timeout, signal: stopping.signal, execArgv: ["--disable-warning=ExperimentalWarning"] }),
+  );
+}
+
+/** The tests are killed by the abort; what they had started outside is stopped by the test bed. */
+for (const [signal, exitCode] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const) {
+  process.once(signal, async () => {
+    stopping.abort();
+    if (isRoot) await problemOf(TESTBED_COMMAND, ["reap"]);
+    process.exit(exitCode);
+  });
+}
+
+const work = PARTS[part];
+if (!work) {
+  console.error(`bin/test: no part "${part}"; the parts are ${Object.keys(PARTS).join(", ")}`);
+  process.exit(2);
+}
+await work();
+console.log(report.summary());
+process.exitCode = report.failed > 0 || report.passed === 0 ? 1 : 0;
