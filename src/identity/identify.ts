@@ -1,14 +1,20 @@
 /**
  * Whose is it: from the crashed process's cgroup to container, pod and namespace. At once from the run-times' state
- * files, while the process is held; then from their APIs, which confirm, and know the labels.
+ * files, while the process is held; then from their APIs, which confirm it and know the labels.
  */
 import type { NodeSettings } from "../config/options.ts";
+import type { DumpPod } from "../domain/dump.ts";
 import { candidatesFrom, isHost, isOutermost } from "./cgroup.ts";
-import { owns } from "./own-cgroup.ts";
-import type { CgroupCandidate, ContainerFacts, Identification } from "./runtime.ts";
+import type { Answer } from "./confirm.ts";
+import { notItsOwn, owns } from "./own-cgroup.ts";
+import type { CgroupCandidate, ContainerFacts, ContainerRuntime, Identification } from "./runtime.ts";
 import { fromStateFiles, type StatePlaces, statePlaces } from "./state-files.ts";
 
+/** However patient the caller is: an engine that hangs must not keep a handler for ever. */
+const MAX_API_MS = 10_000;
+
 const NOBODY = { container: null, pod: null, labels: null, logPath: null, documents: {} } as const;
+const NO_IDENTITY = { source: "none", confirmed: false, problem: null, cgroup: null } as const;
 
 /**
  * The owner as the state files on this node tell it: synchronous, under a millisecond, never throws.
@@ -27,42 +33,76 @@ export function identifyQuickly(
   for (const candidate of candidates) {
     const { facts, problems: found } = fromStateFiles(candidate.id, places);
     problems.push(...found);
-    if (facts && owns(facts, candidate)) return identified(facts, candidate, "state-files");
+    if (facts && owns(facts, candidate)) return quickAnswer(facts, candidate);
     if (facts) problems.push(notItsOwn(facts, candidate));
   }
-  if (isHost(cgroup)) return { ...NOBODY, owner: "host", identity: { ...NO_IDENTITY } };
+  if (isHost(cgroup)) return { ...NOBODY, owner: "host", identity: NO_IDENTITY };
   return unknown(candidates, problems);
 }
 
-const NO_IDENTITY = { source: "none", confirmed: false, problem: null, cgroup: null } as const;
-
-function identified(
-  facts: ContainerFacts,
-  { path }: CgroupCandidate,
-  source: Identification["identity"]["source"],
-): Identification {
-  const { cgroupPath: _, ...known } = facts;
-  return { ...known, identity: { source, confirmed: false, problem: null, cgroup: path } };
+function quickAnswer({ cgroupPath: _, ...known }: ContainerFacts, { path }: CgroupCandidate): Identification {
+  return { ...known, identity: { source: "state-files", confirmed: false, problem: null, cgroup: path } };
 }
 
 /** The outermost name is the one that no container can have made up. */
 function unknown(candidates: readonly CgroupCandidate[], problems: readonly string[]): Identification {
   const candidate = candidates.find(isOutermost);
   if (!candidate) {
-    const problem = "The process's cgroup could not be read";
+    const problem = "Cannot tell whose it is: the process's cgroup could not be read";
     return { ...NOBODY, owner: "unknown", identity: { ...NO_IDENTITY, problem } };
   }
   const { id, path } = candidate;
-  const why = problems.length > 0 ? problems.join("; ") : `no state file on this node knows container ${short(id)}`;
+  const why =
+    problems.length > 0 ? problems.join("; ") : `no state file on this node knows container ${id.slice(0, 12)}`;
   return {
     ...NOBODY,
     owner: "unknown",
     container: { runtime: "unknown", id, name: null, image: null, imageDigest: null, attempt: null },
-    identity: { source: "none", confirmed: false, problem: `Cannot tell whose it is: ${why}`, cgroup: path },
+    identity: { ...NO_IDENTITY, problem: `Cannot tell whose it is: ${why}`, cgroup: path },
   };
 }
 
-const notItsOwn = ({ cgroupPath, pod }: ContainerFacts, { id, path }: CgroupCandidate): string =>
-  `${path} names container ${short(id)}, whose cgroup is another${cgroupPath ? `, ${cgroupPath}` : ""}${pod ? ` (pod ${pod.uid})` : ""}`;
+/**
+ * The owner as the run-times' APIs tell it, with labels, log and documents. The API wins over the state files; where it
+ * names another pod, the problem says so and the answer stays unconfirmed. When nobody answers, the quick answer comes
+ * back with the reason. Never throws: an aborted signal is one of those reasons.
+ */
+export async function identifyByApi(
+  quick: Identification,
+  cgroup: Uint8Array,
+  settings: NodeSettings,
+  signal: AbortSignal,
+  runtimes?: readonly ContainerRuntime[],
+): Promise<Identification> {
+  const candidates = candidatesFrom(cgroup);
+  if (candidates.length === 0) return quick;
+  const { askRuntimes, runtimesOf } = await import("./confirm.ts");
+  const asked = runtimes ?? runtimesOf(settings);
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(MAX_API_MS)]);
+  const { answer, problems } = await askRuntimes(candidates, asked, limited);
+  if (answer) return confirmed(quick, answer);
+  if (asked.length === 0) problems.push("no engine's socket was found on this node");
+  if (problems.length === 0) problems.push(`no engine on this node knows container ${candidates[0]?.id.slice(0, 12)}`);
+  const before = quick.identity.problem ?? "Not confirmed";
+  return { ...quick, identity: { ...quick.identity, problem: `${before}; ${problems.join("; ")}` } };
+}
 
-const short = (id: string): string => id.slice(0, 12);
+function confirmed(quick: Identification, { facts, candidate, source }: Answer): Identification {
+  const contradiction = contradictionOf(quick, facts);
+  const { cgroupPath: _, ...known } = facts;
+  return {
+    ...known,
+    logPath: facts.logPath ?? (contradiction ? null : quick.logPath),
+    identity: { source, confirmed: contradiction === null, problem: contradiction, cgroup: candidate.path },
+  };
+}
+
+/** The state files and the API disagree: one of them was tampered with, or the one was restored and the other not. */
+function contradictionOf(quick: Identification, facts: ContainerFacts): string | null {
+  if (quick.owner === "unknown" || quick.owner === "host") return null;
+  const [before, now] = [ownerText(quick.pod, quick.container?.id), ownerText(facts.pod, facts.container.id)];
+  return before === now ? null : `The state files named ${before}, the run-time names ${now}`;
+}
+
+const ownerText = (pod: DumpPod | null, containerId: string | undefined): string =>
+  `container ${containerId?.slice(0, 12)} of ${pod ? `pod ${pod.namespace}/${pod.name} (${pod.uid})` : "no pod"}`;

@@ -13,6 +13,10 @@ export function owns(facts: Pick<ContainerFacts, "cgroupPath" | "pod">, candidat
   return facts.cgroupPath === null ? isOutermost(candidate) : matches(facts.cgroupPath, candidate);
 }
 
+/** Why such an answer is not believed, in words. */
+export const notItsOwn = ({ cgroupPath, pod }: Parameters<typeof owns>[0], { id, path }: CgroupCandidate): string =>
+  `${path} names container ${id.slice(0, 12)}, whose own cgroup is another one (${cgroupPath ?? pod?.uid ?? "not stated"})`;
+
 /**
  * `stated` is `linux.cgroupsPath` of the OCI configuration, in one of its three forms:
  * an absolute path; `slice:prefix:name` for systemd; or relative (the former without systemd), below the engine's own cgroup.

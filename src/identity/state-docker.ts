@@ -1,7 +1,7 @@
 /** Docker's own state: `<data-root>/containers/<id>/config.v2.json`, written by dockerd alone. */
 import { readdirSync } from "node:fs";
 import { at, countAt, textAt, textsAt } from "./json.ts";
-import { CONTAINER_NAME, digestIn, isKubepods, podIn } from "./kubernetes.ts";
+import { CONTAINER_NAME, digestIn, isKubepods, podIn, RESTART_COUNT } from "./kubernetes.ts";
 import type { ContainerFacts } from "./runtime.ts";
 import { readStateFile } from "./state-file.ts";
 
@@ -41,19 +41,22 @@ function remapped(dataRoot: string): string[] {
  * @throws DumpError as readStateFile()
  */
 export function dockerContainer(dataRoot: string, id: string, cgroupPath?: string): ContainerFacts | undefined {
-  const folder = `${dataRoot}/containers/${id}`;
-  const config = readStateFile(`${folder}/config.v2.json`);
+  const configOf = (each: string): unknown => readStateFile(`${dataRoot}/containers/${each}/config.v2.json`);
+  const config = configOf(id);
   if (config === undefined || textAt(config, "ID") !== id) return undefined;
-  const path = cgroupPath ?? dockerCgroup(textAt(readStateFile(`${folder}/hostconfig.json`), "CgroupParent"), id);
+  const labels = textsAt(config, "Config", "Labels") ?? {};
+  const sandbox = sandboxIn(labels);
+  const parent = textAt(readStateFile(`${dataRoot}/containers/${id}/hostconfig.json`), "CgroupParent");
   return dockerFacts({
     id,
     name: textAt(config, "Name"),
     image: textAt(config, "Config", "Image"),
     imageId: textAt(config, "Image"),
-    labels: textsAt(config, "Config", "Labels") ?? {},
+    labels,
+    sandboxLabels: sandbox === null ? null : textsAt(configOf(sandbox), "Config", "Labels"),
     restartCount: countAt(config, "RestartCount"),
     logPath: textAt(config, "LogPath"),
-    cgroupPath: path,
+    cgroupPath: cgroupPath ?? dockerCgroup(parent, id),
     document: withoutSecrets(config),
   });
 }
@@ -64,6 +67,8 @@ interface DockerAnswer {
   readonly image: string | null;
   readonly imageId: string | null;
   readonly labels: Record<string, string>;
+  /** Those of the pod's sandbox, which is a container too and has the pod's own labels; null when there is none. */
+  readonly sandboxLabels: Record<string, string> | null;
   readonly restartCount: number | null;
   readonly logPath: string | null;
   readonly cgroupPath: string | null;
@@ -74,24 +79,29 @@ interface DockerAnswer {
 export function dockerFacts(answer: DockerAnswer): ContainerFacts {
   const { id, image, labels, logPath, cgroupPath } = answer;
   const pod = cgroupPath !== null && isKubepods(cgroupPath) ? podIn(labels) : null;
-  const attempt = pod ? countAt(labels, "annotation.io.kubernetes.container.restartCount") : answer.restartCount;
+  const isSandbox = labels["io.kubernetes.docker.type"] === "podsandbox";
+  const sandbox = isSandbox ? labels : answer.sandboxLabels;
   return {
     owner: pod ? "pod" : "docker",
     container: {
       runtime: "docker",
       id,
-      name: pod ? textAt(labels, CONTAINER_NAME) : (answer.name?.replace(/^\//, "") ?? null),
+      name: pod ? (isSandbox ? null : textAt(labels, CONTAINER_NAME)) : (answer.name?.replace(/^\//, "") ?? null),
       image,
       imageDigest: digestIn(image) ?? digestIn(answer.imageId),
-      attempt,
+      attempt: pod ? countAt(labels, `annotation.${RESTART_COUNT}`) : answer.restartCount,
     },
     pod,
-    labels,
+    labels: pod ? sandbox && { ...labels, ...sandbox } : labels,
     logPath,
     documents: { container: answer.document },
     cgroupPath,
   };
 }
+
+/** The id of the sandbox that a kubelet's label names; null when it is none. Anyone can set it: it counts for pods only. */
+export const sandboxIn = (labels: Readonly<Record<string, string>>): string | null =>
+  /^[0-9a-f]{64}$/.exec(labels["io.kubernetes.sandbox.id"] ?? "")?.[0] ?? null;
 
 /**
  * The cgroup that dockerd makes below a parent that was asked for: `<parent>/<id>`, or a scope in a slice. Null for its
