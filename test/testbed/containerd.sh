@@ -2,7 +2,7 @@
 
 start_engine() {
   programs=$engines/$kind
-  for plugin in testbed loopback; do ln -s "$here/cni/testbed" "$folder/bin/$plugin"; done
+  for plugin in no-network loopback; do ln -s "$here/cni/no-network" "$folder/bin/$plugin"; done
   # An overlay cannot lie on an overlay, which a containerised machine's / may be.
   snapshotter=overlayfs
   [ "$(stat -f -c %T "$folder")" != overlayfs ] || snapshotter=native

@@ -1,5 +1,5 @@
 #!/bin/sh
-# testbed leftovers   list what engines leave outside their folders, and mounts and processes under $TESTBED, one a line
+# testbed leftovers   list what is left of engines and tests that nobody uses any more, one a line
 # testbed leftovers remove   remove what nothing uses any more: empty cgroups, sockets of shims, empty folders
 set -eu
 . "$(dirname -- "$0")/lib.sh"
@@ -8,15 +8,27 @@ engine_cgroups() {
   find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/docker*' -o -path '*/system.slice*' -o -path '*/testbed*' \)
 }
 
+# The folders of run/ whose starter is still there: whatever is theirs is in use. Cgroups and network namespaces bear
+# no owner's name, so they are listed only when nothing is in use.
 list() {
-  mounts_under "$TESTBED" | sed 's/^/mount /'
-  engine_cgroups | sed 's/^/cgroup /'
-  ls /run/netns 2> /dev/null | sed 's/^/netns /'
-  for pid in $(processes_with "$TESTBED/"); do
-    case $(cat "/proc/$pid/comm" 2> /dev/null) in containerd* | dockerd | docker* | ctr | runc* | crash | reaper | *tee*)
-      echo "process $pid $(tr '\0' ' ' < "/proc/$pid/cmdline")" ;;
-    esac
-  done
+  used=$(for folder in "$TESTBED"/run/*/; do ! in_use "$folder" || echo "$folder"; done)
+  {
+    mounts_under "$TESTBED" | sed 's/^/mount /'
+    ls -d "$TESTBED"/run/*/ 2> /dev/null | sed 's/^/folder /'
+    for pid in $(processes_with "$TESTBED/"); do
+      ! is_ours "$pid" || echo "process $pid $(tr '\0' ' ' < "/proc/$pid/cmdline")"
+    done
+    [ -n "$used" ] || engine_cgroups | sed 's/^/cgroup /'
+    [ -n "$used" ] || ls /run/netns 2> /dev/null | sed 's/^/netns /'
+  } | grep -vF "${used:-//}" || :
+}
+
+# A program of the test bed that lost its parent: a test that still runs has its own.
+is_ours() {
+  case $(cat "/proc/$1/comm" 2> /dev/null) in
+    containerd* | docker* | ctr | runc* | crash* | worker-* | reaper | *tee*) grep -q '^PPid:[[:space:]]*[12]$' "/proc/$1/status" ;;
+    *) false ;;
+  esac
 }
 
 # A cgroup with members, and a folder with files, refuses; so others' stay.

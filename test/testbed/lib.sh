@@ -77,3 +77,8 @@ unmount_under() { mounts_under "$1" | while read -r mount; do umount -l "$mount"
 
 # identity PID: what tells a process from a later one of the same pid: pid and start time in clock ticks
 identity() { sed "s/^.*) /$1 /" "/proc/$1/stat" 2> /dev/null | cut -d ' ' -f 1,21; }
+
+# in_use FOLDER: whoever started the engine in it (or made the folder) is still there
+in_use() {
+  [ -s "$1/owner" ] && read -r owner_pid owner_start < "$1/owner" && [ "$(identity "$owner_pid")" = "$owner_pid $owner_start" ]
+}

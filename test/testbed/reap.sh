@@ -5,9 +5,8 @@ set -eu
 for folder in "$TESTBED"/run/*/; do
   folder=${folder%/}
   [ -s "$folder/owner" ] || continue
-  read -r pid start < "$folder/owner"
-  [ "$(identity "$pid")" != "$pid $start" ] || continue
-  say "removing ${folder##*/}, left behind by process $pid"
+  ! in_use "$folder" || continue
+  say "removing ${folder##*/}, left behind by a process that is gone"
   "$here/engine.sh" stop "${folder##*/}"
 done
 # The one holder of the pattern that could not restore it leaves a file that says so.
