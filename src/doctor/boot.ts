@@ -1,6 +1,8 @@
 /** Who has the last word on the kernel's settings at boot (sysctl.d(5)). */
 
+import type { Places } from "../install/host.ts";
 import { ok, type Step, warning } from "../install/step.ts";
+import { bootCommand } from "../install/units.ts";
 import { ownerOf } from "../kernel/core-pattern.ts";
 
 export interface BootReading {
@@ -47,13 +49,13 @@ export function lastWord(files: readonly SysctlFile[], key: string): LastWord | 
   return last;
 }
 
-export function checkBoot({ systemd, unitEnabled, sysctls }: BootReading, binary: string): Step {
+export function checkBoot({ systemd, unitEnabled, sysctls }: BootReading, places: Places): Step {
   if (!systemd) {
-    const hint = `Run at boot: ${binary} install --pattern-only`;
+    const hint = `Run at boot: ${bootCommand(places)}`;
     return warning("boot", "no systemd here: after a reboot the pattern must be set again", hint);
   }
   const pattern = lastWord(sysctls, "kernel.core_pattern");
-  const ours = pattern && ownerOf(pattern.value, binary) === "ours";
+  const ours = pattern && ownerOf(pattern.value, places.binary) === "ours";
   const other =
     pattern && !ours ? `${pattern.path} sets core_pattern to ${pattern.value}` : "no sysctl.d file sets ours";
   if (!unitEnabled) {

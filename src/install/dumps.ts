@@ -31,9 +31,9 @@ function kept(cache: Cache, dumpDir: string): Step[] {
   if (records.length === 0) return [ok("dumps", `none in ${dumpDir}`)];
   if (held.length === 0)
     return [ok("dumps", `records of ${count(records.length)} stay in ${dumpDir}; none holds a core`)];
-  const lines = held.map((record) => ok("", `${cache.corePath(record)}   ${named(record)}`));
   const text = `${count(held.length)} not stored anywhere else stay${held.length === 1 ? "s" : ""} in ${dumpDir}:`;
-  return [warning("dumps", text, "uninstall --purge removes them"), ...lines];
+  const lines = held.map((record) => ok("", `${cache.corePath(record)}   ${named(record)}`));
+  return [warning("dumps", text), ...lines, ok("", "uninstall --purge removes them")];
 }
 
 function purged(cache: Cache, dumpDir: string, dir: string): Step {

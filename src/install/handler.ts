@@ -1,6 +1,6 @@
 /** Puts the executable and its libraries where the kernel will find them. */
 import { spawnSync } from "node:child_process";
-import { existsSync, lstatSync, readFileSync, rmSync } from "node:fs";
+import { lstatSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { printable } from "../domain/text.ts";
@@ -94,8 +94,14 @@ export function start(binary: string): Started {
   const why = error ? reasonOf(error) : said || (signal ? `killed by ${signal}` : `exit code ${status}`);
   throw new DumpError("UNEXPECTED", `Cannot start ${binary} on this host: ${why}`, {
     cause: error,
-    hint: existsSync(join(dirname(binary), "lib"))
-      ? "Take the build that brings its own C library (bin/build --libc=own)"
-      : "Its lib/ belongs beside it: unpack the whole tarball and install from there",
+    hint: remedyFor(binary),
   });
+}
+
+function remedyFor(binary: string): string {
+  const libraries = filesIn(join(dirname(binary), "lib"));
+  if (libraries.length === 0) return "Its lib/ belongs beside it: unpack the whole tarball and install from there";
+  return libraries.some((name) => name.startsWith("ld-linux"))
+    ? "A build with its own C library runs only in the directory it was made for (/coredump, or bin/build's --prefix)"
+    : "Take the build that brings its own C library (bin/build --libc=own)";
 }

@@ -42,9 +42,9 @@ export async function install(order: InstallOrder, host: Host, now: Date): Promi
   const state = rememberFormer(places, host, now);
   const handler = putHandler(source, places, host);
   const settings = mergeSettings(seen(host, places.settings), order.settings);
-  const { dumpDir, problems } = inForce(places, host);
+  const { dumpDir, passesOn, problems } = inForce(places, host);
   const boot = putUnits(places, pattern, dumpDir, host);
-  const kernel = takeOver(pattern, state, host);
+  const kernel = takeOver(pattern, state, passesOn, host);
   return [
     ok(
       "handler",
@@ -64,7 +64,7 @@ function applyPattern(places: Places, pattern: string, host: Host, now: Date): S
     throw new DumpError("UNEXPECTED", `Cannot set the pattern: ${places.binary} is not there`, { hint });
   }
   start(binary); // rather no handler than one that cannot be loaded: it would lose every core without a word
-  return takeOver(pattern, rememberFormer(places, host, now), host);
+  return takeOver(pattern, rememberFormer(places, host, now), inForce(places, host).passesOn, host);
 }
 
 function thisExecutable(): string {
@@ -103,9 +103,9 @@ export async function locked(places: Places, host: Host): Promise<Disposable> {
   throw new DumpError("DUMP_BUSY", `Cannot change ${places.binDir}: another install or uninstall is at it`);
 }
 
-/** What the handler will use, and what is wrong with its settings.json. */
-export function inForce(places: Places, host: Host): { dumpDir: string; problems: string[] } {
+/** What the handler will go by, and what is wrong with its settings.json. */
+export function inForce(places: Places, host: Host): { dumpDir: string; passesOn: boolean; problems: string[] } {
   const problems: string[] = [];
-  const { dumpDir } = loadSettings(seen(host, places.settings), new Map(), (problem) => problems.push(problem));
-  return { dumpDir, problems };
+  const settings = loadSettings(seen(host, places.settings), new Map(), (problem) => problems.push(problem));
+  return { dumpDir: settings.dumpDir, passesOn: (settings.host ?? "chain") === "chain", problems };
 }

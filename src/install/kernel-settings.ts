@@ -17,8 +17,11 @@ export const SUID_DUMPABLE = 2;
 /** What the kernel has when nobody set anything. */
 const KERNEL_DEFAULTS = { formerPattern: "core", formerPipeLimit: 0, formerSuidDumpable: 0 };
 
-/** Sets limit, pattern, suid_dumpable. A larger limit than ours is somebody's choice and stays. */
-export function takeOver(pattern: string, state: InstallState | undefined, host: Host): Step[] {
+/**
+ * Sets limit, pattern, suid_dumpable. A larger limit than ours is somebody's choice and stays.
+ * @param passesOn whether the handler will hand host crashes on to a former handler
+ */
+export function takeOver(pattern: string, state: InstallState | undefined, passesOn: boolean, host: Host): Step[] {
   const pipe = change("pipeLimit", host, (now) => (Number(now) >= PIPE_LIMIT ? now : `${PIPE_LIMIT}`));
   let former: Change;
   try {
@@ -29,7 +32,10 @@ export function takeOver(pattern: string, state: InstallState | undefined, host:
   }
   const suid = change("suidDumpable", host, () => `${SUID_DUMPABLE}`);
   const limits = `core_pipe_limit ${arrow(pipe)}, suid_dumpable ${arrow(suid)}`;
-  return [ok("pattern", `${shortened(pattern)}${wasText(pattern, former.from, state)}`), ok("limits", limits)];
+  return [
+    ok("pattern", `${shortened(pattern)}${wasText(pattern, former.from, state, passesOn)}`),
+    ok("limits", limits),
+  ];
 }
 
 interface Change {
@@ -49,10 +55,10 @@ const arrow = ({ from, to }: Change): string => (from === to ? `${to} (unchanged
 /** The two ends of a pattern of ours: its middle says nothing to people. */
 const shortened = (pattern: string): string => pattern.replace(/( -p=\S+) .* (\S+)$/, "$1 … $2");
 
-function wasText(pattern: string, former: string, state: InstallState | undefined): string {
+function wasText(pattern: string, former: string, state: InstallState | undefined, passesOn: boolean): string {
   if (former === pattern) return "   unchanged";
   if (ownerOf(former) === "ours") return "   was: an older one of ours";
-  const passedOn = former.startsWith("|") ? "; host crashes are passed on to it" : "";
+  const passedOn = passesOn && former.startsWith("|") ? "; host crashes are passed on to it" : "";
   const saved =
     state?.formerPattern === former ? `saved${passedOn}` : "not saved: uninstall restores the one before that";
   return `   was: ${former} (${saved})`;

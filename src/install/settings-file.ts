@@ -22,12 +22,18 @@ export function settingsGiven(argv: Readonly<Record<string, unknown>>): Readonly
     const value = argv[option.flag];
     if (value === undefined) continue;
     const text = String(value);
-    if (text !== "" && parseValue(option, text) === undefined) {
-      throw new DumpError("USAGE", `Cannot use --${option.flag}=${text}: not ${expected(option)}`);
-    }
+    if (text !== "" && parseValue(option, text) === undefined) refuse(option, text, expected(option));
+    if (text !== "" && PATHS.has(option) && !/^\/[^\0-\x1f]*$/.test(text)) refuse(option, text, "an absolute path");
     given.set(option.flag, text === "" ? null : json(option, text));
   }
   return given;
+}
+
+/** The handler's working directory is `/`, so a relative path would mean another place there than here. */
+const PATHS: ReadonlySet<Option> = new Set([NODE_OPTIONS.dumpDir, NODE_OPTIONS.logDir, NODE_OPTIONS.kubeconfig]);
+
+function refuse({ flag }: Option, text: string, expected: string): never {
+  throw new DumpError("USAGE", `Cannot use --${flag}=${text}: not ${expected}`);
 }
 
 const json = (option: Option, text: string): Json[string] =>

@@ -29,19 +29,19 @@ kernel.core_pattern = ${pattern}
 fs.suid_dumpable = ${SUID_DUMPABLE}
 `,
     [TMPFILES]: `${HEADER}# Cores hold memory: root's alone. No age: the cache has limits of its own.
-d ${dumpDir} 0700 root root -
+d ${word(dumpDir)} 0700 root root -
 `,
     [UNIT]: `${HEADER}# Others set the pattern at boot too (apport, abrt, systemd's own sysctl.d file): this comes after them.
 [Unit]
 Description=Hand core dumps to coredump-detector
 After=local-fs.target systemd-sysctl.service apport.service abrt-ccpp.service
 Before=kubelet.service containerd.service crio.service docker.service
-RequiresMountsFor=${places.binDir} ${dumpDir}
+RequiresMountsFor=${places.binDir} ${word(dumpDir)}
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=${places.binary} install --pattern-only --bin-dir ${places.binDir}
+ExecStart=${bootCommand(places)}
 
 [Install]
 WantedBy=multi-user.target
@@ -49,13 +49,23 @@ WantedBy=multi-user.target
   };
 }
 
+/** A path as one word of a unit or of tmpfiles.d, where `%` begins a specifier. */
+const word = (path: string): string => {
+  const text = path.replaceAll("%", "%%");
+  return /^[\w/.%+-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
+};
+
+/** What has to run after each boot. */
+export const bootCommand = ({ binary, binDir }: Places): string =>
+  `${binary} install --pattern-only --bin-dir ${binDir}`;
+
 /** Whether systemd runs there (sd_booted(3)). */
 export const hasSystemd = (host: Host): boolean => existsSync(seen(host, "/run/systemd/system"));
 
 /** Puts the files down and enables the unit; on a host without systemd says what that means. */
 export function putUnits(places: Places, pattern: string, dumpDir: string, host: Host): Step {
   if (!hasSystemd(host)) {
-    const hint = `Run at boot: ${places.binary} install --pattern-only${places.binDir === "/coredump" ? "" : ` --bin-dir ${places.binDir}`}`;
+    const hint = `Run at boot: ${bootCommand(places)}`;
     return warning("boot", "no systemd here: the pattern must be set again after a reboot", hint);
   }
   let changed = false;

@@ -46,7 +46,7 @@ export async function examine(order: Examination, host: Host, now: Date): Promis
     ...checkEngines(await read.readEngines(settings)),
     checkCache(read.readCache(settings)),
     checkLost(...read.readLog(), now),
-    checkBoot(read.readBoot(host), places.binary),
+    checkBoot(read.readBoot(host), places),
   ];
   if (!order.selfTest) return steps;
   return [...steps, await selfTest({ binary: places.binary, dumpDir: settings.dumpDir, waitMs: SELF_TEST_WAIT_MS })];
