@@ -1,0 +1,13 @@
+/** Writes the committed copies of what is declared in the sources. `npm run generate`; test/generated.test.ts compares. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { optionsPage } from "./options.ts";
+
+export const COPIES: Readonly<Record<string, () => string>> = {
+  "docs/options.md": optionsPage,
+};
+
+if (import.meta.main) {
+  const root = join(import.meta.dirname, "../..");
+  for (const [path, make] of Object.entries(COPIES)) writeFileSync(join(root, path), make());
+}
