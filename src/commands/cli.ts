@@ -21,6 +21,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   dump: verb(() => import("./dump.ts")),
   verify: verb(() => import("./verify.ts")),
   delete: verb(() => import("./delete.ts")),
+  replay: verb(() => import("./replay.ts")),
   install: verb(() => import("./install.ts")),
   uninstall: verb(() => import("./uninstall.ts")),
   doctor: verb(() => import("./doctor.ts")),

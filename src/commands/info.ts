@@ -23,7 +23,7 @@ export const command: CommandModule<object, Parsed> = {
 };
 
 /** The next command must look into the same cache. */
-function pasted(argv: Parsed): string {
+export function pasted(argv: Parsed): string {
   const dir = argv["dump-dir"];
   if (dir === undefined) return "";
   const word = String(dir);

@@ -6,6 +6,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { KernelArguments } from "../config/options.ts";
 import { DumpError } from "../domain/failures.ts";
+import { textOf } from "../domain/text.ts";
 import { inUtsNamespace } from "../system/ffi.ts";
 import { ProcDirectory, startTicks, statusField } from "../system/proc.ts";
 
@@ -73,10 +74,16 @@ export function openCrashedProcess(
       `Cannot trust /proc/${call.hostPid}: ${problem ?? "the process changed while it was read"}`,
     );
   }
-  return { facts, hostname: utsName(main, facts), memory, main, unchanged, [Symbol.dispose]: dispose };
+  return { facts, hostname: named(), memory, main, unchanged, [Symbol.dispose]: dispose };
 
   function source(name: string): ProcDirectory {
     return OF_MEMORY.has(name) ? memory : main;
+  }
+  /** Nobody can enter a recorded namespace: its name is recorded instead. */
+  function named(): string | undefined {
+    if (proc === "/proc") return utsName(main, facts);
+    const recorded = main.read("hostname");
+    return recorded && textOf(recorded).trim();
   }
 }
 

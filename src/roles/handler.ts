@@ -15,7 +15,7 @@ import { textOf } from "../domain/text.ts";
 import type { Identification } from "../identity/runtime.ts";
 import type { KernelCall } from "../kernel/arguments.ts";
 import { CorePipe } from "../kernel/pipe.ts";
-import { kernelLog, logLine } from "../system/log.ts";
+import { logLine } from "../system/log.ts";
 import { type Copied, copyCore } from "./copying.ts";
 import { finish } from "./finishing.ts";
 import { observe, type Scene } from "./observing.ts";
@@ -32,6 +32,8 @@ export interface World {
   readonly executable: string;
   /** The core_pattern that was there before ours, when it was a pipe handler's. */
   readonly formerHandler: string | undefined;
+  /** The last place to tell of a dump that left no record. */
+  readonly kernelLog: (text: string) => void;
   readonly identify: {
     quickly(cgroup: Buffer, settings: HandlerSettings): Identification;
     byApi(
@@ -82,7 +84,7 @@ function tell(entry: Entry, error: unknown): void {
 const isRefusal = (end: Refusal | Copied): end is Refusal => "reason" in end;
 
 /** No record could be kept, or not to its end: the kernel's log is the last place to say so; `doctor` and the agent read it there. */
-function lost(error: unknown, pid: number, { proc, settings }: World): number {
+function lost(error: unknown, pid: number, { proc, settings, kernelLog }: World): number {
   const text = `lost dump of pid ${pid} (${textOf(commOf(proc, pid))}): ${reasonOf(error)}`;
   kernelLog(text);
   logLine(settings.logDir, settings.verbosity >= 10 && error instanceof Error ? `${text}\n${error.stack}` : text);

@@ -33,6 +33,7 @@ export async function handleKernelCall(argv: readonly string[]): Promise<number>
       node: settings.nodeName ?? hostname(),
       executable: process.execPath,
       formerHandler: formerHandler(join(dirname(process.execPath), "install-state.json")),
+      kernelLog,
       identify: { quickly: identifyQuickly, byApi: identifyByApi },
     };
     return await handle(kernelCall, world, warnings);

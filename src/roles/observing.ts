@@ -26,7 +26,7 @@ export function observe(kernelCall: KernelCall, world: World, warnings: readonly
   const cgroup = process?.facts.get("cgroup");
   const [known, failed] = attempt(() => (cgroup ? world.identify.quickly(cgroup, world.settings) : undefined));
   const quick = known ?? nobody(gone ?? failed ?? "the process's cgroup cannot be read");
-  const record = draftRecord(kernelCall, process, quick, world.node, [...warnings, ...(gone ? [gone] : [])]);
+  const record = draftRecord(kernelCall, process, quick, world, [...warnings, ...(gone ? [gone] : [])]);
   return { kernelCall, process, quick, record, [Symbol.dispose]: () => process?.[Symbol.dispose]() };
 }
 
@@ -52,7 +52,7 @@ function draftRecord(
   { call, problems }: KernelCall,
   process: CrashedProcess | undefined,
   identification: Identification,
-  node: string,
+  { node, proc }: World,
   warnings: readonly string[],
 ): DumpRecord {
   const time = dumpTime(call.time);
@@ -73,7 +73,7 @@ function draftRecord(
     processGid: call.gid ?? firstId(facts?.get("status"), "Gid"),
     dumpable: call.dumpable ?? (process ? dumpableOf(process) : null),
     coreLimit: call.coreLimit || null,
-    uptimeMs: uptimeMs(facts?.get("stat")),
+    uptimeMs: uptimeMs(facts?.get("stat"), proc),
     hostname: process?.hostname ?? null,
     warnings: [...problems, ...warnings],
     ...ownerOf(identification),
@@ -105,10 +105,11 @@ const nsPid = (status: Buffer | undefined): number | undefined => {
   return Number.isSafeInteger(pid) ? pid : undefined;
 };
 
-function uptimeMs(stat: Buffer | undefined): number | null {
+function uptimeMs(stat: Buffer | undefined, proc: string): number | null {
   const ticks = startTicks(stat);
-  const upMs = Number.parseFloat(readFileSync("/proc/uptime", "latin1")) * 1000;
-  return ticks === undefined ? null : Math.max(0, Math.round(upMs - ticks * TICK_MS));
+  const [uptime] = attempt(() => readFileSync(`${proc}/uptime`, "latin1"));
+  if (ticks === undefined || uptime === undefined) return null;
+  return Math.max(0, Math.round(Number.parseFloat(uptime) * 1000 - ticks * TICK_MS));
 }
 
 /**

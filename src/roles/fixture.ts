@@ -1,0 +1,103 @@
+/**
+ * A recorded crash as files: all that a handler would find on the node.
+ *
+ *   call.json    `node`, its name, and `arguments`, which the kernel gave the handler
+ *   proc/        `uptime` and `<pid>/…`: facts of the held process; `hostname` is its UTS name
+ *   core.zst     what came through the pipe (or `core`, plain)
+ *   state/       `containerd/ containers/ docker/`: state files as below /run/containerd, containers/storage, /var/lib/docker
+ *   api.json     what the run-times' APIs answered, and `log.txt` the container's log; absent when there was none
+ *   expect.json  what the record must say; for tests
+ */
+import { createReadStream, createWriteStream, existsSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createZstdDecompress } from "node:zlib";
+import { DumpError, reasonOf } from "../domain/failures.ts";
+import type { ContainerFacts, ContainerRuntime } from "../identity/runtime.ts";
+import type { StatePlaces } from "../identity/state-files.ts";
+import { type KernelCall, parseKernelCall } from "../kernel/arguments.ts";
+
+/** One run-time's answers, by container id; or why it gave none. */
+export interface RecordedRuntime {
+  readonly source: ContainerRuntime["source"];
+  readonly address: string;
+  readonly answers?: Readonly<Record<string, ContainerFacts>>;
+  readonly error?: string;
+}
+
+export interface Fixture {
+  readonly name: string;
+  readonly node: string;
+  readonly kernelCall: KernelCall;
+  readonly proc: string;
+  readonly places: StatePlaces;
+  readonly runtimes: readonly ContainerRuntime[];
+  /** A descriptor that reads the core as the pipe would; `scratch` is a directory for the plain bytes. */
+  openCore(scratch: string): Promise<number>;
+}
+
+/** @throws DumpError CORE_UNREADABLE when a file is missing or not what it should be */
+export function readFixture(dir: string): Fixture {
+  const call = json(dir, "call.json") as { node?: unknown; arguments?: unknown } | null;
+  const words = Array.isArray(call?.arguments) ? call.arguments.map(String) : [];
+  const kernelCall = parseKernelCall(words);
+  if (!kernelCall) throw unreadable(dir, "call.json names no pid (-P=…)");
+  const recorded = existsSync(join(dir, "api.json")) ? json(dir, "api.json") : [];
+  if (!Array.isArray(recorded)) throw unreadable(dir, "api.json is no list");
+  return {
+    name: basename(resolve(dir)),
+    node: typeof call?.node === "string" ? call.node : "unknown",
+    kernelCall,
+    proc: resolve(dir, "proc"),
+    places: {
+      containerdStates: [resolve(dir, "state/containerd")],
+      containersStorages: [resolve(dir, "state/containers")],
+      dockerDataRoots: [resolve(dir, "state/docker")],
+    },
+    runtimes: (recorded as RecordedRuntime[]).map((runtime) => replayed(runtime, join(dir, "log.txt"))),
+    openCore: (scratch) => openCore(dir, scratch),
+  };
+}
+
+/** Names of the fixtures in a directory. */
+export const fixturesIn = (dir: string): string[] =>
+  existsSync(dir) ? readdirSync(dir).filter((name) => existsSync(join(dir, name, "call.json"))) : [];
+
+/** The log's path is one of the node's: here the recorded log stands for it, never a file of this machine. */
+function replayed({ source, address, answers = {}, error }: RecordedRuntime, log: string): ContainerRuntime {
+  return {
+    source,
+    address,
+    async inspect(id) {
+      if (error !== undefined) throw new DumpError("RUNTIME_UNAVAILABLE", error);
+      const facts = Object.hasOwn(answers, id) ? answers[id] : undefined;
+      return facts && { ...facts, logPath: existsSync(log) ? resolve(log) : null };
+    },
+  };
+}
+
+async function openCore(dir: string, scratch: string): Promise<number> {
+  try {
+    const plain = join(dir, "core");
+    if (existsSync(plain)) return openSync(plain, "r");
+    const path = join(scratch, `.replay-${process.pid}`);
+    const unpacked = createWriteStream(path, { flags: "wx", mode: 0o600 });
+    await pipeline(createReadStream(join(dir, "core.zst")), createZstdDecompress(), unpacked);
+    const fd = openSync(path, "r");
+    rmSync(path);
+    return fd;
+  } catch (cause) {
+    throw unreadable(dir, reasonOf(cause));
+  }
+}
+
+function json(dir: string, name: string): unknown {
+  try {
+    return JSON.parse(readFileSync(join(dir, name), "utf8"));
+  } catch (cause) {
+    throw unreadable(dir, `${name}: ${reasonOf(cause)}`);
+  }
+}
+
+const unreadable = (dir: string, why: string): DumpError =>
+  new DumpError("CORE_UNREADABLE", `Cannot replay ${dir}: ${why}`);
