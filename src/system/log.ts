@@ -18,7 +18,8 @@ export function logLine(dir: string | undefined, text: string): void {
 export function kernelLog(text: string): void {
   try {
     const fd = openSync("/dev/kmsg", constants.O_WRONLY);
-    writeSync(fd, `<4>coredump-detector: ${printable(text).slice(0, 900)}`);
+    // Without the line end the kernel holds the line back until somebody writes the next one.
+    writeSync(fd, `<4>coredump-detector: ${printable(text).slice(0, 900)}\n`);
     closeSync(fd);
   } catch {
     // Nowhere left to say it.
