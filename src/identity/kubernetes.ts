@@ -16,6 +16,8 @@ export function podIn(labels: unknown): DumpPod | null {
 /** Whether a path lies where kubelets put pods: Docker's labels count only there, because anyone can set them. */
 export const isKubepods = (cgroupPath: string): boolean => /(^|[/-])kubepods[/.-]/.test(cgroupPath);
 
-/** The digest of `repository@sha256:…` or of a bare `sha256:…`; null when a reference has none. */
-export const digestIn = (reference: string | null): string | null =>
-  /(?:^|@)(sha256:[0-9a-f]{64})$/.exec(reference ?? "")?.[1] ?? null;
+/** The digest in `repository@sha256:…` or of an image id, with or without its `sha256:` (CRI-O, podman); null when there is none. */
+export function digestIn(reference: string | null): string | null {
+  const digest = /(?:^|@sha256:|^sha256:)([0-9a-f]{64})$/.exec(reference ?? "")?.[1];
+  return digest === undefined ? null : `sha256:${digest}`;
+}

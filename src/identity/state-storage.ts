@@ -40,7 +40,7 @@ function crioFacts(config: unknown, folder: string, id: string, cgroupPath: stri
   const own = crio(config);
   const labels = textsAt(parsed(own("Labels")));
   const sandbox = readSandbox(folder, own("SandboxID"));
-  const pod = podIn(labels) ?? podIn(sandbox);
+  const pod = podIn(labels);
   const image = own("ImageName") ?? own("Image");
   return {
     owner: pod ? "pod" : "container",
@@ -70,7 +70,6 @@ function podmanFacts(folder: string, id: string, cgroupPath: string): ContainerF
   const list = readStateFile(`${folder}/containers.json`);
   const entry = (Array.isArray(list) ? list : []).find((each) => textAt(each, "id") === id);
   const metadata = parsed(textAt(entry, "metadata"));
-  const imageId = textAt(entry, "image");
   return {
     owner: "container",
     container: {
@@ -78,7 +77,7 @@ function podmanFacts(folder: string, id: string, cgroupPath: string): ContainerF
       id,
       name: textAt(at(entry, "names"), "0"),
       image: textAt(metadata, "image-name"),
-      imageDigest: imageId === null ? null : digestIn(`sha256:${imageId}`),
+      imageDigest: digestIn(textAt(entry, "image")),
       attempt: null,
     },
     pod: null,
