@@ -1,7 +1,8 @@
 /** Runs the tests; `bin/test` is its entry and says what the parts are. */
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { run } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { buildIfStale } from "./support/build.ts";
 import { problemOf } from "./support/command.ts";
 import { leftSince, traces } from "./support/leftovers.ts";
@@ -49,11 +50,13 @@ async function node(): Promise<void> {
   await setUp("testbed reap", () => problemOf(TESTBED_COMMAND, ["reap"], stopping.signal));
   const before = traces();
   await runFiles(files, { concurrency: false, timeoutMs: 900_000 });
+  if (stopping.signal.aborted) return;
   await report.check("nothing is left over", async () => (await leftSince(before)).join("\n") || undefined);
 }
 
 /** Set-up counts only when it fails; the tests that needed it say so for themselves. */
 async function setUp(name: string, work: () => Promise<string | undefined>): Promise<void> {
+  if (stopping.signal.aborted) return;
   const problem = await work();
   if (problem !== undefined) await report.check(name, async () => problem);
 }
@@ -72,16 +75,18 @@ async function runFiles(files: string[], how: { concurrency: boolean; timeoutMs:
   );
 }
 
-/** The tests are killed by the abort; what they had started outside is stopped by the test bed. */
-for (const [signal, exitCode] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-] as const) {
-  process.once(signal, async () => {
+/** A signal ends the tests at once; the test bed then stops what they had started outside of themselves. */
+async function cleanUp(): Promise<void> {
+  const children = (): string[] =>
+    readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean);
+  for (let tries = 0; children().length > 0 && tries < 100; tries++) await sleep(50);
+  for (const child of children()) process.kill(Number(child), "SIGKILL");
+  if (isRoot) await problemOf(TESTBED_COMMAND, ["reap"]);
+}
+for (const [signal, exitCode] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
+  process.once(signal, () => {
+    process.exitCode = exitCode;
     stopping.abort();
-    if (isRoot) await problemOf(TESTBED_COMMAND, ["reap"]);
-    process.exit(exitCode);
   });
 }
 
@@ -91,5 +96,8 @@ if (!work) {
   process.exit(2);
 }
 await work();
-console.log(report.summary());
-process.exitCode = report.failed > 0 || report.passed === 0 ? 1 : 0;
+if (stopping.signal.aborted) await cleanUp();
+else {
+  console.log(report.summary());
+  process.exitCode = report.failed > 0 || report.passed === 0 ? 1 : 0;
+}
