@@ -1,6 +1,6 @@
 /* crash [-w] [-x] [-s SIGNAL] [-u UID] [-n COMM] [-l RLIMIT_CORE] [MIB [THREADS [SPARSE_MIB]]]
  *
- * Fills MIB (default 1) of memory, every page another, a quarter of it random; maps SPARSE_MIB more and
+ * Fills MIB (default 1, 0 for none) of memory, every page another, a quarter of it random; maps SPARSE_MIB more and
  * touches one page in every 16 MiB of them; starts THREADS named worker-1 … and faults in the first of
  * them, or in the main thread when there is none, always in crash_here().
  *   -w  print "ready" and wait for a deadly signal instead       -s  raise SIGNAL instead of faulting
@@ -31,6 +31,7 @@ static void *map(size_t mib)
 
 static void fill(size_t mib)
 {
+	if (!mib) return;
 	uint64_t x = 88172645463325252ull, *p = map(mib);
 	for (size_t i = 0; i < (mib << 20) / 8; i++) {
 		if (i % 512 < 128) { x ^= x << 13; x ^= x >> 7; x ^= x << 17; p[i] = x; }
