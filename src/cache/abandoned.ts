@@ -52,6 +52,8 @@ export function blankRecord(id: string, time: Date, node: string): DumpRecord {
     pod: null,
     identity: { source: "none", confirmed: false, problem: null, cgroup: null },
     core: NO_CORE,
+    cluster: null,
+    bundle: null,
     warnings: [],
   };
 }

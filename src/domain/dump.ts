@@ -54,6 +54,10 @@ export interface DumpRecord {
   readonly pod: DumpPod | null;
   readonly identity: DumpIdentity;
   readonly core: DumpCore;
+  /** Its Coredump object; null until it is registered. */
+  readonly cluster: DumpCluster | null;
+  /** Its bundle in the store; null until that was verified there. */
+  readonly bundle: DumpBundle | null;
   /** Things that went wrong without losing the dump; for people. */
   readonly warnings: readonly string[];
 }
@@ -126,6 +130,28 @@ export interface DumpCore {
   readonly truncation: Truncation | null;
   /** How it was copied; null when it never was. */
   readonly capture: "drain" | "direct" | null;
+}
+
+/** Enough to tell this object, in this namespace, of this cluster, from any other that has its name. */
+export interface DumpCluster {
+  /** Object name; the namespace is the pod's. */
+  readonly name: string;
+  readonly objectUid: string;
+  readonly resourceVersion: string;
+  readonly namespaceUid: string;
+  /** uid of the CustomResourceDefinition: when that is made anew, the object's absence means nothing. */
+  readonly crdUid: string;
+  /** uid of the namespace kube-system. */
+  readonly clusterUid: string;
+}
+
+export interface DumpBundle {
+  /** The store's name: a claim, a directory, `s3://bucket/prefix`. */
+  readonly volume: string;
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** As the store answered: `crc64nvme:…`, `crc32c:…` or `sha256:…`. */
+  readonly checksum: string;
 }
 
 /** Why a core is shorter than its headers say. */

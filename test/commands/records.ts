@@ -52,6 +52,8 @@ export function record(digits: string, change: Partial<DumpRecord> = {}): DumpRe
     pod: { namespace: "shop", name: "web-0", uid: "5d0c1f7e-1111-4222-8333-444455556666" },
     identity: { source: "cri", confirmed: true, problem: null, cgroup: "/kubepods/pod1/4be0" },
     warnings: [],
+    cluster: null,
+    bundle: null,
     ...rest,
     core: {
       path: `/var/coredump/019e0000-0000-7000-8000-${digits}/core`,
