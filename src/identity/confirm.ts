@@ -31,8 +31,9 @@ export async function askRuntimes(
   const failed = new Set<ContainerRuntime>(); // who hangs once would hang for each candidate
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
+  const stopped = abortOf(both); // an engine's client that is stuck must not hold us
   const ask = async (runtime: ContainerRuntime, candidate: CgroupCandidate): Promise<Answer> => {
-    const facts = await runtime.inspect(candidate.id, both).catch((error: unknown) => {
+    const facts = await Promise.race([runtime.inspect(candidate.id, both), stopped]).catch((error: unknown) => {
       failed.add(runtime);
       problems.add(both.aborted ? `Cannot ask ${runtime.address}: no answer in time` : reasonOf(error));
     });
@@ -53,3 +54,12 @@ export async function askRuntimes(
 }
 
 const NO_ANSWER = new Error("no answer");
+
+function abortOf(signal: AbortSignal): Promise<never> {
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => {}); // nobody need be waiting
+  return aborted;
+}

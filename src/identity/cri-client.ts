@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { getAsset, isSea } from "node:sea";
 import type { Client, ServiceError } from "@grpc/grpc-js";
 import type { Root } from "protobufjs";
-import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
+import { DumpError } from "../domain/failures.ts";
+import { whyUnreachable } from "./unreachable.ts";
 
 const PROTO = "containerd/cri.proto";
 const MAX_ANSWER_BYTES = 4 << 20;
@@ -101,12 +102,6 @@ const isNotFound = ({ code, details }: ServiceError): boolean =>
 const protoText = (): string =>
   isSea() ? getAsset(PROTO, "utf8") : readFileSync(join(import.meta.dirname, "../..", PROTO), "utf8");
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such socket",
-  ECONNREFUSED: "nobody listens there",
-  EACCES: "permission denied",
-};
-
 /** Whether somebody listens: tells the errno, which gRPC buries in its words, and spares loading gRPC for nothing. */
 async function probe(socket: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
@@ -117,7 +112,7 @@ async function probe(socket: string, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve, reject) => connection.once("connect", resolve).once("error", reject));
   } catch (error) {
     signal.throwIfAborted();
-    const why = REASONS[errnoOf(error) ?? ""] ?? reasonOf(error);
+    const why = whyUnreachable(error);
     throw new DumpError("RUNTIME_UNAVAILABLE", `Cannot ask the run-time at ${socket}: ${why}`, { cause: error });
   } finally {
     signal.removeEventListener("abort", abort);

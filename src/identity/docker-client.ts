@@ -1,7 +1,8 @@
 /** Docker's API through dockerode, which takes some 80 ms to load and so is loaded by the first question. */
 import type { IncomingMessage } from "node:http";
-import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
+import { DumpError } from "../domain/failures.ts";
 import { socketPath } from "./places.ts";
+import { whyUnreachable } from "./unreachable.ts";
 
 const MAX_ANSWER_BYTES = 4 << 20;
 
@@ -65,16 +66,10 @@ async function textOfAnswer(answer: IncomingMessage, host: string): Promise<stri
 const invalid = (host: string, why: string, cause?: unknown): DumpError =>
   new DumpError("RUNTIME_ANSWER_INVALID", `Cannot ask Docker at ${host}: ${why}`, { cause });
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such socket",
-  ECONNREFUSED: "nobody listens there",
-  EACCES: "permission denied",
-};
-
 function unavailable(host: string, error: unknown): DumpError {
   const { code, statusCode } = error as { code?: unknown; statusCode?: number };
   // llhttp's own codes: somebody answers, but not in HTTP.
   if (typeof code === "string" && code.startsWith("HPE_")) return invalid(host, "it does not speak HTTP", error);
-  const why = REASONS[errnoOf(error) ?? ""] ?? (statusCode ? `it answered ${statusCode}` : reasonOf(error));
+  const why = statusCode ? `it answered ${statusCode}` : whyUnreachable(error);
   return new DumpError("RUNTIME_UNAVAILABLE", `Cannot ask Docker at ${host}: ${why}`, { cause: error });
 }

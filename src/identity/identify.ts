@@ -83,8 +83,9 @@ export async function identifyByApi(
   if (answer) return confirmed(quick, answer);
   if (asked.length === 0) problems.push("no engine's socket was found on this node");
   if (problems.length === 0) problems.push(`no engine on this node knows container ${candidates[0]?.id.slice(0, 12)}`);
-  const before = quick.identity.problem ?? "Not confirmed";
-  return { ...quick, identity: { ...quick.identity, problem: `${before}; ${problems.join("; ")}` } };
+  // A later try must not repeat what the earlier one said.
+  const reasons = new Set([...(quick.identity.problem ?? "Not confirmed").split("; "), ...problems]);
+  return { ...quick, identity: { ...quick.identity, problem: [...reasons].join("; ") } };
 }
 
 function confirmed(quick: Identification, { facts, candidate, source }: Answer): Identification {
