@@ -14,12 +14,14 @@ export interface Option {
   /** As the user would write it. */
   readonly default?: string;
   readonly settings?: true;
+  /** Least whole number that makes sense, where that is not 0. */
+  readonly min?: number;
   readonly describe: string;
 }
 
 /** What the kernel passes: core(5) specifiers. None of them is trusted more than /proc says. */
 export const KERNEL_OPTIONS = {
-  hostPid: { flag: "hostPid", short: "P", kind: "integer", describe: "%P: pid in the initial pid namespace" },
+  hostPid: { flag: "hostPid", short: "P", kind: "integer", min: 1, describe: "%P: pid in the initial pid namespace" },
   containerPid: {
     flag: "containerPid",
     short: "p",
@@ -126,6 +128,7 @@ export const CAPTURE_OPTIONS = {
   maxDumps: {
     flag: "max-dumps",
     kind: "integer",
+    min: 1,
     default: "16",
     settings: true,
     describe: "dumps at once; further ones wait, their process held",

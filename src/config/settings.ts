@@ -18,7 +18,7 @@ export function loadSettings(
   complain: (problem: string) => void,
 ): HandlerSettings {
   const file = readSettingsFile(path, complain);
-  const found = (option: Option) => flags.get(option.flag) ?? file.get(option.flag);
+  const found = (option: Option) => [flags.get(option.flag), file.get(option.flag)];
   return { ...valuesOf(NODE_OPTIONS, found, complain), ...valuesOf(CAPTURE_OPTIONS, found, complain) };
 }
 

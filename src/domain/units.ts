@@ -8,16 +8,18 @@ const SUFFIXES: Readonly<Record<string, bigint>> = {
   G: 1000n ** 3n,
   T: 1000n ** 4n,
   P: 1000n ** 5n,
+  E: 1000n ** 6n,
   Ki: KIB,
   Mi: KIB ** 2n,
   Gi: KIB ** 3n,
   Ti: KIB ** 4n,
   Pi: KIB ** 5n,
+  Ei: KIB ** 6n,
 };
 
 /** A byte count as Kubernetes writes quantities (`32Gi`, `500M`, `1024`; also `32GiB`, `32 GiB`); undefined when it is none. */
 export function parseBytes(text: string): bigint | undefined {
-  const match = /^\s*(\d{1,18})(?:\.(\d{1,6}))?\s*([KkMGTP]?i?)B?\s*$/.exec(text);
+  const match = /^\s*(\d{1,18})(?:\.(\d{1,6}))?\s*([KkMGTPE]?i?)B?\s*$/.exec(text);
   if (!match) return undefined;
   const [, whole = "", fraction = "", unit = ""] = match;
   const factor = SUFFIXES[unit === "K" ? "k" : unit === "ki" ? "Ki" : unit];

@@ -29,16 +29,15 @@ export function parseKernelCall(argv: readonly string[]): KernelCall | undefined
   }
   const call = valuesOf(
     KERNEL_OPTIONS,
-    (option) => found.get(option.flag) || undefined,
+    (option) => found.get(option.flag),
     (problem) => problems.push(problem),
   );
-  if (call.hostPid === undefined || call.hostPid <= 0) return undefined;
-  return { call: { ...call, hostPid: call.hostPid }, flags: found, problems };
+  return call.hostPid === undefined ? undefined : { call: { ...call, hostPid: call.hostPid }, flags: found, problems };
 }
 
-/** `-P="%P"` passes literal quotes: the kernel knows none. A comm may begin with one of its own. */
+/** `-P="%P"` passes literal quotes: the kernel knows none. A comm may have some of its own. */
 const unquoted = (option: Option, text: string): string =>
-  option.kind === "text" && option !== KERNEL_OPTIONS.coreLimit ? text : text.replace(/^(["'])(.*)\1$/s, "$2");
+  option === KERNEL_OPTIONS.threadName ? text : text.replace(/^(["'])(.*)\1$/s, "$2");
 
 const OPTIONS_BY_NAME: ReadonlyMap<string, Option> = new Map(
   Object.values<Option>({ ...KERNEL_OPTIONS, ...NODE_OPTIONS, ...CAPTURE_OPTIONS }).flatMap((option) => [

@@ -10,8 +10,11 @@ const ALL: readonly Option[] = [NODE_OPTIONS, CAPTURE_OPTIONS, KERNEL_OPTIONS].f
 );
 
 const cases = [
-  { kind: "text", text: "", want: "" },
-  { kind: "integer", text: "-1", want: -1 },
+  { kind: "text", text: " ", want: " " },
+  { kind: "text", text: "", want: undefined },
+  { kind: "text", text: "/a\0b", want: undefined }, // would end every path-taking call
+  { kind: "integer", text: "0", want: 0 },
+  { kind: "integer", text: "-1", want: undefined },
   { kind: "integer", text: "1.5", want: undefined },
   { kind: "integer", text: "0x10", want: undefined },
   { kind: "integer", text: "", want: undefined }, // what an old kernel makes of %F
@@ -25,7 +28,7 @@ const cases = [
   { kind: "duration", text: "1h30m", want: 5_400_000 },
   { kind: "duration", text: "soon", want: undefined },
   { kind: "switch", text: "true", want: true },
-  { kind: "switch", text: "", want: true }, // the bare flag
+  { kind: "switch", text: "", want: undefined },
   { kind: "switch", text: "false", want: false },
   { kind: "switch", text: "yes", want: undefined },
   { kind: "switch", text: "constructor", want: undefined },
@@ -36,6 +39,14 @@ for (const { kind, text, want } of cases) {
   test(`parseValue() takes ${JSON.stringify(text)} as ${kind} for ${want}`, () =>
     assert.equal(parseValue(of(kind), text), want));
 }
+
+test("parseValue() takes no number below the option's least", () => {
+  assert.deepEqual(
+    ["0", "1"].map((text) => parseValue(CAPTURE_OPTIONS.maxDumps, text)),
+    [undefined, 1],
+  );
+  assert.equal(parseValue(KERNEL_OPTIONS.hostPid, "0"), undefined);
+});
 
 for (const option of ALL.filter((option) => option.default !== undefined)) {
   test(`the default of --${option.flag} is of its kind`, () => {
@@ -52,7 +63,7 @@ const OPTIONS = {
   size: { ...of("bytes"), flag: "size", default: "1Ki" },
   wait: { ...of("duration"), flag: "wait" },
 } as const satisfies Record<string, Option>;
-const values = (found: Record<string, string>) => {
+const values = (found: Record<string, string | string[]>) => {
   const problems: string[] = [];
   return {
     got: valuesOf(
@@ -75,6 +86,16 @@ test("valuesOf() reports a bad value by flag and kind, and goes on with the defa
   assert.deepEqual(problems, ['--size ignored: "x\\u001b[31m" is not a size such as 32Gi']);
 });
 
+test("valuesOf() takes the first good value, and complains of the bad ones before it", () => {
+  const { got, problems } = values({ size: ["much", "2k", "more"], wait: ["", "3s"] });
+  assert.deepEqual(got, { size: 2000n, wait: 3000 });
+  assert.deepEqual(problems, ['--size ignored: "much" is not a size such as 32Gi']);
+});
+
+test("valuesOf() takes an empty value for none, without a word", () => {
+  assert.deepEqual(values({ size: "", wait: "" }), { got: { size: 1024n, wait: undefined }, problems: [] });
+});
+
 test("valuesOf() has a value or a complaint for any text, and its complaints stay short", () => {
   fc.assert(
     fc.property(fc.constantFrom(...ALL), fc.string({ unit: "binary", maxLength: 300 }), (option, text) => {
@@ -84,7 +105,7 @@ test("valuesOf() has a value or a complaint for any text, and its complaints sta
         () => text,
         (problem) => problems.push(problem),
       );
-      assert.equal(problems.length, parseValue(option, text) === undefined ? 1 : 0);
+      assert.equal(problems.length, text === "" || parseValue(option, text) !== undefined ? 0 : 1);
       assert.ok(x !== undefined || option.default === undefined);
       assert.ok(problems.every((problem) => problem.length < 700));
     }),
