@@ -33,15 +33,19 @@ export async function dockerGet(host: string, path: string, signal: AbortSignal)
   }
 }
 
+/** A connection kept for later may be one to a daemon that has been restarted since. */
+const ONCE = { Connection: "close" };
+
 async function modemOf(host: string): Promise<Modem> {
   const { default: Docker } = await import("dockerode");
   const path = socketPath(host);
   // An explicit undefined: dockerode would take what is missing from DOCKER_HOST.
-  if (path !== undefined) return new Docker({ socketPath: path, host: undefined } as object).modem as Modem;
+  if (path !== undefined)
+    return new Docker({ socketPath: path, host: undefined, headers: ONCE } as object).modem as Modem;
   const address = /^(?:tcp|(https?)):\/\/(\[[^\]]+\]|[^:/]+)(?::(\d+))?\/?$/.exec(host);
   if (!address) throw new DumpError("SETTINGS_INVALID", `Cannot ask Docker at ${host}: it is no address of Docker's`);
   const [, protocol = "http", name, port = "2375"] = address;
-  return new Docker({ protocol, host: name, port: Number(port) } as object).modem as Modem;
+  return new Docker({ protocol, host: name, port: Number(port), headers: ONCE } as object).modem as Modem;
 }
 
 const request = (modem: Modem, path: string, signal: AbortSignal): Promise<IncomingMessage> =>
