@@ -4,6 +4,8 @@ import { ok, problem, type Step, warning } from "../install/step.ts";
 export type CacheReading =
   | { readonly dir: string; readonly absent: true }
   | { readonly dir: string; readonly unusable: string }
+  /** It is root's, and we are not. */
+  | { readonly dir: string; readonly hidden: true }
   | {
       readonly dir: string;
       readonly mode: number;
@@ -16,6 +18,7 @@ export type CacheReading =
 
 export function checkCache(cache: CacheReading): Step {
   if ("absent" in cache) return ok("cache", `${cache.dir}: not there yet, the first dump makes it`);
+  if ("hidden" in cache) return warning("cache", `${cache.dir}: only root can look into it`, "Run it as root");
   if ("unusable" in cache) return problem("cache", cache.unusable, "Dumps are lost as long as this is so");
   const { dir, mode, dumps, takenBytes, maxCacheBytes, freeBytes, minFreeBytes } = cache;
   const taken = `${dumps} dump${dumps === 1 ? "" : "s"}, ${formatBytes(takenBytes)} of ${formatBytes(maxCacheBytes)}`;

@@ -97,6 +97,7 @@ export function readCache(settings: HandlerSettings): CacheReading {
   try {
     const stat = lstatSync(dir, { throwIfNoEntry: false });
     if (!stat) return { dir, absent: true };
+    if (stat.uid === 0 && process.geteuid?.() !== 0) return { dir, hidden: true };
     const { spool } = openCache(dir);
     const limits = limitsFor(dir, settings);
     return {

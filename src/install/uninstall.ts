@@ -38,7 +38,7 @@ export async function uninstall(order: UninstallOrder, host: Host): Promise<Step
   using _lock = await locked(places, host);
   const kernel = giveBack(places, readState(seen(host, places.state)), host);
   const gone = [places.binary, places.lib, places.settings, places.state].filter((path) => remove(seen(host, path)));
-  remove(seen(host, places.lock));
+  for (const path of [...places.leftovers, places.lock]) remove(seen(host, path));
   removeIfEmpty(seen(host, places.binDir));
   const names = gone.map((path) => basename(path)).join(", ");
   const text = gone.length > 0 ? `${names} removed from ${places.binDir}` : `nothing in ${places.binDir}`;

@@ -269,6 +269,13 @@ const cache = (change: object = {}): CacheReading => ({
 });
 cases("checkCache", [
   {
+    on: "root's, asked by another",
+    got: checkCache({ dir: "/x", hidden: true }),
+    level: "warning",
+    text: /only root/,
+    hint: /as root/,
+  },
+  {
     on: "one in order",
     got: checkCache(cache()),
     level: "ok",

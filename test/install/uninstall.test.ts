@@ -94,6 +94,14 @@ test("uninstall() leaves files that are not ours where they are", async () => {
   assert.deepEqual(readdirSync(join(host.root, DIR)), ["config"]);
 });
 
+test("uninstall() takes away what an install that was killed left behind", async () => {
+  using host = await installed();
+  for (const name of [".coredump-detector.new", "settings.json.part", "lib/.liba.so.old"])
+    host.write(`${DIR}/${name}`, "half");
+  await off(host);
+  assert.ok(!existsSync(join(host.root, DIR)));
+});
+
 test("uninstall() survives a directory without a cache, and one that is none", async () => {
   using host = await installed();
   mkdirSync(join(host.root, "var/coredump"), { recursive: true, mode: 0o700 });
