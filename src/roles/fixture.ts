@@ -43,7 +43,7 @@ export function readFixture(dir: string): Fixture {
   const kernelCall = parseKernelCall(words);
   if (!kernelCall) throw unreadable(dir, "call.json names no pid (-P=…)");
   const recorded = existsSync(join(dir, "api.json")) ? json(dir, "api.json") : [];
-  if (!Array.isArray(recorded)) throw unreadable(dir, "api.json is no list");
+  if (!Array.isArray(recorded) || !recorded.every(isObject)) throw unreadable(dir, "api.json is no list of run-times");
   return {
     name: basename(resolve(dir)),
     node: typeof call?.node === "string" ? call.node : "unknown",
@@ -77,17 +77,17 @@ function replayed({ source, address, answers = {}, error }: RecordedRuntime, log
 }
 
 async function openCore(dir: string, scratch: string): Promise<number> {
+  const path = join(scratch, `.replay-${process.pid}`);
   try {
     const plain = join(dir, "core");
     if (existsSync(plain)) return openSync(plain, "r");
-    const path = join(scratch, `.replay-${process.pid}`);
     const unpacked = createWriteStream(path, { flags: "wx", mode: 0o600 });
     await pipeline(createReadStream(join(dir, "core.zst")), createZstdDecompress(), unpacked);
-    const fd = openSync(path, "r");
-    rmSync(path);
-    return fd;
+    return openSync(path, "r");
   } catch (cause) {
     throw unreadable(dir, reasonOf(cause));
+  } finally {
+    rmSync(path, { force: true });
   }
 }
 
@@ -98,6 +98,8 @@ function json(dir: string, name: string): unknown {
     throw unreadable(dir, `${name}: ${reasonOf(cause)}`);
   }
 }
+
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
 
 const unreadable = (dir: string, why: string): DumpError =>
   new DumpError("CORE_UNREADABLE", `Cannot replay ${dir}: ${why}`);
