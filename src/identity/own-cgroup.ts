@@ -15,7 +15,7 @@ export function owns(facts: Pick<ContainerFacts, "cgroupPath" | "pod">, candidat
 
 /** Why such an answer is not believed, in words. */
 export const notItsOwn = ({ cgroupPath, pod }: Parameters<typeof owns>[0], { id, path }: CgroupCandidate): string =>
-  `${path} names container ${id.slice(0, 12)}, whose own cgroup is another one (${cgroupPath ?? pod?.uid ?? "not stated"})`;
+  `${path.slice(-200)} names container ${id.slice(0, 12)}, whose own cgroup is another one (${cgroupPath ?? pod?.uid ?? "not stated"})`;
 
 /**
  * `stated` is `linux.cgroupsPath` of the OCI configuration, in one of its three forms:

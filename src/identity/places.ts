@@ -13,7 +13,7 @@ const CRI_SOCKETS = [
   "/var/snap/microk8s/common/run/containerd.sock",
   "/run/cri-dockerd.sock",
 ];
-const DOCKER_SOCKETS = ["/run/docker.sock", "/run/user/0/docker.sock"];
+const DOCKER_SOCKETS = ["/run/docker.sock", "/var/run/docker.sock"];
 const DOCKER_DATA = ["/var/lib/docker", "/var/snap/docker/common/var-lib-docker"];
 /** CRI-O and podman write an OCI configuration to both; the former is gone after a reboot, the latter may be a network disk. */
 const CONTAINERS_STORAGE = ["/run/containers/storage", "/var/lib/containers/storage"];

@@ -14,6 +14,9 @@ import { readStateFile } from "./state-file.ts";
 /** The second is that of containerd before 1.4, as old Dockers bring it. */
 const TASKS = ["io.containerd.runtime.v2.task", "io.containerd.runtime.v1.linux"];
 
+/** Annotations of other clients of containerd are their users' own. */
+const CRI_NAMESPACE = "k8s.io";
+
 /**
  * A container in one state directory (`/run/containerd`).
  * @returns undefined when there is none of that id
@@ -39,19 +42,20 @@ function factsIn(
   if (namespace === "moby") return dockerFacts(bundle, id, cgroupPath);
   const annotations = at(bundle, "annotations");
   const image = textAt(annotations, "io.kubernetes.cri.image-name");
-  const pod = podIn(annotations, cgroupPath);
+  const pod = namespace === CRI_NAMESPACE ? podIn(annotations, cgroupPath) : null;
+  const nerdctl = textAt(annotations, "nerdctl/name"); // which copies its labels into the annotations
   return {
     owner: pod ? "pod" : "container",
     container: {
       runtime: "containerd",
       id,
-      name: textAt(annotations, "io.kubernetes.cri.container-name"),
+      name: nerdctl ?? textAt(annotations, "io.kubernetes.cri.container-name"),
       image,
       imageDigest: digestIn(image),
       attempt: null,
     },
     pod,
-    labels: null, // the bundle has annotations only
+    labels: nerdctl && !pod ? textsAt(annotations) : null, // of a pod the bundle has annotations only
     logPath: null,
     documents: { container: { annotations: textsAt(annotations) } },
     cgroupPath,

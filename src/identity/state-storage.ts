@@ -24,8 +24,8 @@ export function storageContainer(storage: string, id: string): ContainerFacts | 
     if (config === undefined) continue;
     const cgroupPath = textAt(config, "linux", "cgroupsPath");
     if (cgroupPath === null) throw new DumpError("RUNTIME_ANSWER_INVALID", `Cannot use ${path}: it names no cgroup`);
-    const own = crio(config);
-    return own("ContainerType") ? crioFacts(config, folder, id, cgroupPath) : podmanFacts(folder, id, cgroupPath);
+    const podman = textAt(config, "annotations", "io.container.manager") === "libpod";
+    return podman ? podmanFacts(folder, id, cgroupPath) : crioFacts(config, folder, id, cgroupPath);
   }
   return undefined;
 }

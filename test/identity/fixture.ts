@@ -1,4 +1,7 @@
-/** What engines left on a disk, captured while a container of theirs ran: its cgroup lines and the state files. */
+/**
+ * What engines left on a disk, captured while a container of theirs ran: its cgroup lines and the
+ * state files, shortened. That of CRI-O is written after its source (internal/factory/container), not captured.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { StatePlaces } from "../../src/identity/state-files.ts";

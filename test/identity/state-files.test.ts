@@ -18,7 +18,7 @@ const cases = [
   { on: "docker-cgroupfs", owner: "docker", runtime: "docker", name: "web", pod: undefined },
   { on: "docker-systemd", owner: "docker", runtime: "docker", name: "web", pod: undefined },
   { on: "crio-systemd", owner: "pod", runtime: "cri-o", name: "app", pod: POD },
-  { on: "podman-systemd", owner: "container", runtime: "podman", name: "web", pod: undefined },
+  { on: "podman-cgroupfs", owner: "container", runtime: "podman", name: "web", pod: undefined },
 ];
 for (const { on, owner, runtime, name, pod } of cases) {
   test(`identifyQuickly() names the owner from the state files of ${on}`, () => {
@@ -45,6 +45,15 @@ test("identifyQuickly() knows labels where the files have them, and else says th
   assert.equal(quick(crio).container?.attempt, 2);
   using containerd = captured("containerd-2-cgroupfs");
   assert.equal(quick(containerd).labels, null);
+});
+
+test("identifyQuickly() takes annotations for a pod's in the CRI's namespace alone; nerdctl's are the user's labels", () => {
+  const nerdctls = (text: string): string =>
+    text.replaceAll("/k8s.io/", "/default/").replaceAll("io.kubernetes.cri.image-name", "nerdctl/name");
+  using from = captured("containerd-2-cgroupfs", nerdctls);
+  const { owner, pod, container, labels } = quick(from);
+  assert.deepEqual([owner, pod, container?.name], ["container", null, "localhost/testbed:1"]);
+  assert.equal(labels?.["io.kubernetes.cri.container-name"], "app");
 });
 
 test("identifyQuickly() takes the pod's uid from the cgroup where containerd is too old to say it", () => {
