@@ -80,13 +80,22 @@ async function copyRuns(
   };
   try {
     const ends = await Promise.allSettled(Array.from({ length: WORKERS }, worker));
+    const doubt = lowestOf(doubts);
     const failed = ends.find((end) => end.status === "rejected");
-    if (failed?.reason instanceof CannotKeep) throw failed.reason;
-    if (failed) return { why: reasonOf(failed.reason), certainBytes: first, stalled: false };
-    return doubts.sort((a, b) => (a.certainBytes < b.certainBytes ? -1 : 1))[0]; // the lower of the workers'
+    if (!failed) return doubt;
+    if (!(failed.reason instanceof CannotKeep))
+      return { why: reasonOf(failed.reason), certainBytes: first, stalled: doubt?.stalled ?? false };
+    if (doubt && doubt.certainBytes < failed.reason.atBytes) return doubt; // the core is certain up to there only
+    throw failed.reason;
   } finally {
     watch.end();
   }
+}
+
+/** The workers' doubts as one: certain is what lies before all of them. */
+function lowestOf(doubts: readonly Doubt[]): Doubt | undefined {
+  const [lowest] = doubts.toSorted((a, b) => (a.certainBytes < b.certainBytes ? -1 : 1));
+  return lowest && { ...lowest, stalled: doubts.some(({ stalled }) => stalled) };
 }
 
 /** All of a run into the buffer, or why not. A read of 0 bytes means that the memory is gone. */

@@ -16,10 +16,14 @@ export const RUN_BYTES = 4 << 20;
 /** Untouched pages between touched ones that are cheaper to read as zeros than to go round. */
 const GAP_PAGES = 16;
 const ENTRIES = 1 << 16;
+/** Upper words of pagemap entries: present (bit 63) or swapped (62); a guard page (58, since 6.15). */
+const TOUCHED = 0xc0000000;
+const GUARD = 1 << 26;
 
 /**
  * The stretches of the segments that must be read, in the core's order. Only pages of truly anonymous mappings that
- * pagemap shows neither present nor swapped are left out (proc_pid_pagemap(5), bits 63 and 62): those read as zeros.
+ * pagemap shows neither present nor swapped are left out (proc_pid_pagemap(5)), which read as zeros, and guard pages
+ * (MADV_GUARD_INSTALL; glibc puts them below stacks), which cannot be read at all: the kernel dumps them as zeros.
  */
 export async function* runsOf(
   segments: readonly Segment[],
@@ -57,13 +61,19 @@ function* split(from: bigint, to: bigint, toOffset: bigint): Generator<Run, void
 /** The touched stretches of an anonymous mapping, near ones joined. */
 async function* touched(from: bigint, to: bigint, entries: Uint32Array, readPagemap: ReadPagemap, pageBytes: bigint) {
   let open: [bigint, bigint] | undefined;
-  for (let page = from / pageBytes; page * pageBytes < to; page += BigInt(ENTRIES)) {
-    const left = (to - page * pageBytes) / pageBytes;
+  for (let first = from / pageBytes; first * pageBytes < to; first += BigInt(ENTRIES)) {
+    const left = (to - first * pageBytes) / pageBytes;
     const count = left < BigInt(ENTRIES) ? Number(left) : ENTRIES;
-    const known = await readPagemap(entries, page, count);
+    const known = await readPagemap(entries, first, count);
     for (let at = 0; at < count; at++) {
-      if (at < known && (entries[2 * at + 1] as number) >>> 30 === 0) continue; // neither present nor swapped
-      const address = (page + BigInt(at)) * pageBytes;
+      const page = at < known ? (entries[2 * at + 1] as number) : TOUCHED;
+      if ((page & GUARD) !== 0) {
+        if (open) yield open; // no going across
+        open = undefined;
+        continue;
+      }
+      if ((page & TOUCHED) === 0) continue;
+      const address = (first + BigInt(at)) * pageBytes;
       if (open && address - open[1] <= BigInt(GAP_PAGES) * pageBytes) open[1] = address + pageBytes;
       else {
         if (open) yield open;

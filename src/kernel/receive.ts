@@ -5,6 +5,7 @@
  *                        │             │ any doubt: from that byte on
  *                        └── drain: pipe ────────────────────────> file
  */
+import { readFileSync } from "node:fs";
 import type { Truncation } from "../domain/dump.ts";
 import type { Segment } from "../elf/segments.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
@@ -20,7 +21,7 @@ export interface Received {
   readonly truncation: Truncation | undefined;
   /** Bytes of the core that arrived, counted from its first. */
   readonly sizeBytes: bigint;
-  /** Why the memory was not read, or not to the end. */
+  /** Why the memory was not read, or not to the end, where it was to be. */
   readonly doubt: string | undefined;
   readonly stalled: boolean;
 }
@@ -40,19 +41,22 @@ export async function receive(
   let doubt: Doubt | undefined;
   try {
     doubt = await copyHeadAndMemory(pipe, head, file, how === "drain" ? undefined : process);
-    if (doubt) await drain(pipe, file, doubt.certainBytes);
+    if (doubt) {
+      file.setLength(doubt.certainBytes); // what was written behind it must not show where the stream has holes
+      await drain(pipe, file, doubt.certainBytes);
+    }
   } catch (error) {
     if (!(error instanceof CannotKeep)) throw error;
   }
   const certain = doubt?.certainBytes ?? head.expectedBytes ?? 0n;
   // A process killed while its memory was read cuts the pipe short behind what is certain already.
-  const sizeBytes = file.failure?.atBytes ?? (pipe.positionBytes > certain ? pipe.positionBytes : certain);
-  file.setLength(sizeBytes);
+  const arrived = pipe.positionBytes > certain ? pipe.positionBytes : certain;
+  const sizeBytes = file.setLength(file.failure && file.failure.atBytes < arrived ? file.failure.atBytes : arrived);
   return {
     capture: doubt || how === "drain" || !head.plan ? "drain" : "direct",
     truncation: file.failure?.truncation,
     sizeBytes,
-    doubt: doubt?.why,
+    doubt: how === "drain" ? undefined : doubt?.why,
     stalled: doubt?.stalled ?? false,
   };
 }
@@ -75,7 +79,7 @@ async function copyHeadAndMemory(
   await drain(pipe, file, 0n, plan.prefixBytes);
   if (pipe.positionBytes < plan.prefixBytes) return doubt("the stream ended early");
   if (!process.unchanged()) return doubt("the process is gone");
-  const end = await copyDirectly(process.memory, maps, plan.segments, file, pageBytes(process.facts.get("auxv")));
+  const end = await copyDirectly(process.memory, maps, plan.segments, file, pageBytes());
   if (end) return end;
   if (!process.unchanged()) return { why: "the process is gone", certainBytes: plan.prefixBytes, stalled: false };
   return undefined;
@@ -88,9 +92,10 @@ const readsAsZeros = ({ vaddr }: Segment, maps: Buffer): boolean =>
 
 const AT_PAGESZ = 6n;
 
-/** The page size that the process saw (getauxval(3)); pagemap has one entry for each. */
-function pageBytes(auxv: Buffer | undefined): number {
-  for (let at = 0; auxv && at + 16 <= auxv.length; at += 16) {
+/** The machine's page size; pagemap has one entry for each. From our own auxv: a process can forge its own (prctl(2)). */
+function pageBytes(): number {
+  const auxv = readFileSync("/proc/self/auxv");
+  for (let at = 0; at + 16 <= auxv.length; at += 16) {
     if (auxv.readBigUInt64LE(at) === AT_PAGESZ) return Number(auxv.readBigUInt64LE(at + 8));
   }
   return PAGE_BYTES;

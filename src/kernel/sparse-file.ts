@@ -43,9 +43,10 @@ export class SparseFile {
    * @throws CannotKeep when the cache or its disk says no
    */
   async write(buffer: Buffer, length: number, position: bigint): Promise<void> {
+    const shift = Number(position % BigInt(PAGE_BYTES));
     for (let at = 0; at < length; ) {
-      const from = skipZeroPages(buffer, at, length);
-      at = skipDataPages(buffer, from, length);
+      const from = skip("zeros", buffer, at, length, shift);
+      at = skip("data", buffer, from, length, shift);
       if (at > from) await this.#writeRun(buffer, from, at, position + BigInt(from));
     }
   }
@@ -69,22 +70,33 @@ export class SparseFile {
     return this.failure;
   }
 
-  /** Gives the file its length: a hole at the end is part of the core. */
-  setLength(lengthBytes: bigint): void {
-    if (BigInt(fstatSync(this.fd).size) !== lengthBytes) ftruncateSync(this.fd, Number(lengthBytes));
+  /**
+   * Gives the file its length: a hole at the end is part of the core, and what lies behind it is not.
+   * @returns the length that it has now: less where the file system has no files that long
+   */
+  setLength(lengthBytes: bigint): bigint {
+    const { size } = fstatSync(this.fd, { bigint: true });
+    try {
+      if (size !== lengthBytes) ftruncateSync(this.fd, Number(lengthBytes));
+    } catch (cause) {
+      return this.#fail(new CannotKeep("write-failed", size < lengthBytes ? size : lengthBytes, cause)).atBytes;
+    }
+    if (size > lengthBytes) this.heldBytes = fstatSync(this.fd, { bigint: true }).blocks * BigInt(BLOCK_BYTES);
+    return lengthBytes;
   }
 }
 
-function skipZeroPages(buffer: Buffer, from: number, length: number): number {
-  let at = from;
-  while (at < length && isZero(buffer, at, Math.min(at + PAGE_BYTES, length))) at += PAGE_BYTES;
-  return Math.min(at, length);
-}
+/** st_blocks are of this size on every file system (stat(2)). */
+const BLOCK_BYTES = 512;
 
-function skipDataPages(buffer: Buffer, from: number, length: number): number {
-  let at = from;
-  while (at < length && !isZero(buffer, at, Math.min(at + PAGE_BYTES, length))) at += PAGE_BYTES;
-  return Math.min(at, length);
+/** Where the zero pages, or those with data, end that begin at `from`. Pages as they lie in the file: `shift` bytes off. */
+function skip(what: "zeros" | "data", buffer: Buffer, from: number, length: number, shift: number): number {
+  for (let at = from; at < length; ) {
+    const next = Math.min(at + PAGE_BYTES - ((at + shift) % PAGE_BYTES), length);
+    if (isZero(buffer, at, next) !== (what === "zeros")) return at;
+    at = next;
+  }
+  return length;
 }
 
 /** The first byte decides most pages; memcmp does the rest. */
