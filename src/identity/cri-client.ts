@@ -13,8 +13,8 @@ const MAX_ANSWER_BYTES = 4 << 20;
 
 /**
  * One connection to a run-time.
- * Errors   RUNTIME_UNAVAILABLE when nobody answers, or not in CRI v1; RUNTIME_ANSWER_INVALID when the answer cannot be
- *          used; the signal's reason when it aborts.
+ * Errors   RUNTIME_UNAVAILABLE when nobody answers, not in CRI v1, or with a failure; RUNTIME_ANSWER_INVALID when the
+ *          answer cannot be used; the signal's reason when it aborts.
  */
 export class CriClient implements Disposable {
   readonly #socket: string;
@@ -73,8 +73,8 @@ export class CriClient implements Disposable {
   #failure(error: ServiceError): DumpError {
     const cannot = `Cannot ask the run-time at ${this.#socket}`;
     const why = `${STATUS[error.code] ?? `gRPC status ${error.code}`} (${error.details.slice(0, 200)})`;
-    const code =
-      error.code === UNAVAILABLE || error.code === UNIMPLEMENTED ? "RUNTIME_UNAVAILABLE" : "RUNTIME_ANSWER_INVALID";
+    const unusable = error.code === INTERNAL || error.code === RESOURCE_EXHAUSTED;
+    const code = unusable ? "RUNTIME_ANSWER_INVALID" : "RUNTIME_UNAVAILABLE";
     return new DumpError(code, `${cannot}: ${why}`, { cause: error });
   }
 }

@@ -4,6 +4,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket",
   ENOTSOCK: "it is no socket",
   ECONNREFUSED: "nobody listens there",
+  EAGAIN: "too many wait for it already",
   ECONNRESET: "it hung up",
   EPIPE: "it hung up",
   EACCES: "permission denied",

@@ -174,7 +174,7 @@ const badDays: { on: string; cri?: () => Promise<Fake>; docker?: () => Promise<F
   {
     on: "fails",
     cri: () => fakeCri({ ...CRI, ContainerStatus: () => ({ code: 2, details: "broken" }) }),
-    code: "RUNTIME_ANSWER_INVALID",
+    code: "RUNTIME_UNAVAILABLE",
     says: /it failed \(broken\)$/,
   },
   {
