@@ -96,8 +96,10 @@ if (!work) {
   process.exit(2);
 }
 await work();
-if (stopping.signal.aborted) await cleanUp();
-else {
+if (stopping.signal.aborted) {
+  await cleanUp();
+  console.error("bin/test: stopped by a signal");
+} else {
   console.log(report.summary());
   process.exitCode = report.failed > 0 || report.passed === 0 ? 1 : 0;
 }

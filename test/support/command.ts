@@ -15,10 +15,3 @@ export async function problemOf(
     child.on("close", (code, how) => resolve(code === 0 ? undefined : `${output}${command} ended with ${code ?? how}`));
   });
 }
-
-/** What a command writes to its standard output. @throws Error with all that it wrote, when it fails */
-export async function outputOf(command: string, args: readonly string[]): Promise<string> {
-  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
-  const output = await child.stdout.setEncoding("utf8").toArray();
-  return output.join("");
-}

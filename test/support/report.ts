@@ -34,7 +34,8 @@ class FileReport {
 
   add({ type, data }: TestEvent): void {
     if (type === "test:stdout" || type === "test:stderr") this.output += data?.message ?? "";
-    if ((type !== "test:pass" && type !== "test:fail") || data?.details?.type === "suite") return;
+    if (type !== "test:pass" && type !== "test:fail") return;
+    if (data?.details?.type === "suite" && !data.skip) return; // its tests count
     const isFile = data?.name === this.path;
     if (data?.skip || data?.todo) this.skips.push(`${data.name}: ${data.skip || data.todo}`);
     else if (type === "test:fail") this.#fail(isFile ? "the file" : (data?.name ?? ""), data?.details?.error);

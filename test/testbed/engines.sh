@@ -2,7 +2,8 @@
 # engines.sh FOLDER   containerd-1.6/ containerd-2/ docker/ runc busybox out of Debian's packages, without installing them
 #
 # Only the suite is chosen, never a version: sid's packages are replaced all the time. Lists and downloads are private,
-# the machine's own apt state stays as it is; signatures are checked as usual.
+# the machine's own apt state stays as it is; signatures are checked as usual,
+# but not their age: a mirror of sid may be days behind.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 out=$1 work=$1/work
@@ -15,7 +16,7 @@ apt_for() {
   suite=$1 apt=$work/$1
   shift
   apt-get -qq -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$apt/lists" \
-    -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
+    -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
 
 lists() {

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { run, test } from "node:test";
+import { Report } from "./report.ts";
+import { tempDir } from "./tmp.ts";
+
+const IMPORTS = `import { describe, test } from "node:test";\n`;
+const cases = [
+  {
+    on: "passes, also in a suite",
+    file: `test("a", () => {}); describe("s", () => { test("b", () => {}); });`,
+    want: "2 passed, 0 failed",
+  },
+  { on: "a failure", file: `test("a", () => { throw new Error("no"); });`, want: "0 passed, 1 failed" },
+  {
+    on: "a skip with its reason",
+    file: `test("a", { skip: "needs root" }, () => {}); test("b", () => {});`,
+    want: "1 passed, 0 failed, 1 skipped",
+  },
+  {
+    on: "a suite that is skipped",
+    file: `describe("s", { skip: "needs root" }, () => { test("b", () => {}); });`,
+    want: "0 passed, 0 failed, 1 skipped",
+  },
+  { on: "a file that throws", file: `test("a", () => {}); throw new Error("import");`, want: "0 passed, 1 failed" },
+  {
+    on: "a file that dies after its tests",
+    file: `test("a", () => {}); process.on("exit", () => process.exit(9));`,
+    want: "1 passed, 1 failed",
+  },
+  { on: "a file without a test", file: "", want: "0 passed, 1 failed" },
+  {
+    on: "a test without end",
+    file: `test("a", { timeout: 10 }, () => new Promise(() => {}));`,
+    want: "0 passed, 1 failed",
+  },
+];
+for (const { on, file, want } of cases) {
+  test(`Report.follow() counts ${on}`, async (t) => {
+    using folder = tempDir();
+    const path = join(folder.path, "x.test.mjs");
+    writeFileSync(path, IMPORTS + file);
+    t.mock.method(console, "log", () => {});
+    const report = new Report();
+    const context = process.env["NODE_TEST_CONTEXT"];
+    delete process.env["NODE_TEST_CONTEXT"]; // else a run within a test runs nothing
+    await report.follow([path], run({ files: [path], cwd: folder.path }));
+    if (context !== undefined) process.env["NODE_TEST_CONTEXT"] = context;
+    assert.equal(report.summary(), want);
+  });
+}
+
+test("Report.check() counts a problem, and a throw, as a failure", async (t) => {
+  t.mock.method(console, "log", () => {});
+  const report = new Report();
+  await report.check("fine", async () => undefined);
+  await report.check("bad", async () => "a problem");
+  await report.check("worse", () => Promise.reject(new Error("no such command")));
+  assert.equal(report.summary(), "1 passed, 2 failed");
+});
