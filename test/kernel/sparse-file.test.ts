@@ -1,43 +1,17 @@
 import assert from "node:assert/strict";
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Allowance, CannotKeep, PAGE_BYTES, SparseFile } from "../../src/kernel/sparse-file.ts";
+import { CannotKeep, PAGE_BYTES, SparseFile } from "../../src/kernel/sparse-file.ts";
 import { tempDir } from "../support/tmp.ts";
-
-interface TestFile extends Disposable {
-  readonly file: SparseFile;
-  readonly bytes: Buffer;
-  readonly blocks: number;
-}
-
-function sparse(allowance: Allowance = () => undefined, flags = "wx+"): TestFile {
-  const dir = tempDir();
-  const path = flags.startsWith("/") ? flags : join(dir.path, "core");
-  const fd = openSync(path, flags.startsWith("/") ? "r+" : flags);
-  return {
-    file: new SparseFile(fd, allowance),
-    get bytes() {
-      return readFileSync(path);
-    },
-    get blocks() {
-      return fstatSync(fd).blocks;
-    },
-    [Symbol.dispose]() {
-      closeSync(fd);
-      dir[Symbol.dispose]();
-    },
-  };
-}
-
-const page = (fill: number): Buffer => Buffer.alloc(PAGE_BYTES, fill);
+import { page, testFile } from "./streams.ts";
 
 test("SparseFile writes data and leaves holes for zero pages, also where the stream lies across pages", async () => {
-  using plain = sparse();
+  using plain = testFile();
   await plain.file.write(Buffer.concat([page(1), page(0), page(0), page(2)]), 4 * PAGE_BYTES, 0n);
   assert.equal(plain.file.heldBytes, 2n * BigInt(PAGE_BYTES));
-  using across = sparse();
+  using across = testFile();
   const bytes = Buffer.concat([Buffer.alloc(100, 1), Buffer.alloc(PAGE_BYTES - 100), page(0), page(2)]);
   await across.file.write(bytes.subarray(0, 100), 100, 0n);
   await across.file.write(bytes.subarray(100), bytes.length - 100, 100n);
@@ -67,7 +41,7 @@ const cuts = fc.array(fc.integer({ min: 1, max: 3 * PAGE_BYTES }), { maxLength: 
 test("SparseFile makes the same file as plain writes would, in any order and cut", async () => {
   await fc.assert(
     fc.asyncProperty(contents, cuts, fc.boolean(), async (bytes, lengths, backwards) => {
-      using made = sparse();
+      using made = testFile();
       const edges = [0, ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((a, b) => a + b, 0)), bytes.length];
       const pieces = edges
         .map((edge) => Math.min(edge, bytes.length))
@@ -79,14 +53,14 @@ test("SparseFile makes the same file as plain writes would, in any order and cut
       const data = Array.from({ length: Math.ceil(bytes.length / PAGE_BYTES) }, (_, i) =>
         bytes.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES),
       ).filter((page) => page.some((byte) => byte !== 0));
-      assert.ok(made.blocks * 512 <= data.length * PAGE_BYTES, "no block for zeros");
+      assert.ok(made.heldBytes <= data.length * PAGE_BYTES, "no block for zeros");
     }),
     { numRuns: 60 },
   );
 });
 
 test("SparseFile asks before it writes, and what is refused is not written", async () => {
-  using made = sparse((held) => (held > BigInt(PAGE_BYTES) ? "cache-full" : undefined));
+  using made = testFile((held) => (held > BigInt(PAGE_BYTES) ? "cache-full" : undefined));
   await made.file.write(page(1), PAGE_BYTES, 0n);
   await assert.rejects(made.file.write(page(2), PAGE_BYTES, BigInt(PAGE_BYTES)), CannotKeep);
   assert.deepEqual([made.file.failure?.truncation, made.file.failure?.atBytes], ["cache-full", BigInt(PAGE_BYTES)]);
@@ -95,7 +69,7 @@ test("SparseFile asks before it writes, and what is refused is not written", asy
 
 test("SparseFile's failure is final, and of two the lower one counts", async () => {
   let full = true;
-  using made = sparse(() => (full ? "size-cap" : undefined));
+  using made = testFile(() => (full ? "size-cap" : undefined));
   await assert.rejects(made.file.write(page(1), PAGE_BYTES, 8n * BigInt(PAGE_BYTES)));
   full = false;
   for (const [position, counts] of [
@@ -110,7 +84,7 @@ test("SparseFile's failure is final, and of two the lower one counts", async () 
 });
 
 test("SparseFile calls a full disk a full disk, and any other error a failed write", async () => {
-  using full = sparse(undefined, "/dev/full");
+  using full = testFile(undefined, "/dev/full");
   await assert.rejects(full.file.write(page(1), PAGE_BYTES, 0n), { truncation: "disk-full", atBytes: 0n });
   using dir = tempDir();
   const fd = openSync(join(dir.path, "core"), "wx");
@@ -121,16 +95,16 @@ test("SparseFile calls a full disk a full disk, and any other error a failed wri
 });
 
 test("setLength() makes a hole at the end, and drops what lies behind it from the file and the count", async () => {
-  using made = sparse();
+  using made = testFile();
   await made.file.write(Buffer.concat([page(1), page(2)]), 2 * PAGE_BYTES, 0n);
   assert.equal(made.file.setLength(BigInt(PAGE_BYTES)), BigInt(PAGE_BYTES));
-  assert.equal(made.file.heldBytes, BigInt(made.blocks * 512));
+  assert.equal(made.file.heldBytes, BigInt(made.heldBytes));
   assert.equal(made.file.setLength(BigInt(3 * PAGE_BYTES)), BigInt(3 * PAGE_BYTES));
   assert.deepEqual(made.bytes, Buffer.concat([page(1), page(0), page(0)]));
 });
 
 test("setLength() says where the core ends on a file system that has no files that long", async () => {
-  using made = sparse();
+  using made = testFile();
   await made.file.write(page(1), PAGE_BYTES, 0n);
   assert.equal(made.file.setLength(2n ** 63n - 4096n), BigInt(PAGE_BYTES));
   assert.deepEqual([made.file.failure?.truncation, made.bytes.length], ["write-failed", PAGE_BYTES]);
