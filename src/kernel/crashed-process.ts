@@ -37,6 +37,8 @@ export interface CrashedProcess extends Disposable {
   readonly facts: ReadonlyMap<string, Buffer>;
   /** UTS name as the process saw it. */
   readonly hostname: string | undefined;
+  /** The process or thread behind `memory`, in the initial pid namespace. */
+  readonly pid: number;
   /** The directory that memory is read from: the crashed thread's, where it is known. */
   readonly memory: ProcDirectory;
   readonly main: ProcDirectory;
@@ -74,7 +76,8 @@ export function openCrashedProcess(
       `Cannot trust /proc/${call.hostPid}: ${problem ?? "the process changed while it was read"}`,
     );
   }
-  return { facts, hostname: named(), memory, main, unchanged, [Symbol.dispose]: dispose };
+  const pid = memory === main ? call.hostPid : (call.hostTid ?? call.hostPid);
+  return { facts, hostname: named(), pid, memory, main, unchanged, [Symbol.dispose]: dispose };
 
   function source(name: string): ProcDirectory {
     return OF_MEMORY.has(name) ? memory : main;

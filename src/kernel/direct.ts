@@ -5,9 +5,10 @@
  * dump_user_range), and pages that it would skip are holes here. Whatever it cannot vouch for ends in `Doubt`, with the
  * offset up to which the core is certain: the pipe still has all of it.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { reasonOf } from "../domain/failures.ts";
 import type { Segment } from "../elf/segments.ts";
+import { processReader } from "../system/ffi.ts";
 import { readAt } from "../system/io.ts";
 import type { ProcDirectory } from "../system/proc.ts";
 import { parseMaps } from "./memory-map.ts";
@@ -29,6 +30,7 @@ export interface Doubt {
 
 /**
  * @param segments  ascending in the core and contiguous
+ * @param pid  of the process, or of its thread that crashed, in our pid namespace
  * @returns undefined when all of it is in the file
  * @throws CannotKeep when the disk or the limits say no
  */
@@ -38,6 +40,7 @@ export async function copyDirectly(
   segments: readonly Segment[],
   file: SparseFile,
   pageBytes: number,
+  pid: number,
 ): Promise<Doubt | undefined> {
   const first = segments[0]?.offsetBytes ?? 0n;
   const fds: number[] = [];
@@ -46,7 +49,7 @@ export async function copyDirectly(
     const pagemap = opened(memory.path("pagemap"));
     const readPagemap = async (entries: Uint32Array, page: bigint, count: number) =>
       Math.floor((await readAt(pagemap, new Uint8Array(entries.buffer), count * 8, page * 8n)) / 8);
-    return await copyRuns(mem, runsOf(segments, parseMaps(maps), readPagemap, pageBytes), first, file);
+    return await copyRuns({ mem, pid }, runsOf(segments, parseMaps(maps), readPagemap, pageBytes), first, file);
   } catch (error) {
     if (error instanceof CannotKeep) throw error;
     return { why: reasonOf(error), certainBytes: first, stalled: false };
@@ -61,8 +64,14 @@ export async function copyDirectly(
   }
 }
 
+/** Two ways to the same memory: a descriptor that is bound to it, and the pid while it is. */
+interface Memory {
+  readonly mem: number;
+  readonly pid: number;
+}
+
 async function copyRuns(
-  mem: number,
+  memory: Memory,
   runs: AsyncGenerator<Run, void>,
   first: bigint,
   file: SparseFile,
@@ -71,9 +80,10 @@ async function copyRuns(
   const watch = new StallWatch();
   const worker = async () => {
     const buffer = Buffer.allocUnsafeSlow(RUN_BYTES);
+    const readNow = nowReader(memory, buffer);
     for (let run = await runs.next(); !run.done && doubts.length === 0 && !file.failure; run = await runs.next()) {
       const { value } = run;
-      const problem = await readRun(mem, value, buffer, watch);
+      const problem = readNow(value) ? undefined : await readRun(memory.mem, value, buffer, watch);
       if (problem) return void doubts.push({ ...problem, certainBytes: value.offsetBytes });
       await file.write(buffer, value.length, value.offsetBytes);
     }
@@ -96,6 +106,17 @@ async function copyRuns(
 function lowestOf(doubts: readonly Doubt[]): Doubt | undefined {
   const [lowest] = doubts.toSorted((a, b) => (a.certainBytes < b.certainBytes ? -1 : 1));
   return lowest && { ...lowest, stalled: doubts.some(({ stalled }) => stalled) };
+}
+
+/**
+ * Reads a run at once, when nothing in it can wait; false leaves it to `readRun`. The pid may have been reused since the
+ * process was looked at: that its own memory still answers afterwards shows that it was its memory.
+ */
+function nowReader({ mem, pid }: Memory, buffer: Buffer): (run: Run) => boolean {
+  const read = processReader(pid, buffer);
+  const one = Buffer.alloc(1);
+  return ({ present, vaddr, length }) =>
+    present && read !== undefined && read(vaddr, length) === length && readSync(mem, one, 0, 1, vaddr) === 1;
 }
 
 /** All of a run into the buffer, or why not. A read of 0 bytes means that the memory is gone. */

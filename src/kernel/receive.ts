@@ -79,7 +79,7 @@ async function copyHeadAndMemory(
   await drain(pipe, file, 0n, plan.prefixBytes);
   if (pipe.positionBytes < plan.prefixBytes) return doubt("the stream ended early");
   if (!process.unchanged()) return doubt("the process is gone");
-  const end = await copyDirectly(process.memory, maps, plan.segments, file, pageBytes());
+  const end = await copyDirectly(process.memory, maps, plan.segments, file, pageBytes(), process.pid);
   if (end) return end;
   if (!process.unchanged()) return { why: "the process is gone", certainBytes: plan.prefixBytes, stalled: false };
   return undefined;

@@ -10,6 +10,7 @@ const SIGNATURES = {
   flock: { arguments: ["int32", "int32"], return: "int32" },
   fcntl: { arguments: ["int32", "int32", "int32"], return: "int32" },
   setns: { arguments: ["int32", "int32"], return: "int32" },
+  process_vm_readv: { arguments: ["int32", "pointer", "uint64", "pointer", "uint64", "uint64"], return: "int64" },
   __errno_location: { arguments: [], return: "pointer" },
 } as const;
 
@@ -17,6 +18,9 @@ type Libc = {
   flock(fd: number, operation: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   setns(fd: number, kind: number): number;
+  /** @param iovs  two struct iovec: the local one, then the remote one */
+  processVmRead(pid: number, iovs: Buffer): bigint;
+  address(buffer: Buffer): bigint;
   errno(): number;
 };
 
@@ -35,7 +39,12 @@ function load(): Libc | undefined {
     if (!ffi) return undefined;
     const { functions } = ffi.dlopen("libc.so.6", SIGNATURES);
     const errno = () => ffi.getInt32(functions.__errno_location() as unknown as bigint, 0);
-    return { flock: functions.flock, fcntl: functions.fcntl, setns: functions.setns, errno };
+    const processVmRead = (pid: number, iovs: Buffer) => {
+      const local = ffi.getRawPointer(iovs);
+      return functions.process_vm_readv(pid, local, 1n, local + 16n, 1n, 0n);
+    };
+    const { flock, fcntl, setns } = functions;
+    return { flock, fcntl, setns, processVmRead, address: ffi.getRawPointer, errno };
   } catch {
     return undefined;
   }
@@ -75,4 +84,24 @@ export function inUtsNamespace(fd: number, ownFd: number, act: () => void): bool
     c.setns(ownFd, CLONE_NEWUTS);
   }
   return true;
+}
+
+/**
+ * process_vm_readv(2) into a buffer: one copy, where /proc/P/mem goes through a page of its own. It runs on this thread,
+ * so only pages that are present may be asked for: nothing then can make it wait.
+ *
+ * @returns a function that reads and says how many bytes it got (0 where memory is protected or the process gone), or
+ *          undefined when this Node cannot call it
+ */
+export function processReader(pid: number, buffer: Buffer): ((vaddr: bigint, length: number) => number) | undefined {
+  const c = libc();
+  if (!c) return undefined;
+  const iovs = Buffer.alloc(32);
+  const address = c.address(buffer); // allocated outside of V8's heap: it does not move
+  return (vaddr, length) => {
+    for (const [at, word] of [address, BigInt(length), vaddr, BigInt(length)].entries())
+      iovs.writeBigUInt64LE(word, at * 8);
+    const bytes = Number(c.processVmRead(pid, iovs));
+    return bytes > 0 ? bytes : 0;
+  };
 }

@@ -68,6 +68,7 @@ async function copy(stream: Uint8Array, { how = "auto", process: change = {}, al
       : {
           facts: new Map([["maps", maps]]),
           hostname: undefined,
+          pid: process.pid,
           memory: main,
           main,
           unchanged: () => true,
