@@ -42,19 +42,21 @@ async function crashInPod(): Promise<void> {
   await settled(); // the handler still asks the engine
 }
 
-/** The crashed processes are gone already; their records are complete a moment later. */
-async function settled(): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    if (
-      openCache(dumpDir, { create: true })
-        .records()
-        .every(({ state }) => state !== "Capturing")
-    )
-      return;
+/** The crashed processes are gone already; their records are complete a moment later. @returns how many */
+async function settled(): Promise<number> {
+  for (let tries = 0; ; tries++) {
+    const records = openCache(dumpDir, { create: true }).records();
+    if (tries === 100 || records.every(({ state }) => state !== "Capturing")) return records.length;
     await sleep(100);
   }
 }
 
+const before = await settled();
 await crashOnHost();
-if (more.includes("pod")) await crashInPod();
-await settled();
+const inPod = more.includes("pod");
+if (inPod) await crashInPod();
+const caught = (await settled()) - before;
+if (caught < (inPod ? 2 : 1)) {
+  console.error(`error: ${caught} of the crashes left a dump; the kernel's log may say why (dmesg | tail)`);
+  process.exitCode = 1;
+}
