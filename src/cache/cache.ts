@@ -81,9 +81,11 @@ export class Cache {
     rmSync(entry.dir, { recursive: true, force: true });
   }
 
-  /** Finishes what killed handlers left: nobody holds their locks. */
+  /** Finishes what killed handlers left: nobody holds their locks. @throws the first failure, once all had their turn */
   async finishAbandoned(): Promise<void> {
-    for (const entry of this.spool.entries()) await finishIfAbandoned(entry);
+    const failures: unknown[] = [];
+    for (const entry of this.spool.entries()) await finishIfAbandoned(entry).catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
 
   #locked(entry: Entry): Disposable {

@@ -43,7 +43,7 @@ export function usageOf(spool: Spool): Usage {
   let outstandingBytes = 0n;
   for (const entry of spool.entries()) {
     const held = heldBytes(entry);
-    const promised = reservedBytes(entry);
+    const promised = promisedBytes(entry);
     takenBytes += promised > held ? promised : held;
     if (promised > held) outstandingBytes += promised - held;
   }
@@ -65,10 +65,12 @@ export function heldBytes(entry: Entry): bigint {
   return stat ? BigInt(stat.blocks) * 512n : 0n;
 }
 
-function reservedBytes(entry: Entry): bigint {
+/** What a dump that is being copied may still take; a killed handler's claim, whose lock is free, is none. */
+function promisedBytes(entry: Entry): bigint {
   try {
     const text = readFileSync(entry.reserved, "latin1");
-    return /^\d{1,18}$/.test(text) ? BigInt(text) : 0n;
+    using abandoned = FileLock.try(entry.lock);
+    return /^\d{1,18}$/.test(text) && !abandoned ? BigInt(text) : 0n;
   } catch {
     return 0n;
   }

@@ -52,17 +52,21 @@ async function examineOne(record: DumpRecord, path: string): Promise<Finding> {
   const sha256 = await digestOf(core.fd);
   const known = record.core.sha256;
   const checksum = known === null ? "unknown" : known === sha256 ? "right" : "wrong";
+  const problem = problemOf(record, layout, logicalBytes, checksum);
   return {
     id: record.id,
     executable: record.executable,
     logicalBytes,
     expectedBytes: layout.ok ? jsonBytes(layout.expectedBytes) : null,
-    complete: layout.ok && layout.expectedBytes === BigInt(logicalBytes),
+    complete: layout.ok && layout.expectedBytes === BigInt(logicalBytes) && !mayHaveGaps(record),
     sha256,
     checksum,
-    problem: problemOf(record, layout, logicalBytes, checksum),
+    problem,
   };
 }
+
+/** Two writers copy at once: where they were killed the file may have its full length, and yet miss pages before its end. */
+const mayHaveGaps = ({ core }: DumpRecord): boolean => core.truncation === "handler-killed";
 
 function problemOf(
   record: DumpRecord,
@@ -72,7 +76,7 @@ function problemOf(
 ): string | null {
   if (checksum === "wrong") return "is not what was captured: its checksum is wrong";
   if (!layout.ok) return `is no whole core: ${layout.why}`;
-  if (layout.expectedBytes === BigInt(logicalBytes)) return null;
+  if (layout.expectedBytes === BigInt(logicalBytes) && !mayHaveGaps(record)) return null;
   if (layout.expectedBytes < BigInt(logicalBytes))
     return `is longer than its headers say (${logicalBytes} of ${layout.expectedBytes} bytes)`;
   return record.core.complete === false

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { beginEntry } from "../cache/begin.ts";
+import { Cache } from "../cache/cache.ts";
 import { readRecord, writeRecord } from "../cache/record.ts";
 import type { Entry } from "../cache/spool.ts";
 import type { HandlerSettings } from "../config/options.ts";
@@ -66,6 +67,7 @@ async function record(scene: Scene, pipe: CorePipe, world: World): Promise<numbe
     pipe.release();
     const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, scene, end, world);
     logLine(world.settings.logDir, summary(record));
+    await new Cache(open.spool).finishAbandoned().catch(() => undefined); // others' dumps: whoever comes next tries again
     if (!isRefusal(end) && end.received.stalled) process.kill(process.pid, "SIGKILL"); // a read that never returns keeps exit(3) waiting
     return 0;
   } catch (error) {
