@@ -14,7 +14,7 @@ const ID = "3f9c2a71b0de";
 /** Runs the program on a pseudo-terminal, in `cwd`, and types `answer`. @returns what the terminal showed */
 function onTerminal(args: readonly string[], { cwd = "/", answer = "", env = {} } = {}): Promise<string> {
   const words = [process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts"), ...args];
-  const { NO_COLOR: _, FORCE_COLOR: __, ...clean } = process.env;
+  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...clean } = process.env; // Node takes a CI for a terminal without colours
   return new Promise((resolve) => {
     const child = execFile(
       "script",
