@@ -1,5 +1,5 @@
 /** Runs the tests; `bin/test` is its entry and says what the parts are. */
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { run } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,10 +21,10 @@ const PARTS: Record<string, () => Promise<void>> = {
     await unit();
   },
   unit,
-  node,
+  node: () => endToEnd("node"),
+  cluster: () => endToEnd("cluster"),
   all: async () => {
-    await PARTS["ok"]?.();
-    await node();
+    for (const part of ["ok", "node", "cluster"]) await PARTS[part]?.();
   },
 };
 
@@ -42,8 +42,9 @@ async function unit(): Promise<void> {
 }
 
 /** Real crashes: one file at a time, for there is one core_pattern. */
-async function node(): Promise<void> {
-  const files = find("test/e2e/node/*.test.ts");
+async function endToEnd(folder: string): Promise<void> {
+  const files = find(`test/e2e/${folder}/*.test.ts`);
+  if (files.length === 0) return;
   await setUp("bin/build", () => buildIfStale(stopping.signal));
   if (!isRoot) return await runFiles(files, { concurrency: false, timeoutMs: 900_000 });
   await setUp("testbed setup", () => problemOf(TESTBED_COMMAND, ["setup"], stopping.signal));
@@ -91,8 +92,13 @@ for (const [signal, exitCode] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGT
 }
 
 const work = PARTS[part];
-if (!work) {
-  console.error(`bin/test: no part "${part}"; the parts are ${Object.keys(PARTS).join(", ")}`);
+const missing = chosen.find((file) => !existsSync(file));
+if (!work || missing) {
+  console.error(
+    missing
+      ? `bin/test: no file ${missing}`
+      : `bin/test: no part "${part}"; there are ${Object.keys(PARTS).join(", ")}`,
+  );
   process.exit(2);
 }
 await work();

@@ -20,10 +20,10 @@ packages() {
 }
 install_packages() {
   # shellcheck disable=SC2086 # a list of words
-  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y $missing
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends -y $missing
 }
 
-# part NAME INPUT…: NAME.sh FOLDER fills FOLDER; done once per content of NAME.sh and the inputs. $TESTBED/NAME links to it.
+# part NAME [INPUT…]: NAME.sh FOLDER fills FOLDER; done once per content of NAME.sh and the inputs. $TESTBED/NAME links to it.
 part() {
   name=$1
   shift
@@ -45,7 +45,7 @@ exec 8> "$CACHE/lock"
 flock 8
 packages
 gcc --version | head -n 1 > "$TESTBED/gcc.version"
-part engines "$here/lib.sh"
+part engines
 part bin "$here"/programs/*.c "$TESTBED/gcc.version"
 part images "$TESTBED/engines/busybox" "$TESTBED/bin/crash" "$TESTBED/bin/pause" "$TESTBED/bin/reaper"
 # What no checkout has used for a week.
