@@ -15,7 +15,7 @@ shift
 
 restore() {
   trap '' INT TERM HUP
-  { read -r old_pattern; read -r old_limit; read -r old_suid; } < "$saved"
+  { IFS= read -r old_pattern; read -r old_limit; read -r old_suid; } < "$saved"
   echo "$old_suid" > $suid
   echo "$old_limit" > ${kernel}core_pipe_limit
   printf '%s\n' "$old_pattern" > ${kernel}core_pattern
