@@ -1,62 +1,13 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { hostname } from "node:os";
-import type { DumpCore, DumpRecord } from "../domain/dump.ts";
+import type { DumpRecord } from "../domain/dump.ts";
 import { textOf } from "../domain/text.ts";
 import { FileLock } from "../system/lock.ts";
-import { readRecord, recordOnDisk, writeRecord } from "./record.ts";
-import { seal } from "./seal.ts";
+import { blankRecord } from "./blank.ts";
+import { dropLocalCopy, isHalfDropped } from "./drop.ts";
+import { recordOrNot, writeRecord } from "./record.ts";
+import { type Sealing, seal } from "./seal.ts";
 import type { Entry } from "./spool.ts";
-
-export const NO_CORE: DumpCore = {
-  path: null,
-  sizeBytes: null,
-  storedBytes: null,
-  logicalBytes: null,
-  expectedBytes: null,
-  complete: null,
-  sha256: null,
-  truncation: null,
-  capture: null,
-};
-
-/** A record in which nothing is known yet but when, where and by whom it was begun. */
-export function blankRecord(id: string, time: Date, node: string): DumpRecord {
-  return {
-    version: 1,
-    id,
-    state: "Capturing",
-    reason: null,
-    message: null,
-    dumptime: time.toISOString(),
-    updated: time.toISOString(),
-    hostPid: 0,
-    hostTid: null,
-    containerPid: null,
-    executable: "unknown",
-    exe: null,
-    comm: null,
-    threadName: null,
-    signal: null,
-    threads: [],
-    threadCount: null,
-    processUid: null,
-    processGid: null,
-    dumpable: null,
-    coreLimit: null,
-    uptimeMs: null,
-    heldMs: null,
-    node,
-    hostname: null,
-    owner: "unknown",
-    container: null,
-    pod: null,
-    identity: { source: "none", confirmed: false, problem: null, cgroup: null },
-    core: NO_CORE,
-    cluster: null,
-    bundle: null,
-    warnings: [],
-  };
-}
 
 /** What can be told of a directory whose record is missing or broken: the id holds the time, facts may be there. */
 export function abandonedRecord(entry: Entry): DumpRecord {
@@ -68,7 +19,7 @@ export function abandonedRecord(entry: Entry): DumpRecord {
     hostPid: Number.isSafeInteger(pid) ? pid : 0,
     comm: comm ?? null,
     executable: comm ?? "unknown",
-    warnings: ["the record was lost: its handler or the machine stopped before it was written"],
+    warnings: ["the record cannot be read, or its handler or the machine stopped before it was written"],
   };
 }
 
@@ -80,29 +31,51 @@ function factOf(entry: Entry, name: string): string | undefined {
   }
 }
 
+/**
+ * Finishes what was begun by somebody who was killed; whoever opens the cache does that. Nobody holds such a record's
+ * lock: the kernel dropped it with its holder.
+ */
+export async function finishIfAbandoned(entry: Entry): Promise<void> {
+  if (!isUnfinished(entry)) return;
+  using lock = FileLock.try(entry.lock);
+  if (!lock || !isUnfinished(entry)) return; // finished while we came for the lock
+  const found = recordOrNot(entry);
+  if (found === "broken") renameSync(entry.record, entry.path("record.broken"));
+  const record = typeof found === "string" ? abandonedRecord(entry) : found;
+  if (record.state === "Capturing") await sealAbandoned(entry, record);
+  else dropLocalCopy(entry, record);
+}
+
 /** A directory without a record may be a handler's that has only just made it. */
 const YOUNG_MS = 10_000;
 
-/**
- * Finishes what a killed handler left; whoever opens the cache does that. Nobody holds such a record's lock: the kernel
- * dropped it with the handler.
- */
-export async function finishIfAbandoned(entry: Entry): Promise<void> {
-  const before = readRecord(entry);
-  if (before && before.state !== "Capturing") return;
-  if (!before && Date.now() - statSync(entry.dir).mtimeMs < YOUNG_MS) return;
-  using lock = FileLock.try(entry.lock);
-  if (!lock) return;
-  const record = readRecord(entry) ?? abandonedRecord(entry);
-  if (record.state !== "Capturing") return; // finished while we came for the lock
-  if (!before) writeRecord(entry, record);
-  const copied = record.core.sizeBytes !== null; // written once the last byte was in: the copy itself was not cut
-  await seal(entry, record, {
-    truncation: copied ? (record.core.truncation ?? undefined) : "handler-killed",
-    sizeBytes: copied ? BigInt(record.core.sizeBytes ?? 0) : sizeOnDisk(entry),
-    threadNames: new Map(),
-  });
-  await recordOnDisk(entry);
+function isUnfinished(entry: Entry): boolean {
+  const found = recordOrNot(entry);
+  if (typeof found !== "string") return found.state === "Capturing" || isHalfDropped(entry, found);
+  const made = statSync(entry.dir, { throwIfNoEntry: false })?.mtimeMs;
+  return found !== "later" && made !== undefined && Math.abs(Date.now() - made) >= YOUNG_MS;
 }
 
-const sizeOnDisk = (entry: Entry): bigint => BigInt(statSync(entry.part, { throwIfNoEntry: false })?.size ?? 0);
+async function sealAbandoned(entry: Entry, found: DumpRecord): Promise<void> {
+  const how = sealingOf(entry, found);
+  const gaps = how.truncation === "handler-killed" && how.sizeBytes > 0n;
+  const record = gaps ? { ...found, warnings: [...found.warnings, GAPS] } : found;
+  writeRecord(entry, record);
+  await seal(entry, record, how);
+}
+
+/** Memory is copied in several stretches at once, so the last byte there does not say that all before it are. */
+const GAPS = "its handler was killed while it copied: the last megabytes before the end may hold zeros instead of data";
+
+/** How far the copy had come. `core` has its name only once all that was to be kept is on the disk. */
+function sealingOf(entry: Entry, { core }: DumpRecord): Sealing {
+  const sealed = existsSync(entry.core) && !existsSync(entry.part);
+  const copied = core.sizeBytes !== null; // written once the last byte was in: the copy itself was not cut
+  return {
+    truncation: core.truncation ?? (sealed || copied ? undefined : "handler-killed"),
+    sizeBytes: core.sizeBytes === null ? sizeOf(sealed ? entry.core : entry.part) : BigInt(core.sizeBytes),
+    threadNames: new Map(),
+  };
+}
+
+const sizeOf = (path: string): bigint => BigInt(statSync(path, { throwIfNoEntry: false })?.size ?? 0);

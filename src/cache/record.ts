@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type DumpRecord, STATES } from "../domain/dump.ts";
 import { flush, replaceSync } from "../system/durable.ts";
+import { recordFrom } from "./shape.ts";
 import type { Entry } from "./spool.ts";
 
 /** The record under its name at once, whole for every reader; durable once `recordOnDisk()` resolves. */
@@ -11,22 +12,25 @@ export function writeRecord(entry: Entry, record: DumpRecord): void {
 /** fsync of the record and of its directory: the small things are on the disk before the core is. */
 export const recordOnDisk = (entry: Entry): Promise<void> => flush(entry.dir, [entry.record]);
 
-/** The record, or undefined when there is none that makes sense (a power cut between mkdir and rename). */
+/** The record, or undefined when there is none that makes sense. */
 export function readRecord(entry: Entry): DumpRecord | undefined {
-  try {
-    const json = JSON.parse(readFileSync(entry.record, "utf8")) as Partial<DumpRecord> | null;
-    return isRecord(json) && json.id === entry.id ? json : undefined;
-  } catch {
-    return undefined;
-  }
+  const found = recordOrNot(entry);
+  return typeof found === "string" ? undefined : found;
 }
 
-const isRecord = (json: Partial<DumpRecord> | null): json is DumpRecord =>
-  typeof json === "object" &&
-  json !== null &&
-  json.version === 1 &&
-  STATES.includes(json.state as DumpRecord["state"]) &&
-  typeof json.core === "object" &&
-  typeof json.identity === "object" &&
-  Array.isArray(json.threads) &&
-  Array.isArray(json.warnings);
+/**
+ * The record, or what stands in its place. `missing`: no file, or an empty one (a power cut between mkdir and the first
+ * fsync); `broken`: no record of this dump; `later`: a record in a format of a later version, which is not ours to change.
+ */
+export function recordOrNot(entry: Entry): DumpRecord | "missing" | "broken" | "later" {
+  try {
+    const text = readFileSync(entry.record, "utf8");
+    if (/^\0*$/.test(text)) return "missing"; // some file systems fill with zeros what they had not written yet
+    const json = JSON.parse(text) as { version?: unknown } | null;
+    if (typeof json?.version === "number" && json.version > 1) return "later";
+    const record = json?.version === 1 ? recordFrom(json) : undefined;
+    return record?.id === entry.id && STATES.includes(record.state) ? record : "broken";
+  } catch (error) {
+    return (error as { code?: unknown }).code === "ENOENT" ? "missing" : "broken";
+  }
+}

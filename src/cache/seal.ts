@@ -25,49 +25,50 @@ export interface Sealing {
  * @returns the record as written, durable
  */
 export async function seal(entry: Entry, record: DumpRecord, sealing: Sealing): Promise<DumpRecord> {
-  const sealed = sealing.sizeBytes === 0n ? nothingKept(entry, record, sealing) : await kept(entry, record, sealing);
+  const file = [entry.part, entry.core].find((path) => existsSync(path)); // `core`: a power cut between the last two steps
+  const sealed =
+    file === undefined || sealing.sizeBytes <= 0n
+      ? nothingKept(entry, record, sealing)
+      : await kept(entry, file, record, sealing);
   rmSync(entry.reserved, { force: true });
   writeRecord(entry, sealed);
   await recordOnDisk(entry);
   return sealed;
 }
 
-function nothingKept(entry: Entry, record: DumpRecord, { truncation }: Sealing): DumpRecord {
+function nothingKept(entry: Entry, record: DumpRecord, { truncation: cause, sizeBytes }: Sealing): DumpRecord {
   rmSync(entry.part, { force: true });
+  const truncation = cause ?? (sizeBytes > 0n ? "handler-killed" : "source-cut-short"); // bytes that no file has any more
   const message =
-    {
-      "handler-killed": "the handler was killed before the first byte was kept",
-      "disk-full": "the disk was full before the first byte was kept",
-    }[truncation as string] ?? "no byte came: the process was killed while it dumped, or its sandbox dumps nothing";
+    truncation === "source-cut-short"
+      ? "no byte came: the process was killed while it dumped, or its sandbox dumps nothing"
+      : `${CAUSES[truncation]}: not one byte was kept`;
   const core = {
     ...record.core,
     sizeBytes: 0,
     storedBytes: 0,
     logicalBytes: 0,
     complete: false,
-    truncation: truncation ?? "source-cut-short",
+    truncation,
     path: null,
   } as const;
   return advance(record, "Lost", { reason: "NothingReceived", message, core }, new Date());
 }
 
-async function kept(entry: Entry, record: DumpRecord, sealing: Sealing): Promise<DumpRecord> {
-  const named = !existsSync(entry.part); // a power cut between the last two steps
-  const fd = openSync(named ? entry.core : entry.part, constants.O_RDWR | constants.O_NOFOLLOW);
+async function kept(entry: Entry, file: string, record: DumpRecord, sealing: Sealing): Promise<DumpRecord> {
+  const fd = openSync(file, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
-    const layout = layoutIn(fd);
-    const inFile = BigInt(sizesOf(fd).logicalBytes);
-    const sizeBytes = sealing.sizeBytes < inFile ? sealing.sizeBytes : inFile; // after a power cut the file may be the shorter
-    if (sizeBytes < inFile) ftruncateSync(fd, Number(sizeBytes)); // behind a gap: not certain
+    const certain = cutToCertain(fd, sealing);
     await sync(fd);
+    const layout = layoutIn(fd);
     const core: DumpCore = {
       ...record.core,
-      ...judge(layout?.expectedBytes, { ...sealing, sizeBytes }),
+      ...judge(layout?.expectedBytes, certain),
       ...sizesOf(fd),
       path: entry.core,
       sha256: await sha256Of(fd),
     };
-    if (!named) renameSync(entry.part, entry.core);
+    if (file === entry.part) renameSync(entry.part, entry.core);
     const crash = layout ? crashIn(fd, layout, record, sealing.threadNames) : {};
     // %d is 1 for an ordinary process; memory of any other is root's alone (CVE-2022-4415).
     const restricted = record.dumpable !== null && record.dumpable !== 1;
@@ -82,7 +83,16 @@ async function kept(entry: Entry, record: DumpRecord, sealing: Sealing): Promise
   }
 }
 
-function judge(expected: bigint | undefined, { truncation, sizeBytes }: Sealing) {
+type Certain = Pick<Sealing, "sizeBytes" | "truncation">;
+
+function cutToCertain(fd: number, { sizeBytes, truncation }: Sealing): Certain {
+  const inFile = BigInt(sizesOf(fd).logicalBytes);
+  if (inFile < sizeBytes) return { sizeBytes: inFile, truncation: truncation ?? "handler-killed" }; // a power cut took the rest
+  if (inFile > sizeBytes) ftruncateSync(fd, Number(sizeBytes)); // behind a gap
+  return { sizeBytes, truncation };
+}
+
+function judge(expected: bigint | undefined, { truncation, sizeBytes }: Certain) {
   if (expected === undefined)
     return {
       sizeBytes: jsonBytes(sizeBytes),

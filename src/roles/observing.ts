@@ -1,6 +1,6 @@
 /** What is known of a crash before the first byte of its core: the kernel's arguments, /proc, the run-time's state files. */
 import { readFileSync, statSync } from "node:fs";
-import { blankRecord } from "../cache/abandoned.ts";
+import { blankRecord } from "../cache/blank.ts";
 import { signalOf } from "../cache/examine.ts";
 import type { DumpRecord } from "../domain/dump.ts";
 import { reasonOf } from "../domain/failures.ts";
