@@ -17,8 +17,11 @@ import { CannotKeep, type SparseFile } from "./sparse-file.ts";
 
 /** Two reads in flight: one alone is slower than the pipe, more only take memory. */
 const WORKERS = 2;
-/** A read may wait for a page that nobody will ever bring (userfaultfd(2), a dead FUSE server). */
-const STALL_MS = 2000;
+/**
+ * A read may wait for a page that nobody will ever bring (userfaultfd(2), a dead FUSE server). Longer than a busy disk
+ * makes swapped pages wait.
+ */
+const STALL_MS = 5000;
 
 /** The memory cannot be read with certainty; bytes before `certainBytes` of the core are written. */
 export interface Doubt {

@@ -10,10 +10,14 @@ import { formerHandler } from "../kernel/former.ts";
 import { kernelLog } from "../system/log.ts";
 import { handle, type World } from "./handler.ts";
 
+/** Two that copy, one that flushes the record, one that writes facts, and some for look-ups: libuv's four would queue. */
+const THREADS = "8";
+
 /** @returns the exit code; never throws: an error here would be told to nobody */
 export async function handleKernelCall(argv: readonly string[]): Promise<number> {
   try {
     reopenStandardDescriptors();
+    process.env["UV_THREADPOOL_SIZE"] = THREADS;
     // A library's stray error must not end the copy.
     for (const event of ["uncaughtException", "unhandledRejection"])
       process.on(event, (error) => kernelLog(`error beside a dump: ${reasonOf(error)}`));
