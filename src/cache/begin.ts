@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import type { DumpRecord } from "../domain/dump.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 import { flush } from "../system/durable.ts";
@@ -21,15 +21,27 @@ export interface OpenEntry extends Disposable {
 export function beginEntry(dumpDir: string, record: DumpRecord): OpenEntry {
   const spool = Spool.open(dumpDir, true);
   const entry = spool.entry(record.id);
+  let lock: FileLock | undefined;
   try {
     mkdirSync(entry.dir, { mode: 0o700 });
-    const lock = FileLock.try(entry.lock);
+    lock = FileLock.try(entry.lock);
     writeRecord(entry, record);
     const onDisk = flush(entry.dir, [entry.record])
       .then(() => flush(spool.dir, []))
       .then(() => undefined, reasonOf);
     return { spool, entry, onDisk, [Symbol.dispose]: () => lock?.[Symbol.dispose]() };
   } catch (cause) {
+    undo(entry);
+    lock?.[Symbol.dispose]();
     throw new DumpError("CACHE_UNUSABLE", `Cannot begin a dump in ${dumpDir}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Without its record the directory would be taken for a killed handler's dump; the caller tells of this one elsewhere. */
+function undo(entry: Entry): void {
+  try {
+    rmSync(entry.dir, { recursive: true, force: true });
+  } catch {
+    // Ignorable: what made the directory useless keeps it there.
   }
 }

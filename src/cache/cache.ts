@@ -1,11 +1,12 @@
 /** The cache as commands and the agent see it: records, newest first, and the few things that may be done with them. */
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import type { DumpRecord, Reason, State } from "../domain/dump.ts";
 import { DumpError } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
-import { advance, mayDropLocalCopy } from "../domain/life-cycle.ts";
+import { advance } from "../domain/life-cycle.ts";
 import { FileLock } from "../system/lock.ts";
 import { abandonedRecord, finishIfAbandoned } from "./abandoned.ts";
+import { dropLocalCopy } from "./drop.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import { type Entry, Spool } from "./spool.ts";
 
@@ -70,7 +71,7 @@ export class Cache {
     const now = readRecord(entry) ?? record;
     const dropped = advance(now, to, { reason, message, core: { ...now.core, path: null } }, new Date());
     writeRecord(entry, dropped);
-    if (mayDropLocalCopy(dropped)) for (const path of [entry.core, entry.part]) rmSync(path, { force: true });
+    dropLocalCopy(entry, dropped);
     return dropped;
   }
 
@@ -78,7 +79,10 @@ export class Cache {
   forget(record: DumpRecord): void {
     const entry = this.spool.entry(record.id);
     using _lock = this.#locked(entry);
-    rmSync(entry.dir, { recursive: true, force: true });
+    for (const name of readdirSync(entry.dir)) {
+      if (entry.path(name) !== entry.record) rmSync(entry.path(name), { recursive: true, force: true });
+    }
+    rmSync(entry.dir, { recursive: true, force: true }); // the record last: without it, what is left would be a lost dump's
   }
 
   /** Finishes what killed handlers left: nobody holds their locks. @throws the first failure, once all had their turn */

@@ -4,10 +4,12 @@
  */
 import { readFileSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import type { CaptureSettings } from "../config/options.ts";
-import type { Truncation } from "../domain/dump.ts";
-import { advance, mayDropLocalCopy } from "../domain/life-cycle.ts";
+import type { DumpRecord, Truncation } from "../domain/dump.ts";
+import { errnoOf } from "../domain/failures.ts";
+import { advance, mayFollow } from "../domain/life-cycle.ts";
 import { formatBytes } from "../domain/units.ts";
 import { FileLock } from "../system/lock.ts";
+import { dropLocalCopy } from "./drop.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import type { Entry, Spool } from "./spool.ts";
 
@@ -51,12 +53,11 @@ export function usageOf(spool: Spool): Usage {
   return { takenBytes, outstandingBytes, freeBytes: bavail * bsize };
 }
 
-/** What may still be promised to a new dump. */
+/** What may still be promised to a new dump; below zero when that is more than all. */
 export function roomIn(usage: Usage, limits: Limits): bigint {
   const inCache = limits.maxCacheBytes - usage.takenBytes;
   const onDisk = usage.freeBytes - usage.outstandingBytes - limits.minFreeBytes;
-  const room = inCache < onDisk ? inCache : onDisk;
-  return room > 0n ? room : 0n;
+  return inCache < onDisk ? inCache : onDisk;
 }
 
 /** Bytes of an entry's core on the disk. */
@@ -70,14 +71,15 @@ function promisedBytes(entry: Entry): bigint {
   try {
     const text = readFileSync(entry.reserved, "latin1");
     using abandoned = FileLock.try(entry.lock);
-    return /^\d{1,18}$/.test(text) && !abandoned ? BigInt(text) : 0n;
+    return /^\d{1,18} *$/.test(text) && !abandoned ? BigInt(text) : 0n;
   } catch {
     return 0n;
   }
 }
 
-/** States that hold a core; a dump that is being captured has its lock held besides. */
-const EVICTABLE = new Set(["Captured", "Created", "Allowed", "FailedToSave", "Restricted"]);
+/** Whether a dump holds a core that may go; one that is being captured is its handler's, whose lock says so as well. */
+const isEvictable = (record: DumpRecord | undefined): record is DumpRecord =>
+  record !== undefined && record.state !== "Capturing" && mayFollow(record.state, "Evicted");
 
 /**
  * Makes room, oldest first, until `wantedBytes` fit; nothing goes when even all of it would not suffice. Call under the
@@ -85,33 +87,36 @@ const EVICTABLE = new Set(["Captured", "Created", "Allowed", "FailedToSave", "Re
  */
 export function makeRoom(spool: Spool, limits: Limits, wantedBytes: bigint): bigint {
   let room = roomIn(usageOf(spool), limits);
-  if (room >= wantedBytes) return room;
-  const oldestFirst = spool.entries().reverse();
-  const evictable = oldestFirst.filter((entry) => EVICTABLE.has(readRecord(entry)?.state ?? ""));
-  const most = evictable.reduce((sum, entry) => sum + heldBytes(entry), 0n);
-  if (room + most < wantedBytes) return room;
-  for (const entry of evictable) {
-    if (room >= wantedBytes) break;
-    evict(entry, wantedBytes);
-    room = roomIn(usageOf(spool), limits);
+  if (room < wantedBytes && wantedBytes > 0n) {
+    const evictable = spool.entries().filter((entry) => isEvictable(readRecord(entry)));
+    const most = evictable.reduce((sum, entry) => sum + heldBytes(entry), 0n);
+    while (room < wantedBytes && room + most >= wantedBytes) {
+      const oldest = evictable.pop();
+      if (!oldest) break;
+      evict(oldest, wantedBytes);
+      room = roomIn(usageOf(spool), limits);
+    }
   }
-  return room;
+  return room > 0n ? room : 0n;
 }
 
 function evict(entry: Entry, wantedBytes: bigint): void {
   using lock = FileLock.try(entry.lock);
   const record = lock && readRecord(entry);
-  if (!record || !EVICTABLE.has(record.state)) return;
+  if (!isEvictable(record)) return;
   const message = `made room for a newer dump of ${formatBytes(wantedBytes)}`;
   const core = { ...record.core, path: null };
   const evicted = advance(record, "Evicted", { reason: "MadeRoom", message, core }, new Date());
   writeRecord(entry, evicted);
-  if (mayDropLocalCopy(evicted)) rmSync(entry.core, { force: true });
+  dropLocalCopy(entry, evicted);
 }
 
 /** More than was asked for at once, so that a growing dump asks seldom. */
 const STEP_BYTES = 256n << 20n;
 const LOCK_WAIT_MS = 2000;
+/** The claim's file takes what the record needs at the end: a core that filled the disk must not silence it. */
+const RECORD_ROOM_BYTES = 64 << 10;
+const NO_ROOM: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
 /** A dump's claim on the cache: taken before its first byte of memory, enlarged as it grows. */
 export class Reservation {
@@ -149,12 +154,18 @@ export class Reservation {
     const own = heldBytes(this.#entry);
     const room = own + makeRoom(this.#spool, this.#limits, leastBytes > own ? leastBytes - own : 0n);
     if (room < leastBytes) return false;
-    this.#grantedBytes = room < mostBytes ? room : mostBytes;
-    writeFileSync(this.#entry.reserved, String(this.#grantedBytes), { mode: 0o600 });
+    const granted = room < mostBytes ? room : mostBytes;
+    try {
+      writeFileSync(this.#entry.reserved, String(granted).padEnd(RECORD_ROOM_BYTES), { mode: 0o600 });
+    } catch (error) {
+      if (NO_ROOM.has(errnoOf(error) ?? "")) return false;
+      throw error;
+    }
+    this.#grantedBytes = granted;
     return true;
   }
 
-  /** The claim ends; what the file takes counts by itself. */
+  /** The claim ends; what the file takes counts by itself, and on a full disk there is room for the record. */
   end(): void {
     rmSync(this.#entry.reserved, { force: true });
   }

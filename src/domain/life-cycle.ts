@@ -9,7 +9,7 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
   Allowed: ["Saved", "FailedToSave", "Evicted", "Deleted"],
   FailedToSave: ["Saved", "Evicted", "Deleted"],
   Saved: ["Deleted"],
-  Restricted: ["Evicted", "Deleted"],
+  Restricted: ["Refused", "Evicted", "Deleted"],
   Denied: ["Deleted"],
   Refused: ["Deleted"],
   Evicted: ["Deleted"],

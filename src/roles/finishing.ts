@@ -1,12 +1,13 @@
 /** The part of the handler behind the release: nobody waits, so everything that takes time is here. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import type { OpenEntry } from "../cache/begin.ts";
+import { dropLocalCopy } from "../cache/drop.ts";
 import { recordOnDisk, writeRecord } from "../cache/record.ts";
 import { seal } from "../cache/seal.ts";
 import type { Entry } from "../cache/spool.ts";
 import type { DumpRecord } from "../domain/dump.ts";
 import { reasonOf } from "../domain/failures.ts";
-import { advance, mayDropLocalCopy, mayFollow } from "../domain/life-cycle.ts";
+import { advance, mayFollow } from "../domain/life-cycle.ts";
 import { jsonBytes } from "../domain/units.ts";
 import type { Identification } from "../identity/runtime.ts";
 import { OPT_OUT_LABEL, optedOut } from "../policy/opt-out.ts";
@@ -59,8 +60,7 @@ function dropForOptOut(entry: Entry, record: DumpRecord): DumpRecord {
   const core = { ...record.core, path: null };
   const refused = advance(record, "Refused", { reason: "OptedOut", message, core }, new Date());
   writeRecord(entry, refused);
-  if (mayDropLocalCopy(refused)) rmSync(entry.core, { force: true });
-  rmSync(entry.path("facts"), { recursive: true, force: true }); // they hold its arguments
+  dropLocalCopy(entry, refused);
   return refused;
 }
 

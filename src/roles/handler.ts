@@ -79,8 +79,12 @@ async function record(scene: Scene, pipe: CorePipe, world: World): Promise<numbe
 /** A record that is not sealed stays Capturing: whoever opens the cache next keeps what arrived; this says what went wrong. */
 function tell(entry: Entry, error: unknown): void {
   const record = readRecord(entry);
-  if (record)
+  if (!record) return;
+  try {
     writeRecord(entry, { ...record, warnings: [...record.warnings, `the handler failed: ${reasonOf(error)}`] });
+  } catch {
+    // Ignorable: the kernel's log is told the same.
+  }
 }
 
 const isRefusal = (end: Refusal | Copied): end is Refusal => "reason" in end;

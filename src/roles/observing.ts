@@ -83,13 +83,16 @@ function draftRecord(
 /** The record's part that identification fills in. */
 export const ownerOf = ({ owner, container, pod, identity }: Identification) => ({ owner, container, pod, identity });
 
+/** No date lies beyond (ECMA-262, TimeClip). */
+const LAST_SECOND = 8_640_000_000_000;
+
 /**
  * The kernel's %t has seconds only; our own start has milliseconds. Where they disagree (a clock that was set, a call
- * that is being replayed) the kernel's word counts.
+ * that is being replayed) the kernel's word counts, if it is a date.
  */
 function dumpTime(seconds: number | undefined): Date {
   const started = performance.timeOrigin;
-  const ours = seconds === undefined || Math.abs(started / 1000 - seconds - 0.5) < 2;
+  const ours = seconds === undefined || seconds > LAST_SECOND || Math.abs(started / 1000 - seconds - 0.5) < 2;
   return new Date(ours ? started : seconds * 1000);
 }
 
@@ -119,6 +122,6 @@ function uptimeMs(stat: Buffer | undefined, proc: string): number | null {
 function dumpableOf({ main, facts }: CrashedProcess): number {
   const ids = ["Uid", "Gid"].map((name) => statusField(facts.get("status"), name)?.split("\t") ?? []);
   const changed = ids.some((four) => new Set(four).size !== 1);
-  const owner = statSync(main.path("status"), { throwIfNoEntry: false })?.uid;
+  const [owner] = attempt(() => statSync(main.path("status")).uid); // ESRCH when it has gone meanwhile
   return changed || owner === undefined || String(owner) !== ids[0]?.[0] ? 2 : 1;
 }

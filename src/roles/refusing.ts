@@ -6,7 +6,6 @@ import type { DumpRecord, Reason } from "../domain/dump.ts";
 import { advance } from "../domain/life-cycle.ts";
 import type { CorePipe } from "../kernel/pipe.ts";
 import { OPT_OUT_LABEL, optedOut } from "../policy/opt-out.ts";
-import { kernelLog } from "../system/log.ts";
 import type { World } from "./handler.ts";
 import type { Scene } from "./observing.ts";
 
@@ -30,10 +29,15 @@ export async function refusedUnseen(scene: Scene, world: World, pipe: CorePipe):
   const policy = settings.host ?? (world.formerHandler ? "chain" : "keep");
   if (policy === "ignore")
     return { reason: "HostIgnored", message: "the node's policy keeps no cores of host processes" };
-  return policy === "chain" && world.formerHandler ? await chained(scene, world.formerHandler, pipe) : undefined;
+  return policy === "chain" && world.formerHandler ? await chained(scene, world.formerHandler, world, pipe) : undefined;
 }
 
-async function chained({ kernelCall, record }: Scene, pattern: string, pipe: CorePipe): Promise<Refusal | undefined> {
+async function chained(
+  { kernelCall, record }: Scene,
+  pattern: string,
+  { kernelLog }: World,
+  pipe: CorePipe,
+): Promise<Refusal | undefined> {
   const { expand, passOn } = await import("../kernel/chain.ts");
   const argv = expand(pattern, kernelCall.call, { comm: record.comm ?? "", exe: record.exe ?? "" });
   const exit = await passOn(argv, kernelCall.call.pidfd, () => pipe.release());

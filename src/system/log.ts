@@ -1,14 +1,18 @@
-import { appendFileSync, closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { printable } from "../domain/text.ts";
+
+/** The directory may be one where others write too: no link is followed, and no pipe waited for. */
+const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 
 /** One line into the handler's log, where one was asked for. A log that cannot be written costs nothing. */
 export function logLine(dir: string | undefined, text: string): void {
   if (!dir) return;
   try {
-    appendFileSync(join(dir, "coredump-detector.log"), `${new Date().toISOString()} ${printable(text)}\n`, {
-      mode: 0o600,
-    });
+    const fd = openSync(join(dir, "coredump-detector.log"), APPEND, 0o600);
+    writeSync(fd, `${new Date().toISOString()} ${printable(text)}\n`);
+    closeSync(fd);
   } catch {
     // Ignorable: the record says the same.
   }
