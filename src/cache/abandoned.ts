@@ -36,7 +36,7 @@ function factOf(entry: Entry, name: string): string | undefined {
  * lock: the kernel dropped it with its holder.
  */
 export async function finishIfAbandoned(entry: Entry): Promise<void> {
-  if (!isUnfinished(entry)) return;
+  if (!isUnfinished(entry) || isYoung(entry)) return;
   using lock = FileLock.try(entry.lock);
   if (!lock || !isUnfinished(entry)) return; // finished while we came for the lock
   const found = recordOrNot(entry);
@@ -46,14 +46,18 @@ export async function finishIfAbandoned(entry: Entry): Promise<void> {
   else dropLocalCopy(entry, record);
 }
 
-/** A directory without a record may be a handler's that has only just made it. */
-const YOUNG_MS = 10_000;
-
 function isUnfinished(entry: Entry): boolean {
   const found = recordOrNot(entry);
   if (typeof found !== "string") return found.state === "Capturing" || isHalfDropped(entry, found);
+  return found !== "later" && existsSync(entry.dir);
+}
+
+const YOUNG_MS = 10_000;
+
+/** A directory without a record may be a handler's that has only just made it. Asked before the lock: its file makes it young. */
+function isYoung(entry: Entry): boolean {
   const made = statSync(entry.dir, { throwIfNoEntry: false })?.mtimeMs;
-  return found !== "later" && made !== undefined && Math.abs(Date.now() - made) >= YOUNG_MS;
+  return typeof recordOrNot(entry) === "string" && made !== undefined && Math.abs(Date.now() - made) < YOUNG_MS;
 }
 
 async function sealAbandoned(entry: Entry, found: DumpRecord): Promise<void> {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type DumpRecord, STATES } from "../domain/dump.ts";
+import { errnoOf } from "../domain/failures.ts";
 import { flush, replaceSync } from "../system/durable.ts";
 import { recordFrom } from "./shape.ts";
 import type { Entry } from "./spool.ts";
@@ -20,7 +21,8 @@ export function readRecord(entry: Entry): DumpRecord | undefined {
 
 /**
  * The record, or what stands in its place. `missing`: no file, or an empty one (a power cut between mkdir and the first
- * fsync); `broken`: no record of this dump; `later`: a record in a format of a later version, which is not ours to change.
+ * fsync); `broken`: no record of this dump; `later`: not ours to change, because a later version wrote it, or the disk
+ * does not give it now.
  */
 export function recordOrNot(entry: Entry): DumpRecord | "missing" | "broken" | "later" {
   try {
@@ -31,6 +33,7 @@ export function recordOrNot(entry: Entry): DumpRecord | "missing" | "broken" | "
     const record = json?.version === 1 ? recordFrom(json) : undefined;
     return record?.id === entry.id && STATES.includes(record.state) ? record : "broken";
   } catch (error) {
-    return (error as { code?: unknown }).code === "ENOENT" ? "missing" : "broken";
+    const errno = errnoOf(error);
+    return errno === "ENOENT" ? "missing" : errno === undefined ? "broken" : "later";
   }
 }

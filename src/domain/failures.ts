@@ -56,8 +56,11 @@ export class DumpError<C extends FailureCode = FailureCode> extends Error {
   }
 }
 
+const EDQUOT = 122;
+
 /** The errno name (`ENOSPC`) of a failed system call, or undefined when the error is none. */
 export function errnoOf(error: unknown): string | undefined {
+  if ((error as { errno?: unknown } | null)?.errno === -EDQUOT) return "EDQUOT"; // libuv has no name for it
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }

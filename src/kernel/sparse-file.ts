@@ -53,11 +53,12 @@ export class SparseFile {
 
   async #writeRun(buffer: Buffer, from: number, to: number, position: bigint): Promise<void> {
     this.heldBytes += BigInt(to - from);
-    const no = this.failure?.truncation ?? (await this.#allowance(this.heldBytes));
-    if (no) throw this.#fail(new CannotKeep(no, position));
     try {
+      const no = this.failure?.truncation ?? (await this.#allowance(this.heldBytes));
+      if (no) throw new CannotKeep(no, position);
       await writeAt(this.fd, buffer, from, to, position);
     } catch (cause) {
+      if (cause instanceof CannotKeep) throw this.#fail(cause);
       const errno = errnoOf(cause);
       throw this.#fail(
         new CannotKeep(errno === "ENOSPC" || errno === "EDQUOT" ? "disk-full" : "write-failed", position, cause),

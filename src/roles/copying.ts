@@ -31,7 +31,7 @@ export interface Copied {
 /** A place, the head, the room, then the bytes; identity and facts beside them. */
 export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, world: World): Promise<Refusal | Copied> {
   const { settings } = world;
-  using _slot = await takeSlot(open.spool, settings.maxDumps, settings.slotWaitMs);
+  using _slot = await takeSlot(open.spool, settings.maxDumps, settings.slotWaitMs).catch(() => undefined); // late or crowded is better than lost
   const head = await readHead(pipe);
   const limits = limitsFor(open.spool.dir, settings);
   const reservation = new Reservation(open.spool, open.entry, limits);
@@ -54,6 +54,7 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     const asked = scene.quick.owner === "unknown" ? ask(scene, world) : undefined;
     const names = scene.process ? threadNames(scene.process.main) : new Map<number, string>();
     const received = await copying;
+    reservation.end();
     if (asked) await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, settings.lookupMs))]);
     pipe.release();
     return { received, threadNames: names, heldMs: Math.round(performance.now()), asked, facts };

@@ -15,6 +15,7 @@ import {
   readlinkSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -28,12 +29,19 @@ import { tempDir } from "./tmp.ts";
 export interface HandlerOptions {
   /** Content of settings.json: an object, or bytes as they are. */
   readonly settings?: Readonly<Record<string, unknown>> | string;
-  /** `NAME:FROM:KILL` or `NAME:FROM:ERRNO`, see faults.c. */
-  readonly fault?: string;
+  readonly wrap?: Wrapping;
   /** The pattern that install found, for chaining. */
   readonly formerPattern?: string;
   /** Default: a folder `cache` that is not there yet. */
   readonly dumpDir?: string;
+}
+
+/** What stands between the kernel and the handler. */
+export interface Wrapping {
+  /** `NAME:FROM:KILL` or `NAME:FROM:ERRNO`, see faults.c. */
+  readonly fault?: string;
+  /** Shell commands to run first; arguments are "$@", the core is at descriptor 0. */
+  readonly shell?: string;
 }
 
 export class Handler implements Disposable {
@@ -48,7 +56,7 @@ export class Handler implements Disposable {
     link(BINARY, this.binary);
     symlinkSync(join(dirname(BINARY), "lib"), join(this.folder.path, "lib"));
     this.settings(options.settings ?? {});
-    this.wrap(options.fault);
+    this.wrap(options.wrap);
     if (options.formerPattern !== undefined)
       this.write("install-state.json", JSON.stringify({ formerPattern: options.formerPattern }));
   }
@@ -59,10 +67,10 @@ export class Handler implements Disposable {
     this.write("settings.json", json);
   }
 
-  /** From now on it runs with this fault, or with none. */
-  wrap(fault: string | undefined): void {
-    const preload = fault === undefined ? "" : `LD_PRELOAD=${faultsLibrary()} FAULT=${fault} FAULT_LOG=${this.steps}`;
-    this.write("h", `#!/bin/sh\n${preload} FAULT_DIR=${this.dumpDir} exec ${this.binary} "$@"\n`);
+  /** From now on it runs like this; without an argument, as it is. */
+  wrap({ fault, shell = "" }: Wrapping = {}): void {
+    const preload = fault && `LD_PRELOAD=${compiled("faults.so")} FAULT=${fault} FAULT_LOG=${this.steps}`;
+    this.write("h", `#!/bin/sh\n${shell}\n${preload ?? ""} FAULT_DIR=${this.dumpDir} exec ${this.binary} "$@"\n`);
     chmodSync(join(this.folder.path, "h"), 0o700);
   }
 
@@ -112,10 +120,19 @@ export class Handler implements Disposable {
     return records;
   }
 
+  /** Numbers of the steps of the dump that was logged; of its two dozen facts the first stands for all. */
+  stepsTaken(): number[] {
+    const steps = readFileSync(this.steps, "latin1").trimEnd().split("\n");
+    return steps.flatMap((step, at) => (!step.includes("/facts/") || step.endsWith("/stat") ? [at + 1] : []));
+  }
+
   /** The one record there is. */
   async record(): Promise<DumpRecord> {
     const [record, ...more] = await this.records();
-    assert.ok(record && more.length === 0, `${more.length + (record ? 1 : 0)} records`);
+    assert.ok(
+      record && more.length === 0,
+      `${more.length + (record ? 1 : 0)} records: ${existsSync(this.dumpDir) ? readdirSync(this.dumpDir, { recursive: true }) : "no cache"}`,
+    );
     return record;
   }
 
@@ -153,6 +170,11 @@ export class Handler implements Disposable {
   }
 }
 
+/** Directories that were made and hold no record yet count as abandoned only when they are not young any more. */
+export function age(dumpDir: string): void {
+  for (const name of existsSync(dumpDir) ? readdirSync(dumpDir) : []) utimesSync(join(dumpDir, name), 0, 0);
+}
+
 export interface Crashed {
   readonly pid: number;
   /** That it died of; the parent's wait has returned. */
@@ -176,15 +198,14 @@ export async function crashUnder(
   return await crash(options.command ?? program("crash"), ...args);
 }
 
-let library: string | undefined;
-
-function faultsLibrary(): string {
-  if (library) return library;
-  const source = join(import.meta.dirname, "faults.c");
-  library = join(TESTBED, "faults.so");
-  if (!existsSync(library) || statSync(library).mtimeMs < statSync(source).mtimeMs)
-    execFileSync("gcc", ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, source]);
-  return library;
+/** A C source beside this file, made into a library or a program. */
+export function compiled(name: "faults.so" | "memory"): string {
+  const source = join(import.meta.dirname, `${name.replace(/\.so$/, "")}.c`);
+  const out = join(TESTBED, name);
+  const kind = name.endsWith(".so") ? ["-shared", "-fPIC"] : ["-static", "-pthread"];
+  if (!existsSync(out) || statSync(out).mtimeMs < statSync(source).mtimeMs)
+    execFileSync("gcc", ["-O1", "-g", "-Wall", "-Wextra", "-Werror", ...kind, "-o", out, source]);
+  return out;
 }
 
 /** A hard link, so that the 118 MB are in memory already; a copy where the file systems differ. */
