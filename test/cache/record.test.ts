@@ -69,13 +69,13 @@ for (const { on, text, want } of texts) {
   });
 }
 
-test("recordOrNot() calls no file missing, and one that cannot be read broken", () => {
+test("recordOrNot() calls no file missing, and leaves one alone that the disk does not give", () => {
   using made = testSpool();
   const entry = made.entry(1);
   rmSync(entry.record);
   assert.equal(recordOrNot(entry), "missing");
   mkdirSync(entry.record);
-  assert.equal(recordOrNot(entry), "broken");
+  assert.equal(recordOrNot(entry), "later");
 });
 
 test("recordFrom() fills in what an earlier version did not know, and leaves what a later one added", () => {
