@@ -10,12 +10,13 @@ import { type Entry, Spool } from "./spool.ts";
 export interface OpenEntry extends Disposable {
   readonly spool: Spool;
   readonly entry: Entry;
-  /** Resolves when record and directory have reached the disk; never rejects, `undefined` or why not. */
-  readonly onDisk: Promise<string | undefined>;
+  /** Waits for record and directory to reach the disk; never rejects: `undefined` or why not. */
+  toDisk(): Promise<string | undefined>;
 }
 
 /**
- * Makes the dump's directory and its record: from here on no crash is lost silently. The disk is not waited for.
+ * Makes the dump's directory and its record: from here on no crash is lost silently. The disk is not waited for, nor
+ * even asked: a journal's commit would hold up the first writes of the core, and with them the process.
  * @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED
  */
 export function beginEntry(dumpDir: string, record: DumpRecord): OpenEntry {
@@ -26,10 +27,11 @@ export function beginEntry(dumpDir: string, record: DumpRecord): OpenEntry {
     mkdirSync(entry.dir, { mode: 0o700 });
     lock = FileLock.try(entry.lock);
     writeRecord(entry, record);
-    const onDisk = flush(entry.dir, [entry.record])
-      .then(() => flush(spool.dir, []))
-      .then(() => undefined, reasonOf);
-    return { spool, entry, onDisk, [Symbol.dispose]: () => lock?.[Symbol.dispose]() };
+    const toDisk = () =>
+      flush(entry.dir, [entry.record])
+        .then(() => flush(spool.dir, []))
+        .then(() => undefined, reasonOf);
+    return { spool, entry, toDisk, [Symbol.dispose]: () => lock?.[Symbol.dispose]() };
   } catch (cause) {
     undo(entry);
     lock?.[Symbol.dispose]();

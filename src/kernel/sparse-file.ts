@@ -32,6 +32,7 @@ export class SparseFile {
   failure: CannotKeep | undefined;
   readonly fd: number;
   readonly #allowance: Allowance;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(fd: number, allowance: Allowance) {
     this.fd = fd;
@@ -39,16 +40,17 @@ export class SparseFile {
   }
 
   /**
-   * Writes `buffer[0, length)` at `position`, but for its zero pages. Several calls may be under way at different places.
+   * Writes `buffer[0, length)` at `position`, but for its zero pages. Several calls may be under way at different places:
+   * they are written one after another, because two writers of one file only wait for its lock, turning (i_rwsem).
    * @throws CannotKeep when the cache or its disk says no
    */
-  async write(buffer: Buffer, length: number, position: bigint): Promise<void> {
-    const shift = Number(position % BigInt(PAGE_BYTES));
-    for (let at = 0; at < length; ) {
-      const from = skip("zeros", buffer, at, length, shift);
-      at = skip("data", buffer, from, length, shift);
-      if (at > from) await this.#writeRun(buffer, from, at, position + BigInt(from));
-    }
+  write(buffer: Buffer, length: number, position: bigint): Promise<void> {
+    const runs = [...dataRuns(buffer, length, Number(position % BigInt(PAGE_BYTES)))]; // now, beside the write before
+    const turn = this.#turn.then(async () => {
+      for (const [from, to] of runs) await this.#writeRun(buffer, from, to, position + BigInt(from));
+    });
+    this.#turn = turn.catch(() => undefined); // told to whoever asked for it
+    return turn;
   }
 
   async #writeRun(buffer: Buffer, from: number, to: number, position: bigint): Promise<void> {
@@ -89,6 +91,15 @@ export class SparseFile {
 
 /** st_blocks are of this size on every file system (stat(2)). */
 const BLOCK_BYTES = 512;
+
+/** The stretches that are not zero pages. */
+function* dataRuns(buffer: Buffer, length: number, shift: number): Generator<readonly [number, number], void> {
+  for (let at = 0; at < length; ) {
+    const from = skip("zeros", buffer, at, length, shift);
+    at = skip("data", buffer, from, length, shift);
+    if (at > from) yield [from, at];
+  }
+}
 
 /** Where the zero pages, or those with data, end that begin at `from`. Pages as they lie in the file: `shift` bytes off. */
 function skip(what: "zeros" | "data", buffer: Buffer, from: number, length: number, shift: number): number {

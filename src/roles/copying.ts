@@ -25,7 +25,8 @@ export interface Copied {
   readonly heldMs: number;
   /** The API's answer, asked while the process was held because the state files had none. */
   readonly asked: Promise<Identification> | undefined;
-  readonly facts: Promise<string | undefined>;
+  /** Record, directory and facts on the disk: what went wrong, if anything. */
+  readonly small: Promise<readonly string[]>;
 }
 
 /** A place, the head, the room, then the bytes; identity and facts beside them. */
@@ -50,14 +51,15 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
       scene.process,
       settings.capture,
     );
-    const facts = writeFacts(open.entry, scene.process);
+    const small = smallThings(open, scene.process);
     const asked = scene.quick.owner === "unknown" ? ask(scene, world) : undefined;
     const names = scene.process ? threadNames(scene.process.main) : new Map<number, string>();
     const received = await copying;
+    small.waitNoMore();
     reservation.end();
     if (asked) await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, settings.lookupMs))]);
     pipe.release();
-    return { received, threadNames: names, heldMs: Math.round(performance.now()), asked, facts };
+    return { received, threadNames: names, heldMs: Math.round(performance.now()), asked, small: small.kept() };
   } finally {
     closeSync(fd);
   }
@@ -89,7 +91,23 @@ export function ask({ process, quick }: Scene, { identify, settings }: World): P
   }));
 }
 
-/** The raw facts, beside the copy. @returns why not, when they could not be written */
+/** Until then a copy is not disturbed: most are over sooner. */
+const BESIDE_MS = 50;
+
+/** What is small goes to the disk beside a long copy, and behind the release after a short one. */
+function smallThings(open: OpenEntry, process: CrashedProcess | undefined) {
+  let keeping: Promise<readonly string[]> | undefined;
+  const kept = () => {
+    keeping ??= Promise.all([open.toDisk(), writeFacts(open.entry, process)]).then((all) =>
+      all.filter((why) => why !== undefined),
+    );
+    return keeping;
+  };
+  const timer = setTimeout(kept, BESIDE_MS);
+  return { kept, waitNoMore: () => clearTimeout(timer) };
+}
+
+/** The raw facts. @returns why not, when they could not be written */
 async function writeFacts(entry: Entry, process: CrashedProcess | undefined): Promise<string | undefined> {
   try {
     await mkdir(entry.path("facts"), { mode: 0o700 });
