@@ -47,7 +47,8 @@ async function endToEnd(folder: string): Promise<void> {
   if (files.length === 0) return;
   await setUp("bin/build", () => buildIfStale(stopping.signal));
   if (!isRoot) return await runFiles(files, { concurrency: false, timeoutMs: 900_000 });
-  await setUp("testbed setup", () => problemOf(TESTBED_COMMAND, ["setup"], stopping.signal));
+  const setup = folder === "cluster" ? ["setup", "cluster"] : ["setup"];
+  await setUp("testbed setup", () => problemOf(TESTBED_COMMAND, setup, stopping.signal));
   await setUp("testbed reap", () => problemOf(TESTBED_COMMAND, ["reap"], stopping.signal));
   const before = traces();
   await runFiles(files, { concurrency: false, timeoutMs: 900_000 });

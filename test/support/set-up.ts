@@ -4,13 +4,15 @@
  */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { BINARY, program } from "./paths.ts";
+import { BINARY, program, TESTBED } from "./paths.ts";
 
-type Need = "root" | "testbed" | "binary" | `command:${string}`;
+type Need = "root" | "testbed" | "cluster" | "binary" | `command:${string}`;
 
 function missing(need: Need): string | false {
   if (need === "root") return process.getuid?.() !== 0 && "needs root";
   if (need === "testbed") return !existsSync(program("tee-handler")) && "needs `test/testbed/testbed setup` (as root)";
+  if (need === "cluster")
+    return !existsSync(join(TESTBED, "kubernetes/kubelet")) && "needs `test/testbed/testbed setup cluster` (as root)";
   if (need === "binary") return !existsSync(BINARY) && "needs `bin/build`";
   const command = need.slice("command:".length);
   const folders = (process.env["PATH"] ?? "").split(delimiter);

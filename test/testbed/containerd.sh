@@ -30,7 +30,7 @@ state = "$folder/run"
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "$folder/bin"
-    conf_dir = "$here/cni"
+    conf_dir = "$cni"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "$snapshotter"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -60,7 +60,7 @@ state = "$folder/run"
   netns_mounts_under_state_dir = true
   [plugins.'io.containerd.cri.v1.runtime'.cni]
     bin_dirs = ["$folder/bin"]
-    conf_dir = "$here/cni"
+    conf_dir = "$cni"
   [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]

@@ -14,7 +14,7 @@ start() {
   [ -e "$engines/runc" ] || die "run testbed setup first"
   mkdir -p "$folder/run" "$folder/bin"
   [ -z "${OWNER:-}" ] || identity "$OWNER" > "$folder/owner"
-  runc=$engines/runc under=
+  runc=$engines/runc under=${UNDER:-} cni=${CNI:-$here/cni} # a node's engine is in the node's network
   case $cgroups in
     cgroupfs) ;;
     systemd) runc=$(wrap_runc names) ;;

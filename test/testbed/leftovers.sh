@@ -20,13 +20,16 @@ list() {
     done
     [ -n "$used" ] || engine_cgroups | sed 's/^/cgroup /'
     [ -n "$used" ] || ls /run/netns 2> /dev/null | sed 's/^/netns /'
+    [ -n "$used" ] || ls /sys/class/net | grep '^testbed' | sed 's/^/bridge /'
+    [ -n "$used" ] || [ ! -e "$TESTBED/kubelet.sysctl" ] || echo "kernel settings as a kubelet wants them"
+    find /var/log/containers -lname "$TESTBED/*" 2> /dev/null | sed 's/^/log /'
   } | grep -vF "${used:-//}" || :
 }
 
 # A program of the test bed that lost its parent: a test that still runs has its own.
 is_ours() {
   case $(cat "/proc/$1/comm" 2> /dev/null) in
-    containerd* | docker* | ctr | runc* | crash* | worker-* | reaper | *tee*) grep -q '^PPid:[[:space:]]*[12]$' "/proc/$1/status" ;;
+    containerd* | docker* | ctr | runc* | crash* | worker-* | reaper | kube* | etcd | versitygw | *tee*) grep -q '^PPid:[[:space:]]*[12]$' "/proc/$1/status" ;;
     *) false ;;
   esac
 }

@@ -1,11 +1,12 @@
 #!/bin/sh
-# testbed setup: see `testbed help`. Each part is made once for the same inputs: scripts, sources, tools.
+# testbed setup [cluster]: see `testbed help`. Each part is made once for the same inputs: scripts, sources, tools.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || die "setup needs root: it installs packages, and its engines and crashes are real"
 
 # command:package pairs; only packages whose command is missing are installed
 tools="gcc:gcc gdb:gdb debootstrap:debootstrap flock:util-linux ip:iproute2 xz:xz-utils zstd:zstd python3:python3"
+[ "${1:-}" != cluster ] || tools="$tools openssl:openssl nft:nftables"
 
 packages() {
   missing=
@@ -23,17 +24,20 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends -y $missing
 }
 
-# part NAME [INPUT…]: NAME.sh FOLDER fills FOLDER; done once per content of NAME.sh and the inputs. $TESTBED/NAME links to it.
+# part NAME [INPUT…]: NAME.sh FOLDER, or NAME/build.sh FOLDER, fills FOLDER; done once per content of that script and the
+# inputs. $TESTBED/NAME links to it.
 part() {
   name=$1
   shift
-  key=$(cat "$here/$name.sh" "$@" | sha256sum | cut -c 1-12)
+  script=$here/$name.sh
+  [ -e "$script" ] || script=$here/$name/build.sh
+  key=$(cat "$script" "$@" | sha256sum | cut -c 1-12)
   folder=$CACHE/$name-$key
   if [ ! -d "$folder" ]; then
     say "making $name"
     rm -rf "$folder.part"
     mkdir -p "$folder.part"
-    "$here/$name.sh" "$folder.part"
+    "$script" "$folder.part"
     mv "$folder.part" "$folder"
   fi
   touch "$folder" # still in use
@@ -48,5 +52,13 @@ gcc --version | head -n 1 > "$TESTBED/gcc.version"
 part engines
 part bin "$here"/programs/*.c "$TESTBED/gcc.version"
 part images "$TESTBED/engines/busybox" "$TESTBED/bin/crash" "$TESTBED/bin/pause" "$TESTBED/bin/reaper"
+if [ "${1:-}" = cluster ]; then
+  flock -u 8 # this takes minutes, which those who need no cluster need not wait
+  exec 8> "$CACHE/cluster.lock"
+  flock 8
+  echo "${KUBEBUILDER_ASSETS:-}" > "$TESTBED/kubebuilder-assets"
+  part kubernetes "$here/go.sh" "$here"/kubernetes/go.* "$TESTBED/kubebuilder-assets"
+  part s3 "$here/go.sh" "$here"/s3/go.*
+fi
 # What no checkout has used for a week.
 find "$CACHE" -mindepth 1 -maxdepth 1 -type d -mtime +7 -exec rm -rf {} +
