@@ -28,7 +28,7 @@ const CORE = coreOf();
 const SIZE = CORE.length;
 
 /** The handler's steps on the disk, and then those of a decision; it may be killed behind each. */
-const STEPS: readonly { readonly name: string; do(entry: Entry, draft: DumpRecord): void | Promise<unknown> }[] = [
+const STEPS: readonly { readonly name: string; do(entry: Entry, draft: DumpRecord): unknown }[] = [
   { name: "directory", do: (entry) => void mkdirSync(entry.dir, { mode: 0o700 }) },
   { name: "lock", do: (entry) => writeFileSync(entry.lock, "") },
   { name: "record", do: writeRecord },
