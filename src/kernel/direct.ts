@@ -50,9 +50,10 @@ export async function copyDirectly(
   try {
     const mem = opened(memory.path("mem"));
     const pagemap = opened(memory.path("pagemap"));
+    const comm = opened(memory.path("comm"));
     const readPagemap = async (entries: Uint32Array, page: bigint, count: number) =>
       Math.floor((await readAt(pagemap, new Uint8Array(entries.buffer), count * 8, page * 8n)) / 8);
-    return await copyRuns({ mem, pid }, runsOf(segments, parseMaps(maps), readPagemap, pageBytes), first, file);
+    return await copyRuns({ mem, comm, pid }, runsOf(segments, parseMaps(maps), readPagemap, pageBytes), first, file);
   } catch (error) {
     if (error instanceof CannotKeep) throw error;
     return { why: reasonOf(error), certainBytes: first, stalled: false };
@@ -70,6 +71,8 @@ export async function copyDirectly(
 /** Two ways to the same memory: a descriptor that is bound to it, and the pid while it is. */
 interface Memory {
   readonly mem: number;
+  /** Of /proc/P/comm: it answers for as long as the pid is its own. */
+  readonly comm: number;
   readonly pid: number;
 }
 
@@ -113,13 +116,22 @@ function lowestOf(doubts: readonly Doubt[]): Doubt | undefined {
 
 /**
  * Reads a run at once, when nothing in it can wait; false leaves it to `readRun`. The pid may have been reused since the
- * process was looked at: that its own memory still answers afterwards shows that it was its memory.
+ * process was looked at; that its own /proc entry still answers afterwards shows that it was not. (Its memory would be no
+ * proof: a process that shares it, which the kernel does not end with this one since 5.16, keeps it alive.)
  */
-function nowReader({ mem, pid }: Memory, buffer: Buffer): (run: Run) => boolean {
+function nowReader({ comm, pid }: Memory, buffer: Buffer): (run: Run) => boolean {
   const read = processReader(pid, buffer);
   const one = Buffer.alloc(1);
   return ({ present, vaddr, length }) =>
-    present && read !== undefined && read(vaddr, length) === length && readSync(mem, one, 0, 1, vaddr) === 1;
+    present && read !== undefined && read(vaddr, length) === length && answers(comm, one);
+}
+
+function answers(fd: number, one: Buffer): boolean {
+  try {
+    return readSync(fd, one, 0, 1, 0) === 1;
+  } catch {
+    return false; // ESRCH
+  }
 }
 
 /** All of a run into the buffer, or why not. A read of 0 bytes means that the memory is gone. */

@@ -11,6 +11,7 @@ const SIGNATURES = {
   fcntl: { arguments: ["int32", "int32", "int32"], return: "int32" },
   setns: { arguments: ["int32", "int32"], return: "int32" },
   process_vm_readv: { arguments: ["int32", "pointer", "uint64", "pointer", "uint64", "uint64"], return: "int64" },
+  alarm: { arguments: ["uint32"], return: "uint32" },
   __errno_location: { arguments: [], return: "pointer" },
 } as const;
 
@@ -20,6 +21,7 @@ type Libc = {
   setns(fd: number, kind: number): number;
   /** @param iovs  two struct iovec: the local one, then the remote one */
   processVmRead(pid: number, iovs: Buffer): bigint;
+  alarm(seconds: number): number;
   address(buffer: Buffer): bigint;
   errno(): number;
 };
@@ -43,8 +45,8 @@ function load(): Libc | undefined {
       const local = ffi.getRawPointer(iovs);
       return functions.process_vm_readv(pid, local, 1n, local + 16n, 1n, 0n);
     };
-    const { flock, fcntl, setns } = functions;
-    return { flock, fcntl, setns, processVmRead, address: ffi.getRawPointer, errno };
+    const { flock, fcntl, setns, alarm } = functions;
+    return { flock, fcntl, setns, alarm, processVmRead, address: ffi.getRawPointer, errno };
   } catch {
     return undefined;
   }
@@ -86,9 +88,14 @@ export function inUtsNamespace(fd: number, ownFd: number, act: () => void): bool
   return true;
 }
 
+/** A read of some megabytes takes a millisecond. */
+const HUNG_S = 10;
+
 /**
  * process_vm_readv(2) into a buffer: one copy, where /proc/P/mem goes through a page of its own. It runs on this thread,
- * so only pages that are present may be asked for: nothing then can make it wait.
+ * so only pages that are present may be asked for: nothing then can make it wait. Only a process that shares the memory
+ * and lives on could put other pages there meanwhile, whose owner never brings them (userfaultfd(2), FUSE): then alarm(2)
+ * ends us, and with us the wait for us.
  *
  * @returns a function that reads and says how many bytes it got (0 where memory is protected or the process gone), or
  *          undefined when this Node cannot call it
@@ -101,7 +108,9 @@ export function processReader(pid: number, buffer: Buffer): ((vaddr: bigint, len
   return (vaddr, length) => {
     for (const [at, word] of [address, BigInt(length), vaddr, BigInt(length)].entries())
       iovs.writeBigUInt64LE(word, at * 8);
+    c.alarm(HUNG_S);
     const bytes = Number(c.processVmRead(pid, iovs));
+    c.alarm(0);
     return bytes > 0 ? bytes : 0;
   };
 }
