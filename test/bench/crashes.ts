@@ -1,0 +1,44 @@
+/** Processes that are made to crash on this machine, each timed from the signal to its parent's waitpid. */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { promisify } from "node:util";
+import { program } from "../support/paths.ts";
+import { compiled } from "./programs.ts";
+
+const exec = promisify(execFile);
+
+/** Crashes what it is for. @returns seconds that it was held */
+export type Crash = () => Promise<number>;
+
+/** On the host; the command says when it is ready. */
+export const onHost =
+  (...command: readonly string[]): Crash =>
+  async () =>
+    Number((await exec(program("reaper"), command)).stdout.split("\n").at(-2));
+
+/** The same, on a machine that has so much memory at hand. */
+const warmed = (mib: number, ...command: readonly string[]): Crash => onHost(compiled("warm"), `${mib}`, ...command);
+
+/** The system's own Python where there is one: a version manager's shim takes the signal for itself. */
+export const PYTHON = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
+
+/** 1 GB of small objects; no page is zero. */
+const HEAP = `
+heap = [b"%d" % i * 50 for i in range(2_700_000)]
+print("ready", flush=True)
+import signal; signal.pause()`;
+
+/** 2 GiB of anonymous memory, one page in 16 MiB touched. */
+export const sparse = (): Crash => warmed(2200, program("crash"), "-w", "1", "0", "2048");
+export const dense = (): Crash => warmed(1300, PYTHON, "-c", HEAP);
+/** crash(1)'s arguments for a process of about 9 MB that waits for its signal. */
+export const TINY = ["-w", "8"] as const;
+
+/** So many tiny ones at once. @returns the seconds of all, by their number */
+export const burst =
+  (count: number): Crash =>
+  async () => {
+    const start = performance.now();
+    await Promise.all(Array.from({ length: count }, onHost(program("crash"), ...TINY)));
+    return (performance.now() - start) / 1000 / count;
+  };

@@ -1,0 +1,54 @@
+import { execFileSync } from "node:child_process";
+import { withPattern } from "../support/pattern.ts";
+import type { Crash } from "./crashes.ts";
+import type { Handler } from "./handlers.ts";
+
+/** Seconds of one handler over all pairs. */
+export interface Times {
+  readonly medianS: number;
+  readonly minS: number;
+  readonly maxS: number;
+}
+
+/** What is measured: a crash, and how many processes that is. */
+export interface Measured {
+  readonly crash: Crash;
+  readonly crashes: number;
+}
+
+/**
+ * Both handlers in turn, so that whatever else the machine does meets both; each goes first as often as the other. The
+ * machine's core_pattern is held for one crash at a time.
+ */
+export async function pairs(count: number, what: Measured, ours: Handler, base: Handler): Promise<[Times, Times]> {
+  const seconds: [number[], number[]] = [[], []];
+  for (const handler of [ours, base]) await timed(what, handler); // programs and libraries are in the page cache from here on
+  for (let pair = 0; pair < count; pair++) {
+    for (const which of pair % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const))
+      seconds[which].push(await timed(what, which === 0 ? ours : base));
+  }
+  return [times(seconds[0]), times(seconds[1])];
+}
+
+/** One crash under a handler, on a disk with nothing left to write and a cache with nothing in it. */
+export async function timed({ crash, crashes }: Measured, handler: Handler, look = () => {}): Promise<number> {
+  execFileSync("sync");
+  try {
+    const seconds = await withPattern(handler.pattern, crash);
+    await handler.settle(crashes);
+    look();
+    return seconds;
+  } finally {
+    handler.clear();
+  }
+}
+
+export function times(seconds: readonly number[]): Times {
+  const sorted = [...seconds].sort((a, b) => a - b);
+  const at = (index: number) => sorted[index] ?? Number.NaN;
+  const [low, high] = [at((sorted.length - 1) >> 1), at(sorted.length >> 1)];
+  return { medianS: rounded((low + high) / 2), minS: rounded(at(0)), maxS: rounded(at(sorted.length - 1)) };
+}
+
+/** To the digits that mean something here. */
+export const rounded = (value: number): number => Number(value.toPrecision(3));
