@@ -58,7 +58,7 @@ async function examineOne(record: DumpRecord, path: string): Promise<Finding> {
     executable: record.executable,
     logicalBytes,
     expectedBytes: layout.ok ? jsonBytes(layout.expectedBytes) : null,
-    complete: layout.ok && layout.expectedBytes === BigInt(logicalBytes) && !mayHaveGaps(record),
+    complete: layout.ok && layout.expectedBytes <= BigInt(logicalBytes) && !mayHaveGaps(record),
     sha256,
     checksum,
     problem,
@@ -77,6 +77,7 @@ function problemOf(
   if (checksum === "wrong") return "is not what was captured: its checksum is wrong";
   if (!layout.ok) return `is no whole core: ${layout.why}`;
   if (layout.expectedBytes === BigInt(logicalBytes) && !mayHaveGaps(record)) return null;
+  if (layout.expectedBytes < BigInt(logicalBytes) && checksum === "right") return null; // all of it is there, and came so
   if (layout.expectedBytes < BigInt(logicalBytes))
     return `is longer than its headers say (${logicalBytes} of ${layout.expectedBytes} bytes)`;
   return record.core.complete === false

@@ -92,8 +92,34 @@ export class Handler implements Disposable {
 
   /** The kernel does not tell when its handler ends; the process that crashed is long gone then. */
   async ended(timeoutMs = 30_000): Promise<void> {
-    for (const end = performance.now() + timeoutMs; this.pids().length > 0; await sleep(10))
+    for (const end = performance.now() + timeoutMs; this.#isCalled(); await sleep(10))
       assert.ok(performance.now() < end, `the handler still runs after ${timeoutMs} ms`);
+  }
+
+  /** Stops the handler once it has begun to write the core. @returns its pid */
+  async stopInTheMiddle(): Promise<number> {
+    for (const end = performance.now() + 30_000; performance.now() < end; await sleep(1)) {
+      const [pid] = this.pids();
+      if (pid === undefined || !this.#holdsPart()) continue;
+      process.kill(pid, "SIGSTOP");
+      return pid;
+    }
+    throw new Error("No handler has begun to write");
+  }
+
+  #holdsPart(): boolean {
+    const files = existsSync(this.dumpDir) ? readdirSync(this.dumpDir, { recursive: true, encoding: "utf8" }) : [];
+    const size = (file: string) => statSync(join(this.dumpDir, file), { throwIfNoEntry: false })?.size ?? 0;
+    return files.some((file) => file.endsWith("/core.part") && size(file) > 0);
+  }
+
+  /** Runs, or what stands before it does. */
+  #isCalled(): boolean {
+    return readdirSync("/proc").some((pid) => exeOf(pid) === this.binary || isScript(pid, join(this.folder.path, "h")));
+  }
+
+  isAlive(pid: number): boolean {
+    return existsSync(`/proc/${pid}`);
   }
 
   /** The handler by hand. @returns its exit status, or 128 + its signal */
@@ -150,7 +176,7 @@ export class Handler implements Disposable {
     assert.equal(core.logicalBytes, statSync(core.path).size);
     assert.equal(core.storedBytes, statSync(core.path).blocks * 512);
     assert.equal(core.sizeBytes, core.logicalBytes);
-    assert.equal(core.complete, core.truncation === null && core.sizeBytes === core.expectedBytes);
+    assert.equal(core.complete, core.truncation === null && (core.sizeBytes ?? 0) >= (core.expectedBytes ?? Infinity));
   }
 
   /** `info` and `verify` say the same as `list`. */
@@ -181,12 +207,15 @@ export interface Crashed {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Starts a program and waits until it is gone and reaped. */
-export async function crash(command: string, ...args: string[]): Promise<Crashed> {
+/** A program that is about to crash. */
+export function start(command: string, ...args: string[]): { readonly pid: number; readonly ended: Promise<Crashed> } {
   const child = spawn(command, args, { stdio: "ignore", cwd: "/" });
-  const [, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
-  return { pid: child.pid ?? 0, signal };
+  const pid = child.pid ?? 0;
+  return { pid, ended: once(child, "exit").then(([, signal]) => ({ pid, signal })) };
 }
+
+/** Starts a program and waits until it is gone and reaped. */
+export const crash = (command: string, ...args: string[]): Promise<Crashed> => start(command, ...args).ended;
 
 /** One crash of the test bed's program under this handler. */
 export async function crashUnder(
@@ -222,6 +251,14 @@ function exeOf(pid: string): string | undefined {
     return readlinkSync(`/proc/${pid}/exe`);
   } catch {
     return undefined;
+  }
+}
+
+function isScript(pid: string, path: string): boolean {
+  try {
+    return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0")[1] === path;
+  } catch {
+    return false;
   }
 }
 

@@ -15,7 +15,6 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { age, crash, crashUnder, Handler } from "../../support/faults.ts";
 import { program } from "../../support/paths.ts";
 import { holdPattern } from "../../support/pattern.ts";
@@ -24,23 +23,6 @@ import { tempDir, tempFileSystem } from "../../support/tmp.ts";
 
 const skip = needs("root", "testbed", "binary");
 const ALL_OF_IT = { "cache-share": 100, "free-share": 0 };
-const CORE_PART = /^[0-9a-f-]{36}\/core\.part$/;
-
-/** Stops the handler once it has begun to write the core. */
-async function stopInTheMiddle(handler: Handler): Promise<number> {
-  for (;;) {
-    const [pid] = handler.pids();
-    const files = existsSync(handler.dumpDir)
-      ? readdirSync(handler.dumpDir, { recursive: true, encoding: "utf8" })
-      : [];
-    const begun = files.some((file) => CORE_PART.test(file) && statSync(join(handler.dumpDir, file)).size > 0);
-    if (pid !== undefined && begun) {
-      process.kill(pid, "SIGSTOP");
-      return pid;
-    }
-    await sleep(1);
-  }
-}
 
 for (const capture of ["direct", "drain"]) {
   test(`a disk that fills in the middle (${capture}) keeps what fitted`, { skip }, async () => {
@@ -49,7 +31,7 @@ for (const capture of ["direct", "drain"]) {
     {
       await using _held = await holdPattern(handler.pattern());
       const crashed = crash(program("crash"), "192");
-      const pid = await stopInTheMiddle(handler);
+      const pid = await handler.stopInTheMiddle();
       try {
         execFileSync("dd", ["if=/dev/zero", `of=${disk.path}/other`, "bs=1M"], { stdio: "ignore" });
       } catch {
