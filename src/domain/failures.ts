@@ -30,11 +30,33 @@ export const FAILURES = {
   RUNTIME_ANSWER_INVALID: { retry: false, exitCode: 76 },
   CONTAINER_UNKNOWN: { retry: true, exitCode: 69 },
   SYSTEM_CALL_FAILED: { retry: false, exitCode: 71 },
+  /** The cluster's API server: not reached, or too busy. */
+  API_UNAVAILABLE: { retry: true, exitCode: 69 },
+  /** It knows us and refuses (403), or does not know us (401): the message names the verb. */
+  API_DENIED: { retry: false, exitCode: 77 },
+  /** Somebody else wrote in between, or the object is there already: look again, then decide again. */
+  API_CONFLICT: { retry: true, exitCode: 75 },
+  /** What a watch wants to go on from is no longer known: list again. */
+  API_GONE: { retry: true, exitCode: 75 },
+  API_INVALID: { retry: false, exitCode: 76 },
+  /** No such object, or no such kind. */
+  NOT_FOUND: { retry: false, exitCode: 66 },
   SETTINGS_INVALID: { retry: false, exitCode: 78 },
   NOT_PERMITTED: { retry: false, exitCode: 77 },
   PATTERN_REFUSED: { retry: false, exitCode: 71 },
   /** `doctor` found problems; it named each of them. */
   NODE_UNHEALTHY: { retry: false, exitCode: 1 },
+  /** The store does not answer, or breaks off, or says that it is busy. */
+  STORE_UNAVAILABLE: { retry: true, exitCode: 69 },
+  /** Wrong, missing or too weak credentials; a read-only volume. */
+  STORE_DENIED: { retry: false, exitCode: 77 },
+  /** No such bucket, no such directory. */
+  STORE_MISSING: { retry: false, exitCode: 78 },
+  STORE_FULL: { retry: true, exitCode: 73 },
+  /** What the store has is not what was sent, or no bundle at all. */
+  STORE_CORRUPT: { retry: true, exitCode: 65 },
+  /** The store cannot do what was asked of it: settings that do not fit it. */
+  STORE_REFUSED: { retry: false, exitCode: 78 },
   /** A file that was asked for (`dump <id> FILE`) is there already or cannot be written. */
   OUTPUT_UNWRITABLE: { retry: false, exitCode: 74 },
   /** Nobody reads our stdout any more (`dump <id> | head`): 128 + SIGPIPE, as every other tool ends then. */

@@ -10,6 +10,7 @@ const SIGNATURES = {
   flock: { arguments: ["int32", "int32"], return: "int32" },
   fcntl: { arguments: ["int32", "int32", "int32"], return: "int32" },
   setns: { arguments: ["int32", "int32"], return: "int32" },
+  lseek: { arguments: ["int32", "int64", "int32"], return: "int64" },
   process_vm_readv: { arguments: ["int32", "pointer", "uint64", "pointer", "uint64", "uint64"], return: "int64" },
   alarm: { arguments: ["uint32"], return: "uint32" },
   __errno_location: { arguments: [], return: "pointer" },
@@ -19,6 +20,7 @@ type Libc = {
   flock(fd: number, operation: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   setns(fd: number, kind: number): number;
+  lseek(fd: number, offset: bigint, whence: number): bigint;
   /** @param iovs  two struct iovec: the local one, then the remote one */
   processVmRead(pid: number, iovs: Buffer): bigint;
   alarm(seconds: number): number;
@@ -90,6 +92,20 @@ export function inUtsNamespace(fd: number, ownFd: number, act: () => void): bool
 
 /** A read of some megabytes takes a millisecond. */
 const HUNG_S = 10;
+
+const SEEK_DATA = 3;
+const ENXIO = 6;
+
+/**
+ * Where the next data of a sparse file begin, from `position` on (SEEK_DATA, lseek(2)): all before it is a hole.
+ * @returns `lengthBytes` behind the last data; `position` itself where nobody can tell
+ */
+export function nextData(fd: number, position: number, lengthBytes: number): number {
+  const c = libc();
+  const found = Number(c?.lseek(fd, BigInt(position), SEEK_DATA) ?? position);
+  if (found >= 0) return found;
+  return c?.errno() === ENXIO ? lengthBytes : position;
+}
 
 /**
  * process_vm_readv(2) into a buffer: one copy, where /proc/P/mem goes through a page of its own. It runs on this thread,
