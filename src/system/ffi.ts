@@ -48,7 +48,7 @@ function load(): Libc | undefined {
       return functions.process_vm_readv(pid, local, 1n, local + 16n, 1n, 0n);
     };
     const { flock, fcntl, setns, alarm } = functions;
-    return { flock, fcntl, setns, alarm, processVmRead, address: ffi.getRawPointer, errno };
+    return { flock, fcntl, setns, lseek, alarm, processVmRead, address: ffi.getRawPointer, errno };
   } catch {
     return undefined;
   }
