@@ -47,7 +47,7 @@ function load(): Libc | undefined {
       const local = ffi.getRawPointer(iovs);
       return functions.process_vm_readv(pid, local, 1n, local + 16n, 1n, 0n);
     };
-    const { flock, fcntl, setns, alarm } = functions;
+    const { flock, fcntl, setns, lseek, alarm } = functions;
     return { flock, fcntl, setns, lseek, alarm, processVmRead, address: ffi.getRawPointer, errno };
   } catch {
     return undefined;
