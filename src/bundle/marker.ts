@@ -1,0 +1,20 @@
+/** The store's own file: which cluster it belongs to. The collector writes it, and touches nothing under another's. */
+export const MARKER = ".coredump-detector.json";
+
+export interface Marker {
+  readonly version: 1;
+  /** uid of the namespace kube-system. */
+  readonly clusterUid: string;
+}
+
+export const markerText = (clusterUid: string): string => `${JSON.stringify({ version: 1, clusterUid })}\n`;
+
+/** What a marker says, or undefined when it is none: then the store is nobody's to clean up. */
+export function markerIn(text: string): Marker | undefined {
+  try {
+    const { version, clusterUid } = JSON.parse(text) as Partial<Record<keyof Marker, unknown>>;
+    return version === 1 && typeof clusterUid === "string" && clusterUid !== "" ? { version, clusterUid } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The seek table of a seekable zstd file (facebook/zstd, contrib/seekable_format/zstd_seekable_compression_format.md, 0.1.0):
+ * a skippable frame at the end that any zstd ignores. All numbers are little-endian.
+ *
+ *   0x184D2A5E | bytes that follow | per frame: compressed, plain (| checksum) | number of frames | descriptor | 0x8F92EAB1
+ */
+import { DumpError } from "../domain/failures.ts";
+
+const SKIPPABLE_MAGIC = 0x184d2a5e;
+const SEEKABLE_MAGIC = 0x8f92eab1;
+const HEADER_BYTES = 8;
+const ENTRY_BYTES = 8;
+export const FOOTER_BYTES = 9;
+
+const CHECKSUM_FLAG = 0x80;
+const RESERVED_BITS = 0x7c;
+
+/** 2^20 frames of 2 MiB are two tebibytes; a table that says more is not believed. */
+const MAX_FRAMES = 1 << 20;
+/** Held in memory at once when a frame is read. */
+const MAX_FRAME_BYTES = 64 << 20;
+
+/** Lengths of one frame: as it lies in the file, and of what it holds. */
+export interface Frame {
+  readonly packedBytes: number;
+  readonly plainBytes: number;
+}
+
+/** Without checksums: every frame of ours carries zstd's own. */
+export function encodeSeekTable(frames: readonly Frame[]): Buffer {
+  const table = Buffer.alloc(HEADER_BYTES + frames.length * ENTRY_BYTES + FOOTER_BYTES);
+  table.writeUInt32LE(SKIPPABLE_MAGIC, 0);
+  table.writeUInt32LE(table.length - HEADER_BYTES, 4);
+  for (const [at, { packedBytes, plainBytes }] of frames.entries()) {
+    table.writeUInt32LE(packedBytes, HEADER_BYTES + at * ENTRY_BYTES);
+    table.writeUInt32LE(plainBytes, HEADER_BYTES + at * ENTRY_BYTES + 4);
+  }
+  table.writeUInt32LE(frames.length, table.length - FOOTER_BYTES);
+  table.writeUInt32LE(SEEKABLE_MAGIC, table.length - 4);
+  return table;
+}
+
+/** What a file's last bytes say of its seek table. */
+export interface Footer {
+  readonly frameCount: number;
+  readonly entryBytes: number;
+  /** Of the whole skippable frame. */
+  readonly tableBytes: number;
+}
+
+/** @throws DumpError STORE_CORRUPT */
+export function parseFooter(footer: Buffer, fileBytes: number): Footer {
+  if (footer.length !== FOOTER_BYTES || footer.readUInt32LE(5) !== SEEKABLE_MAGIC)
+    throw corrupt("it has no seek table");
+  const descriptor = footer.readUInt8(4);
+  if ((descriptor & RESERVED_BITS) !== 0) throw corrupt("its seek table is of a later version");
+  const frameCount = footer.readUInt32LE(0);
+  const entryBytes = (descriptor & CHECKSUM_FLAG) !== 0 ? ENTRY_BYTES + 4 : ENTRY_BYTES;
+  const tableBytes = HEADER_BYTES + frameCount * entryBytes + FOOTER_BYTES;
+  if (frameCount > MAX_FRAMES || tableBytes > fileBytes) throw corrupt(`its seek table claims ${frameCount} frames`);
+  return { frameCount, entryBytes, tableBytes };
+}
+
+/** @param table  the last `tableBytes` of the file @throws DumpError STORE_CORRUPT unless the frames fill the file */
+export function parseSeekTable(
+  table: Buffer,
+  { frameCount, entryBytes, tableBytes }: Footer,
+  fileBytes: number,
+): Frame[] {
+  if (
+    table.length !== tableBytes ||
+    table.readUInt32LE(0) !== SKIPPABLE_MAGIC ||
+    table.readUInt32LE(4) !== tableBytes - HEADER_BYTES
+  )
+    throw corrupt("its seek table has no beginning");
+  const frames = Array.from({ length: frameCount }, (_, at): Frame => {
+    const entry = HEADER_BYTES + at * entryBytes;
+    return { packedBytes: table.readUInt32LE(entry), plainBytes: table.readUInt32LE(entry + 4) };
+  });
+  if (frames.some(({ packedBytes, plainBytes }) => Math.max(packedBytes, plainBytes) > MAX_FRAME_BYTES))
+    throw corrupt("its seek table claims a frame that no memory should hold");
+  const sum = frames.reduce((bytes, { packedBytes }) => bytes + packedBytes, 0);
+  if (sum + tableBytes !== fileBytes) throw corrupt("its seek table does not fit its length");
+  return frames;
+}
+
+export const corrupt = (why: string, cause?: unknown): DumpError =>
+  new DumpError("STORE_CORRUPT", `Cannot read the bundle: ${why}`, {
+    cause,
+    hint: "the store has damaged it, or somebody else has written it",
+  });
