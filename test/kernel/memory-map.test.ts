@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Mapping, mappingsIn, parseMaps } from "../../src/kernel/memory-map.ts";
+import { stopped } from "./streams.ts";
 
 const line = (rest: string) => `7f0000000000-7f0000002000 ${rest}\n`;
 const cases: readonly { line: string; pages: Mapping["pages"] }[] = [
@@ -34,8 +35,9 @@ test("parseMaps() leaves out what does not look like a line, so that it is read"
   assert.equal(parseMaps(Buffer.from(text)).length, 2);
 });
 
-test("parseMaps() reads our own map as the kernel prints it: sorted, whole, our heap anonymous", () => {
-  const text = readFileSync("/proc/self/maps");
+test("parseMaps() reads a real map as the kernel prints it: sorted, whole, the heap anonymous", async () => {
+  using child = await stopped();
+  const text = readFileSync(`/proc/${child.pid}/maps`);
   const maps = parseMaps(text);
   assert.equal(maps.length, text.toString("latin1").trimEnd().split("\n").length);
   assert.ok(maps.every(({ start, end }, at) => start < end && (maps[at - 1]?.end ?? 0n) <= start));
