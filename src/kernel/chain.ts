@@ -9,6 +9,7 @@ import type { KernelArguments } from "../config/options.ts";
  */
 export function expand(pattern: string, call: KernelArguments, facts: { comm: string; exe: string }): string[] {
   const slashless = (text: string) => text.replaceAll("/", "!");
+  const exe = facts.exe || `${facts.comm} (path unknown)`;
   const values: Readonly<Record<string, string | number | undefined>> = {
     "%": "%",
     P: call.hostPid,
@@ -22,8 +23,8 @@ export function expand(pattern: string, call: KernelArguments, facts: { comm: st
     t: call.time,
     h: slashless(hostname()),
     e: slashless(call.threadName ?? facts.comm),
-    f: slashless(facts.comm),
-    E: slashless(facts.exe),
+    f: slashless(exe.split("/").at(-1) ?? exe),
+    E: slashless(exe),
     c: call.coreLimit,
     F: call.pidfd,
   };

@@ -40,8 +40,8 @@ const cases = [
   { on: "spaces round the program, tabs between words", pattern: "| /x\t%i  %I ", want: ["/x", "9", "9"] },
   {
     on: "names, whose slashes the kernel replaces and whose spaces stay",
-    pattern: "|/x %e %f",
-    want: ["/x", "a!b c", "co!mm"],
+    pattern: "|/x %e %f %E",
+    want: ["/x", "a!b c", "my prog", "!usr!bin!my prog"],
   },
   { on: "%%, which is one percent sign", pattern: "|/x 100%% %%p", want: ["/x", "100%", "%p"] },
   { on: "unknown specifiers and a lone one at the end, which vanish", pattern: "|/x a%Zb %", want: ["/x", "ab", ""] },
@@ -58,13 +58,14 @@ test("expand() leaves an empty word for what is not known, and takes the comm fo
 test("expand() makes as many words as the template has, whatever the process calls itself", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (comm, exe) => {
-      const words = expand("|/x %e -- %E %f", { ...CALL, threadName: comm }, { comm, exe });
+      const words = expand("|/x %e -- %E %f", { ...CALL, threadName: comm }, { comm: "x", exe });
+      const path = exe || "x (path unknown)";
       assert.deepEqual(words, [
         "/x",
         comm.replaceAll("/", "!"),
         "--",
-        exe.replaceAll("/", "!"),
-        comm.replaceAll("/", "!"),
+        path.replaceAll("/", "!"),
+        path.split("/").at(-1),
       ]);
     }),
   );
