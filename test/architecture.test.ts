@@ -11,7 +11,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: ["domain"],
   system: ["domain"],
   elf: ["domain"],
-  policy: ["=identity"],
+  policy: ["domain", "=identity"],
   kernel: ["config", "domain", "elf", "system"],
   cache: ["=config", "domain", "elf", "system"],
   identity: ["=config", "domain"],
@@ -20,7 +20,22 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   roles: ["cache", "config", "doctor", "domain", "identity", "install", "kernel", "policy", "system"],
   commands: ["cache", "config", "doctor", "domain", "elf", "install", "roles", "system"],
   main: ["commands", "kernel", "roles"],
+  bundle: ["domain", "system"],
+  kube: ["domain", "system"],
+  registration: ["domain", "kube", "system"],
+  upload: ["bundle", "domain", "kube", "system"],
+  store: ["bundle", "domain", "system", "=upload"],
 };
+/** Ahead of its roles: what no role joins yet. An entry goes when all of it is needed. */
+const AHEAD = [
+  "src/bundle/",
+  "src/kube/",
+  "src/registration/",
+  "src/upload/",
+  "src/store/",
+  "src/policy/quota.ts",
+  "src/domain/quantity.ts",
+];
 const MAX_FILE_LINES = 300;
 const MAX_ENTRY_LINES = 60;
 
@@ -58,6 +73,7 @@ const FILES: ReadonlyMap<string, SourceFile> = new Map(
 
 /** `src/kernel/drain.ts` → `kernel`; files in `src` itself are folders of their own. */
 const folderOf = (path: string): string => path.split("/")[1]?.replace(/\.ts$/, "") ?? "";
+const isAhead = (path: string): boolean => AHEAD.some((ahead) => path.startsWith(ahead));
 const isOurs = (to: string): boolean => to.startsWith("src/");
 const isPackage = (to: string): boolean => !isOurs(to) && !to.startsWith("node:");
 
@@ -110,7 +126,7 @@ test("every import across folders is an arrow", () => {
 
 test("every arrow is needed, and as strong as it is", () => {
   for (const [from, arrows] of Object.entries(ARROWS)) {
-    for (const arrow of arrows) {
+    for (const arrow of isAhead(`src/${from}/`) ? [] : arrows) {
       const used = crossings.filter((each) => each.from === from && each.into === arrow.replace("=", ""));
       assert.ok(used.length > 0, `nothing needs ${from} → ${arrow}`);
       assert.ok(
@@ -122,12 +138,21 @@ test("every arrow is needed, and as strong as it is", () => {
 });
 
 test("folders do not go round in circles, types included", () => {
-  const order = Object.keys(ARROWS);
   for (const [from, arrows] of Object.entries(ARROWS)) {
     for (const into of arrows.map((arrow) => arrow.replace("=", "")))
       assert.ok(beneath(into).has(into) && !beneath(into).has(from), `${from} → ${into} → … → ${from}`);
   }
-  assert.deepEqual([...new Set([...FILES.keys()].map(folderOf))].sort(), order.toSorted());
+  const there = new Set([...FILES.keys()].map(folderOf));
+  assert.deepEqual(
+    [...there].filter((folder) => !ARROWS[folder]),
+    [],
+    "no arrows are declared",
+  );
+  assert.deepEqual(
+    Object.keys(ARROWS).filter((folder) => !there.has(folder) && !isAhead(`src/${folder}/`)),
+    [],
+    "not there",
+  );
 
   function beneath(folder: string): ReadonlySet<string> {
     const seen = new Set<string>([folder]);
@@ -157,7 +182,12 @@ test("main.ts has decided whose call it is before it loads anything else", () =>
 test("every import of ours leads to a file, and every file is needed", () => {
   const needed = reach("src/main.ts", ["value", "type", "later"]);
   assert.deepEqual([...needed].filter((path) => isOurs(path) && !FILES.has(path)).sort(), [], "not there");
-  assert.deepEqual([...FILES.keys()].filter((path) => !needed.has(path)).sort(), [], "needed by nothing");
+  const idle = [...FILES.keys()].filter((path) => !needed.has(path));
+  assert.deepEqual(idle.filter((path) => !isAhead(path)).sort(), [], "needed by nothing");
+  const joined = AHEAD.filter(
+    (ahead) => !idle.some((path) => path.startsWith(ahead)) && FILES.keys().some((path) => path.startsWith(ahead)),
+  );
+  assert.deepEqual(joined, [], "no longer ahead");
 });
 
 test("files stay short", () => {
