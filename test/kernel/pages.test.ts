@@ -197,19 +197,27 @@ function verdict({ mappings, pages, silentFrom }: Memory, page: number): boolean
   return state === "guard" ? false : state === "present" || state === "swapped" ? true : undefined;
 }
 
+const isPresent = ({ mappings, pages, silentFrom }: Memory, page: number): boolean =>
+  page < silentFrom &&
+  pages.get(page) === "present" &&
+  mappings.some(({ start, end, pages }) => pages === "anonymous" && start <= at(page) && at(page) < end);
+
 test("runsOf() covers what holds data, exactly once, upwards in the core, and never what cannot be read", async () => {
   await fc.assert(
     fc.asyncProperty(layouts, async (memory) => {
       const found = await runs(memory);
       const read = new Set<number>();
       let end = 0n;
-      for (const { vaddr, offsetBytes, length } of found) {
+      for (const { vaddr, offsetBytes, length, present } of found) {
         assert.ok(length > 0 && length <= RUN_BYTES && length % PAGE === 0);
         assert.ok(offsetBytes >= end, "upwards, nothing twice");
         end = offsetBytes + BigInt(length);
         const home = memory.segments.find((s) => s.vaddr <= vaddr && vaddr + BigInt(length) <= s.vaddr + s.fileBytes);
         assert.ok(home && offsetBytes - home.offsetBytes === vaddr - home.vaddr, "at its place");
-        for (let page = Number(vaddr) / PAGE, i = 0; i < length / PAGE; i++) read.add(page + i);
+        for (let page = Number(vaddr) / PAGE, i = 0; i < length / PAGE; i++) {
+          read.add(page + i);
+          assert.ok(!present || isPresent(memory, page + i), "nothing that may make a reader wait");
+        }
       }
       for (const { vaddr, fileBytes } of memory.segments) {
         for (let page = Number(vaddr) / PAGE; at(page) < vaddr + fileBytes; page++) {
