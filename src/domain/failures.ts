@@ -39,7 +39,9 @@ export const FAILURES = {
   /** What a watch wants to go on from is no longer known: list again. */
   API_GONE: { retry: true, exitCode: 75 },
   API_INVALID: { retry: false, exitCode: 76 },
-  /** No such object, or no such kind. */
+  /** The API server knows no such kind: the custom resources are not installed. Says nothing about any object. */
+  API_KIND_MISSING: { retry: true, exitCode: 69 },
+  /** No such object. */
   NOT_FOUND: { retry: false, exitCode: 66 },
   SETTINGS_INVALID: { retry: false, exitCode: 78 },
   NOT_PERMITTED: { retry: false, exitCode: 77 },

@@ -1,0 +1,113 @@
+/**
+ * Keeps up with all objects of a kind: one list, then a watch that goes on from it for ever. A watch that ends goes on from
+ * the last version seen (bookmarks keep that fresh); only when the server no longer knows that version is there a new list.
+ */
+import { DumpError } from "../domain/failures.ts";
+import { failureOf } from "./answers.ts";
+import { backoffMs, pause } from "./backoff.ts";
+import type { KubeHttp } from "./http.ts";
+import { readList } from "./items.ts";
+import type { KubeObject } from "./objects.ts";
+
+/** Whoever wants to know. A list comes as `listed` for each of its objects, then `listEnded`: what was not listed is gone. */
+export interface Follower<O extends KubeObject> {
+  listed(object: O): void;
+  listEnded(): void;
+  changed(object: O): void;
+  deleted(object: O): void;
+}
+
+export interface Kind {
+  /** As RBAC calls it. */
+  readonly resource: string;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly accept?: string;
+}
+
+/** Of a watch; the server sends a bookmark every minute or so, hence silence is a connection that died. */
+const WATCH_S = 300;
+const SILENCE_MS = 150_000;
+
+/**
+ * Runs until the signal aborts. Failures are told and tried again, with back-off.
+ * @param onProblem  gets what went wrong, and undefined as soon as all is well again
+ */
+export async function follow<O extends KubeObject>(
+  http: KubeHttp,
+  kind: Kind,
+  follower: Follower<O>,
+  onProblem: (problem: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let version: string | undefined;
+  for (let failures = 0; !signal.aborted; ) {
+    try {
+      version ??= await list(http, kind, follower, signal);
+      const lines = linesOf(await openWatch(http, kind, version, signal));
+      onProblem(undefined);
+      for await (const line of lines) {
+        version = take(kind, JSON.parse(line) as WatchEvent<O>, follower);
+        failures = 0;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof DumpError && error.code === "API_GONE") version = undefined;
+      else onProblem(error);
+    }
+    await pause(backoffMs(failures++), signal);
+  }
+}
+
+async function list<O extends KubeObject>(http: KubeHttp, kind: Kind, follower: Follower<O>, signal: AbortSignal) {
+  const body = await http.stream({ verb: "list", ...kind, signal });
+  const head = await readList(body, (item) => follower.listed(item as O));
+  follower.listEnded();
+  return head.metadata?.resourceVersion ?? "";
+}
+
+/** The server ends it every few minutes; that is not a failure. */
+function openWatch(http: KubeHttp, kind: Kind, resourceVersion: string, signal: AbortSignal) {
+  const query = {
+    ...kind.query,
+    watch: "true",
+    allowWatchBookmarks: "true",
+    timeoutSeconds: `${WATCH_S}`,
+    resourceVersion,
+  };
+  return http.stream({ verb: "watch", ...kind, query, idleMs: SILENCE_MS, signal });
+}
+
+interface WatchEvent<O> {
+  readonly type: string;
+  readonly object: O;
+}
+
+/** @returns the version from which to go on */
+function take<O extends KubeObject>(
+  { resource }: Kind,
+  { type, object }: WatchEvent<O>,
+  follower: Follower<O>,
+): string {
+  if (type === "ERROR") {
+    const { code } = object as { code?: number };
+    throw failureOf({ verb: "watch", resource }, code ?? 0, JSON.stringify(object));
+  }
+  if (type === "ADDED" || type === "MODIFIED") follower.changed(object);
+  if (type === "DELETED") follower.deleted(object);
+  return object.metadata.resourceVersion;
+}
+
+/** Whole lines only: one that a broken connection cut short comes again. */
+async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let rest: Buffer[] = [];
+  for await (const chunk of chunks) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      yield Buffer.concat([...rest, chunk.subarray(from, end)]).toString();
+      rest = [];
+      from = end + 1;
+    }
+    rest.push(chunk.subarray(from));
+  }
+}

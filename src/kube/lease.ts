@@ -1,0 +1,160 @@
+/**
+ * Leader election by a Lease, as Kubernetes's own controllers do it: whoever holds it renews it; whoever has seen no renewal
+ * for its duration, by its own clock, may take it. Clocks are never compared. It keeps two from doing the same work; that the
+ * work stays right when two do it for a moment all the same (a process that was stopped and goes on) is the work's own matter.
+ */
+import { performance } from "node:perf_hooks";
+import { DumpError } from "../domain/failures.ts";
+import { pause } from "./backoff.ts";
+import type { KubeHttp } from "./http.ts";
+import { collection, type KubeObject, member } from "./objects.ts";
+
+export interface Lease extends KubeObject {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+  };
+}
+
+export interface Candidate {
+  readonly namespace: string;
+  readonly lease: string;
+  /** Different for every process. */
+  readonly identity: string;
+  readonly durationS: number;
+  readonly onProblem: (problem: unknown) => void;
+}
+
+const API = "coordination.k8s.io/v1";
+
+export const leasesPath = (namespace: string): string => collection(API, "leases", namespace);
+
+/**
+ * Does `work` while leading; its signal aborts when the lead is lost, and then it is waited for. Runs until `signal` aborts;
+ * then the lease is given up at once, so that the next one need not wait.
+ */
+export async function lead(
+  http: KubeHttp,
+  candidate: Candidate,
+  work: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const claim = new Claim(http, candidate);
+  while (!signal.aborted) {
+    const leading = await claim.renew().catch(candidate.onProblem);
+    if (leading) await leadWhile(claim, candidate, work, signal);
+    else await pause((candidate.durationS * 1000) / 7, signal);
+  }
+}
+
+async function leadWhile(
+  claim: Claim,
+  { durationS, onProblem }: Candidate,
+  work: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const lost = new AbortController();
+  const working = work(AbortSignal.any([signal, lost.signal])).finally(() => lost.abort());
+  const until = AbortSignal.any([signal, lost.signal]);
+  for (let renewedMs = performance.now(); !until.aborted; ) {
+    await pause((durationS * 1000) / 4, until);
+    if (until.aborted) break;
+    // Given up well before anybody else may take it.
+    const leftMs = renewedMs + durationS * 667 - performance.now();
+    const renewed =
+      leftMs > 0 && (await claim.renew(AbortSignal.timeout(leftMs)).catch((error) => (onProblem(error), null)));
+    if (renewed) renewedMs = performance.now();
+    else if (renewed === false) lost.abort();
+  }
+  try {
+    await working;
+  } finally {
+    await claim.release().catch(onProblem);
+  }
+}
+
+class Claim {
+  readonly #http: KubeHttp;
+  readonly #candidate: Candidate;
+  /** The other's version last seen, and since when it is the same. */
+  #seen = { resourceVersion: "", sinceMs: 0 };
+  #held: Lease | undefined;
+
+  constructor(http: KubeHttp, candidate: Candidate) {
+    this.#http = http;
+    this.#candidate = candidate;
+  }
+
+  /** @returns whether it is ours */
+  async renew(signal?: AbortSignal): Promise<boolean> {
+    const { identity } = this.#candidate;
+    try {
+      const lease = this.#held ?? (await this.#read(signal));
+      if (lease && lease.spec?.holderIdentity !== identity && !this.#isFree(lease)) return false;
+      this.#held = await (lease ? this.#write(lease, identity, signal) : this.#create(signal));
+      return true;
+    } catch (error) {
+      this.#held = undefined;
+      if (error instanceof DumpError && error.code === "API_CONFLICT") return false; // another was quicker; look again
+      throw error;
+    }
+  }
+
+  async release(): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) await this.#write(held, "", AbortSignal.timeout(2000));
+  }
+
+  #isFree({ metadata: { resourceVersion }, spec }: Lease): boolean {
+    if (!spec?.holderIdentity) return true;
+    const nowMs = performance.now();
+    if (this.#seen.resourceVersion !== resourceVersion) this.#seen = { resourceVersion, sinceMs: nowMs };
+    return nowMs - this.#seen.sinceMs > (spec.leaseDurationSeconds ?? this.#candidate.durationS) * 1000;
+  }
+
+  async #read(signal?: AbortSignal): Promise<Lease | undefined> {
+    try {
+      return await this.#http.json<Lease>({ verb: "get", resource: "leases", path: this.#path, signal });
+    } catch (error) {
+      if (error instanceof DumpError && error.code === "NOT_FOUND") return undefined;
+      throw error;
+    }
+  }
+
+  #create(signal?: AbortSignal): Promise<Lease> {
+    const { namespace, lease: name, identity } = this.#candidate;
+    const body = {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      metadata: { name, namespace },
+      spec: this.#spec(undefined, identity),
+    };
+    return this.#http.json({ verb: "create", resource: "leases", path: leasesPath(namespace), body, signal });
+  }
+
+  #write(lease: Lease, identity: string, signal?: AbortSignal): Promise<Lease> {
+    const body = { ...lease, spec: this.#spec(lease, identity) };
+    return this.#http.json({ verb: "update", resource: "leases", path: this.#path, body, signal });
+  }
+
+  #spec(lease: Lease | undefined, identity: string): Lease["spec"] {
+    const now = new Date().toISOString().replace("Z", "000Z"); // MicroTime wants six digits
+    const { holderIdentity, acquireTime = now, leaseTransitions = 0 } = lease?.spec ?? {};
+    const same = holderIdentity === identity || identity === "";
+    return {
+      holderIdentity: identity,
+      leaseDurationSeconds: identity === "" ? 1 : this.#candidate.durationS,
+      acquireTime: same ? acquireTime : now,
+      renewTime: now,
+      leaseTransitions: leaseTransitions + (same || lease === undefined ? 0 : 1),
+    };
+  }
+
+  get #path(): string {
+    return member(API, "leases", this.#candidate.lease, this.#candidate.namespace);
+  }
+}
