@@ -17,7 +17,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   identity: ["=config", "domain"],
   install: ["cache", "config", "domain", "kernel", "system"],
   doctor: ["cache", "=config", "domain", "identity", "install", "kernel"],
-  roles: ["cache", "config", "doctor", "domain", "identity", "install", "kernel", "policy", "system"],
+  roles: ["cache", "config", "doctor", "domain", "identity", "install", "kernel", "kube", "policy", "system"],
   commands: ["cache", "config", "doctor", "domain", "elf", "install", "roles", "system"],
   main: ["commands", "kernel", "roles"],
   bundle: ["domain", "system"],
@@ -34,6 +34,8 @@ const AHEAD = [
   "src/upload/",
   "src/store/",
   "src/policy/quota.ts",
+  "src/policy/collapse.ts",
+  "src/roles/controller",
   "src/domain/quantity.ts",
 ];
 const MAX_FILE_LINES = 300;
