@@ -1,0 +1,41 @@
+import type { SeekableReader } from "./reader.ts";
+import { corrupt } from "./seek-table.ts";
+import { paddingBytes, parseTarHeader, type TarEntry } from "./tar.ts";
+
+/** A file in a bundle: where its bytes lie in the tar. */
+export interface BundleEntry extends TarEntry {
+  readonly fromBytes: number;
+}
+
+const HEADER_BYTES = 512;
+/** Ours have some thirty. */
+const MAX_ENTRIES = 1000;
+
+/**
+ * The files in a bundle, in order; the core is the last one. Only headers are looked at.
+ * @throws DumpError STORE_CORRUPT
+ */
+export async function* entriesOf(bundle: SeekableReader, signal?: AbortSignal): AsyncGenerator<BundleEntry> {
+  let at = 0;
+  for (let count = 0; count < MAX_ENTRIES; count++) {
+    const header = parseTarHeader(await bytesOf(bundle, at, HEADER_BYTES, signal));
+    if (!header) return;
+    const fromBytes = at + HEADER_BYTES;
+    at = fromBytes + header.sizeBytes + paddingBytes(header.sizeBytes);
+    if (at > bundle.plainBytes) throw corrupt(`its ${header.name} is cut short`);
+    yield { ...header, fromBytes };
+  }
+  throw corrupt("it has more files than a bundle has");
+}
+
+/** @throws DumpError STORE_CORRUPT when there is no such file */
+export async function entryOf(bundle: SeekableReader, name: string, signal?: AbortSignal): Promise<BundleEntry> {
+  for await (const entry of entriesOf(bundle, signal)) if (entry.name === name) return entry;
+  throw corrupt(`it has no ${name}`);
+}
+
+async function bytesOf(bundle: SeekableReader, from: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of bundle.read(from, from + length, signal)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

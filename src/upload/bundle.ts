@@ -1,0 +1,125 @@
+/**
+ * A dump as one compressed tar: small files, then the core; independent zstd frames, then their seek table. The bytes are
+ * made anew for every attempt and never lie on the node's disk; from the same record they are the same.
+ */
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { keyOf } from "../bundle/key.ts";
+import { encodeSeekTable } from "../bundle/seek-table.ts";
+import type { DumpRecord } from "../domain/dump.ts";
+import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
+import { shortId } from "../domain/id.ts";
+import { type DumpFiles, preludeOf } from "./contents.ts";
+import { boundBytes, inOrder, LEVEL, packed, packedZeros } from "./frames.ts";
+import { Progress } from "./progress.ts";
+import type { Upload } from "./sink.ts";
+import { FRAME_BYTES, TarBytes } from "./tar-bytes.ts";
+
+/** Changes with the bundle's layout, so that no upload goes on with the bytes of another. */
+const FORMAT = 1;
+
+/** Frames that are read and compressed at once: four megabytes each. Two processors have no use for more. */
+const AHEAD = 3;
+
+/**
+ * @param files  the dump's directory in the cache; whoever calls holds its lock
+ * @throws DumpError DUMP_NOT_HELD when there is no core, DUMP_CORRUPT when it is not the one that was captured
+ */
+export async function bundleOf(record: DumpRecord, files: DumpFiles): Promise<Upload & AsyncDisposable> {
+  const core = await openCore(record, files);
+  try {
+    const { size } = await core.stat();
+    const wanted = record.core.logicalBytes;
+    if (wanted !== null && size !== wanted)
+      throw new DumpError(
+        "DUMP_CORRUPT",
+        `Cannot bundle dump ${shortId(record.id)}: its core has ${size} bytes, not ${wanted}`,
+      );
+    return uploadOf(record, files, core, size);
+  } catch (error) {
+    await core.close();
+    throw error;
+  }
+}
+
+async function openCore({ id }: DumpRecord, files: DumpFiles): Promise<FileHandle> {
+  try {
+    return await open(files.core, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (cause) {
+    const code = errnoOf(cause) === "ENOENT" ? "DUMP_NOT_HELD" : "CACHE_UNUSABLE";
+    throw new DumpError(code, `Cannot bundle dump ${shortId(id)}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function uploadOf(record: DumpRecord, files: DumpFiles, core: FileHandle, coreBytes: number): Upload & AsyncDisposable {
+  const prelude = preludeOf(record, files, coreBytes);
+  const tar = () => new TarBytes(prelude, core.fd, coreBytes);
+  const { frameCount } = tar();
+  const fingerprint = fingerprintOf(record, prelude);
+  const progress = Progress.load(files.path("upload.json"), fingerprint);
+  const held = (record.core.storedBytes ?? coreBytes) + prelude.length;
+  return {
+    key: keyOf(record),
+    fingerprint,
+    maxBytes: boundBytes(held) + frameCount * 1024, // a frame of zeros, and what each frame has in the table
+    metadata: metadataOf(record),
+    bytes: (fromBytes, signal) => bytesOf(tar(), progress.packedBytes, fromBytes, signal),
+    get noted() {
+      return progress.noted;
+    },
+    note: (what) => progress.save(what),
+    [Symbol.asyncDispose]: () => core.close(),
+  };
+}
+
+/** All that the bytes depend on: what is in it, how it is cut and packed, and by which zstd. */
+function fingerprintOf({ core }: DumpRecord, prelude: Buffer): string {
+  const how = JSON.stringify([FORMAT, FRAME_BYTES, LEVEL, process.versions["zstd"], core.sha256]);
+  return createHash("sha256").update(how).update(prelude).digest("hex");
+}
+
+/** For whoever lists the store without opening bundles. */
+const metadataOf = ({ id, node, cluster }: DumpRecord): Record<string, string> => ({
+  "coredump-id": id,
+  "coredump-node": node.replace(/[^\x21-\x7e]/g, "_"),
+  ...(cluster ? { "coredump-namespace-uid": cluster.namespaceUid, "coredump-cluster-uid": cluster.clusterUid } : {}),
+});
+
+/** @param packedBytes  lengths of the frames, as far as they are known; grows on the way */
+async function* bytesOf(
+  tar: TarBytes,
+  packedBytes: number[],
+  fromBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  let [at, first] = [0, 0];
+  for (let known = packedBytes[0]; known !== undefined && at + known <= fromBytes; known = packedBytes[++first])
+    at += known;
+  const spare: Buffer[] = [];
+  const frame = async (number: number): Promise<Buffer> => {
+    if (tar.isHole(number)) return packedZeros();
+    const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(FRAME_BYTES);
+    const made = await packed(await tar.read(number, buffer));
+    spare.push(buffer);
+    return made;
+  };
+  let number = first;
+  for await (const bytes of inOrder(first, tar.frameCount, AHEAD, frame)) {
+    signal.throwIfAborted();
+    packedBytes[number] ??= bytes.length;
+    if (packedBytes[number] !== bytes.length)
+      throw new DumpError("DUMP_CORRUPT", "Cannot go on with the bundle: the core has changed since it was begun");
+    number++;
+    yield* from(bytes, fromBytes - at);
+    at += bytes.length;
+  }
+  const frames = packedBytes.map((packedBytes, at) => ({ packedBytes, plainBytes: lengthOf(tar.frame(at)) }));
+  yield* from(encodeSeekTable(frames), fromBytes - at);
+}
+
+const lengthOf = ([from, to]: readonly [number, number]): number => to - from;
+
+function* from(bytes: Buffer, skip: number): Generator<Buffer> {
+  if (skip < bytes.length) yield bytes.subarray(Math.max(0, skip));
+}

@@ -1,0 +1,20 @@
+import type { DumpBundle, DumpRecord } from "../domain/dump.ts";
+import { bundleOf } from "./bundle.ts";
+import type { DumpFiles } from "./contents.ts";
+import type { DumpSink } from "./sink.ts";
+
+/**
+ * One dump into the store, or the rest of it after an attempt that failed or was killed. When it resolves, the bundle is
+ * durable and verified there; the caller then says so in the record, and may drop the core.
+ *
+ * @throws DumpError of a store, DUMP_NOT_HELD, DUMP_CORRUPT; the signal's reason
+ */
+export async function ship(
+  record: DumpRecord,
+  files: DumpFiles,
+  sink: DumpSink,
+  signal: AbortSignal,
+): Promise<DumpBundle> {
+  await using bundle = await bundleOf(record, files);
+  return await sink.put(bundle, signal);
+}

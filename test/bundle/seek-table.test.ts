@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { constants, zstdCompressSync } from "node:zlib";
+import fc from "fast-check";
+import { SeekableReader } from "../../src/bundle/reader.ts";
+import { encodeSeekTable, type Frame } from "../../src/bundle/seek-table.ts";
+
+const PLAIN = ["frame one", "", "the third frame, a longer one"].map((text) => Buffer.from(text));
+const FRAMES = PLAIN.map((plain) => zstdCompressSync(plain, { params: { [constants.ZSTD_c_checksumFlag]: 1 } }));
+const TABLE = FRAMES.map((frame, at): Frame => ({ packedBytes: frame.length, plainBytes: PLAIN[at]?.length ?? 0 }));
+const FILE = Buffer.concat([...FRAMES, encodeSeekTable(TABLE)]);
+
+const open = (file: Buffer) =>
+  SeekableReader.open({ sizeBytes: file.length, read: async (from, length) => file.subarray(from, from + length) });
+const all = async (file: Buffer) => {
+  const reader = await open(file);
+  return Buffer.concat(await Array.fromAsync(reader.read(0, reader.plainBytes)));
+};
+
+test("a seek table is a frame that zstd skips", async () => {
+  assert.deepEqual(execFileSync("zstd", ["-dc"], { input: FILE }), Buffer.concat(PLAIN));
+  assert.deepEqual(await all(FILE), Buffer.concat(PLAIN));
+});
+
+test("SeekableReader reads a table with checksums, as other writers make it", async () => {
+  const table = Buffer.alloc(8 + 3 * 12 + 9);
+  table.writeUInt32LE(0x184d2a5e, 0);
+  table.writeUInt32LE(table.length - 8, 4);
+  for (const [at, { packedBytes, plainBytes }] of TABLE.entries()) {
+    table.writeUInt32LE(packedBytes, 8 + at * 12);
+    table.writeUInt32LE(plainBytes, 8 + at * 12 + 4);
+  }
+  table.writeUInt32LE(3, table.length - 9);
+  table.writeUInt8(0x80, table.length - 5);
+  table.writeUInt32LE(0x8f92eab1, table.length - 4);
+  assert.deepEqual(await all(Buffer.concat([...FRAMES, table])), Buffer.concat(PLAIN));
+});
+
+/** The file with bytes changed from its end on. */
+const damaged = (fromEnd: number, ...bytes: number[]): Buffer => {
+  const file = Buffer.from(FILE);
+  file.set(bytes, file.length - fromEnd);
+  return file;
+};
+const entry = 9 + 8; // the last frame's
+const bomb = zstdCompressSync(Buffer.alloc(64 << 20));
+const cases: readonly { on: string; file: Buffer }[] = [
+  { on: "no file", file: Buffer.alloc(0) },
+  { on: "a plain zstd file", file: zstdCompressSync(Buffer.alloc(100)) },
+  { on: "a file cut short", file: FILE.subarray(0, -1) },
+  { on: "a file that lost its beginning", file: FILE.subarray(1) },
+  { on: "a table of a later version", file: damaged(5, 0x04) },
+  { on: "four billion frames", file: damaged(9, 0xff, 0xff, 0xff, 0xff) },
+  { on: "one frame more than there are", file: damaged(9, 4) },
+  { on: "one frame less", file: damaged(9, 2) },
+  { on: "a frame of four billion bytes", file: damaged(entry - 4, 0xff, 0xff, 0xff, 0xff) },
+  { on: "frames that end elsewhere", file: damaged(entry, 0) },
+  { on: "a frame that holds less", file: damaged(entry - 4, 30) },
+  { on: "a frame that holds more", file: damaged(entry - 4, 28) },
+  {
+    on: "a frame that would fill the memory",
+    file: Buffer.concat([bomb, encodeSeekTable([{ packedBytes: bomb.length, plainBytes: 10 }])]),
+  },
+];
+for (const { on, file } of cases)
+  test(`SeekableReader refuses ${on}`, () => assert.rejects(all(file), { code: "STORE_CORRUPT" }));
+
+test("SeekableReader never gives a wrong byte of a damaged bundle", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(FILE.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
+      const file = Buffer.from(FILE);
+      file[at] = (file[at] ?? 0) ^ change;
+      const bytes = await all(file).catch((error: { code?: string }) => {
+        assert.equal(error.code, "STORE_CORRUPT");
+      });
+      if (bytes) assert.deepEqual(bytes, Buffer.concat(PLAIN)); // in bits that mean nothing
+    }),
+    { numRuns: 500 },
+  );
+});
