@@ -71,7 +71,7 @@ function draftRecord(
     signal: call.signal === undefined ? null : signalOf(call.signal),
     processUid: call.uid ?? firstId(facts?.get("status"), "Uid"),
     processGid: call.gid ?? firstId(facts?.get("status"), "Gid"),
-    dumpable: call.dumpable ?? (process ? dumpableOf(process) : null),
+    dumpable: call.dumpable ?? (process ? (attempt(() => dumpableOf(process))[0] ?? 2) : null),
     coreLimit: call.coreLimit || null,
     uptimeMs: uptimeMs(facts?.get("stat"), proc),
     hostname: process?.hostname ?? null,

@@ -49,9 +49,13 @@ async function chained(
 
 function isSelfTest({ process }: Scene, { executable }: World): boolean {
   if (!process?.facts.get("cmdline")?.includes(SELF_TEST)) return false;
-  const crashed = statSync(process.memory.path("exe"), { throwIfNoEntry: false, bigint: true });
-  const own = statSync(executable, { throwIfNoEntry: false, bigint: true });
-  return crashed !== undefined && own !== undefined && crashed.dev === own.dev && crashed.ino === own.ino;
+  try {
+    const crashed = statSync(process.memory.path("exe"), { bigint: true });
+    const own = statSync(executable, { bigint: true });
+    return crashed.dev === own.dev && crashed.ino === own.ino;
+  } catch {
+    return false; // gone meanwhile, or replaced by an upgrade
+  }
 }
 
 /** The record stays and says why; its core was never held. */

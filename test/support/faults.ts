@@ -30,6 +30,8 @@ export interface HandlerOptions {
   /** Content of settings.json: an object, or bytes as they are. */
   readonly settings?: Readonly<Record<string, unknown>> | string;
   readonly wrap?: Wrapping;
+  /** Default: only what this process started; anything else on the machine may crash as well. */
+  readonly crashesOf?: "ours" | "anybody";
   /** The pattern that install found, for chaining. */
   readonly formerPattern?: string;
   /** Default: a folder `cache` that is not there yet. */
@@ -44,6 +46,10 @@ export interface Wrapping {
   readonly shell?: string;
 }
 
+/** The first number of any pattern here is the pid. */
+const GUARD = `pid=$(echo "$*" | sed -n '1s/[^0-9]*\\([0-9]*\\).*/\\1/p')
+[ -n "$BY_HAND" ] || [ "$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$pid/status)" = ${process.pid} ] || exit 0`;
+
 export class Handler implements Disposable {
   readonly folder = tempDir();
   readonly binary = join(this.folder.path, "coredump-detector");
@@ -51,7 +57,10 @@ export class Handler implements Disposable {
   /** What the handler did to its disk, a step a line; only with a fault. */
   readonly steps = join(this.folder.path, "steps");
 
+  readonly #guard: string;
+
   constructor(options: HandlerOptions = {}) {
+    this.#guard = options.crashesOf === "anybody" ? "" : GUARD;
     this.dumpDir = options.dumpDir ?? join(this.folder.path, "cache");
     link(BINARY, this.binary);
     symlinkSync(join(dirname(BINARY), "lib"), join(this.folder.path, "lib"));
@@ -70,7 +79,10 @@ export class Handler implements Disposable {
   /** From now on it runs like this; without an argument, as it is. */
   wrap({ fault, shell = "" }: Wrapping = {}): void {
     const preload = fault && `LD_PRELOAD=${compiled("faults.so")} FAULT=${fault} FAULT_LOG=${this.steps}`;
-    this.write("h", `#!/bin/sh\n${shell}\n${preload ?? ""} FAULT_DIR=${this.dumpDir} exec ${this.binary} "$@"\n`);
+    this.write(
+      "h",
+      `#!/bin/sh\n${this.#guard}\n${shell}\n${preload ?? ""} FAULT_DIR=${this.dumpDir} exec ${this.binary} "$@"\n`,
+    );
     chmodSync(join(this.folder.path, "h"), 0o700);
   }
 
@@ -124,7 +136,7 @@ export class Handler implements Disposable {
 
   /** The handler by hand. @returns its exit status, or 128 + its signal */
   run(args: readonly string[], stdin: Uint8Array | string = ""): number {
-    const { status, signal } = spawnSync(join(this.folder.path, "h"), args, { input: stdin });
+    const { status, signal } = spawnSync(join(this.folder.path, "h"), args, { input: stdin, env: { BY_HAND: "yes" } });
     return status ?? 128 + (signal === "SIGKILL" ? 9 : 0);
   }
 

@@ -92,7 +92,7 @@ for (const { kind, spec } of OWNERS) {
     skip,
   }, async () => {
     await using engine = await startEngine(kind);
-    using handler = new Handler({ settings: endpoint(engine) });
+    using handler = new Handler({ settings: endpoint(engine), crashesOf: "anybody" });
     await withPattern(handler.pattern(), async () => {
       assert.equal((await engine.run({ pod: "private", container: "private", ...spec })).exitCode, 139);
       assert.equal((await engine.run({ pod: "public", container: "public" })).exitCode, 139);
@@ -115,7 +115,7 @@ for (const { kind, spec } of OWNERS) {
 
 test("two pods of one name are told apart by their uids", { skip }, async () => {
   await using engine = await startEngine("containerd-2");
-  using handler = new Handler({ settings: endpoint(engine) });
+  using handler = new Handler({ settings: endpoint(engine), crashesOf: "anybody" });
   const uids = await withPattern(handler.pattern(), async () => {
     const ran = await Promise.all([1, 2].map(() => engine.run({ pod: "web-0", namespace: "shop" })));
     await handler.ended();
@@ -137,7 +137,7 @@ test("with its engine's socket away a pod is known from the state files, and tha
   skip,
 }, async () => {
   await using engine = await startEngine("containerd-2");
-  using handler = new Handler({ settings: endpoint(engine) });
+  using handler = new Handler({ settings: endpoint(engine), crashesOf: "anybody" });
   await withPattern(handler.pattern(), async () => {
     renameSync(engine.socket, `${engine.socket}.away`); // our own client is connected already
     assert.equal((await engine.run({ pod: "web-0", namespace: "shop" })).exitCode, 139);

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FAILURES } from "../../../src/domain/failures.ts";
 import { age, crash, crashUnder, Handler } from "../../support/faults.ts";
 import { program } from "../../support/paths.ts";
 import { holdPattern } from "../../support/pattern.ts";
@@ -54,6 +55,23 @@ for (const command of ["list", "info", "verify"]) {
     assert.deepEqual(await handler.record(), record);
   });
 }
+
+test("a dump that is being captured is shown, left alone, and not to be deleted", { skip }, async () => {
+  using handler = new Handler();
+  {
+    await using _held = await holdPattern(handler.pattern());
+    const crashed = crash(program("crash"), "64");
+    const pid = await handler.stopInTheMiddle();
+    const [record] = JSON.parse(handler.command("list", "-o", "json").stdout);
+    assert.deepEqual([record.state, record.core.complete], ["Capturing", null]);
+    assert.equal(handler.command("info", record.id).status, 0);
+    assert.equal(handler.command("delete", record.id).status, FAILURES.DUMP_BUSY.exitCode);
+    assert.notEqual(handler.command("verify", record.id).status, 0);
+    process.kill(pid, "SIGCONT");
+    await crashed;
+  }
+  assert.equal((await handler.record()).core.complete, true);
+});
 
 for (const capture of ["direct", "drain"]) {
   test(`a handler killed in the middle of a copy (${capture}) keeps what had come`, { skip }, async () => {

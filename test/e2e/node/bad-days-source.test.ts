@@ -101,6 +101,46 @@ for (const { on, stream, end } of STREAMS) {
   });
 }
 
+test("the handler by hand, on a process that has not crashed: the stream is kept, the process's facts are not", {
+  skip,
+}, async () => {
+  using handler = new Handler();
+  const asleep = start("/bin/sleep", "60");
+  try {
+    assert.equal(handler.run([`-P=${asleep.pid}`, "-e=told"], two()), 0);
+    const record = await handler.record();
+    assert.deepEqual([record.hostPid, record.executable, record.exe], [asleep.pid, "told", null]);
+    assert.deepEqual([record.core.complete, record.owner], [true, "unknown"]);
+    assert.match(record.identity.problem ?? "", /it is not dumping core/);
+  } finally {
+    process.kill(asleep.pid);
+  }
+});
+
+/** The kernel does not look at exit statuses; who replays or tests does. */
+const EXITS: readonly {
+  on: string;
+  settings?: Record<string, unknown>;
+  fault?: string;
+  args?: string[];
+  want: number;
+}[] = [
+  { on: "a dump that was kept", want: 0 },
+  { on: "a dump that was refused", settings: { "max-dump-size": "1" }, want: 0 },
+  { on: "no pid", args: ["-P=x"], want: 2 },
+  { on: "a folder that cannot be made", fault: "mkdir:2:28", want: 73 },
+  { on: "a record that cannot be written", fault: "rename:1:5", want: 73 },
+  { on: "a core that cannot be made durable", fault: "fsync:1:5", want: 1 },
+];
+
+for (const { on, settings = {}, fault, args = ["-P=4194303"], want } of EXITS) {
+  test(`the handler's exit status for ${on} is ${want}`, { skip }, async () => {
+    using handler = new Handler({ settings });
+    if (fault) handler.wrap({ fault });
+    assert.equal(handler.run(args, two()), want);
+  });
+}
+
 /** Runs before the handler: what it is told is not what is there. */
 const MISTAKEN: readonly { on: string; shell: string; why: RegExp }[] = [
   { on: "a pid that is another's", shell: `set -- "$@" -P=1`, why: /it is not dumping core/ },
