@@ -39,17 +39,23 @@ export async function bundleOf(record: DumpRecord, files: DumpFiles): Promise<Up
     return uploadOf(record, files, core, size);
   } catch (error) {
     await core.close();
-    throw error;
+    throw unreadable(error, record);
   }
 }
 
-async function openCore({ id }: DumpRecord, files: DumpFiles): Promise<FileHandle> {
+async function openCore(record: DumpRecord, files: DumpFiles): Promise<FileHandle> {
   try {
     return await open(files.core, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (cause) {
-    const code = errnoOf(cause) === "ENOENT" ? "DUMP_NOT_HELD" : "CACHE_UNUSABLE";
-    throw new DumpError(code, `Cannot bundle dump ${shortId(id)}: ${reasonOf(cause)}`, { cause });
+    if (errnoOf(cause) !== "ENOENT") throw unreadable(cause, record);
+    throw new DumpError("DUMP_NOT_HELD", `Cannot bundle dump ${shortId(record.id)}: its core is gone`, { cause });
   }
+}
+
+/** An errno of the cache, told apart from those of a store before a store sees it. */
+function unreadable(cause: unknown, { id }: DumpRecord): unknown {
+  if (errnoOf(cause) === undefined) return cause;
+  return new DumpError("CACHE_UNUSABLE", `Cannot bundle dump ${shortId(id)}: ${reasonOf(cause)}`, { cause });
 }
 
 function uploadOf(record: DumpRecord, files: DumpFiles, core: FileHandle, coreBytes: number): Upload & AsyncDisposable {
@@ -64,7 +70,13 @@ function uploadOf(record: DumpRecord, files: DumpFiles, core: FileHandle, coreBy
     fingerprint,
     maxBytes: boundBytes(held) + frameCount * 1024, // a frame of zeros, and what each frame has in the table
     metadata: metadataOf(record),
-    bytes: (fromBytes, signal) => bytesOf(tar(), progress.packedBytes, fromBytes, signal),
+    async *bytes(fromBytes, signal) {
+      try {
+        yield* bytesOf(tar(), progress.packedBytes, fromBytes, signal);
+      } catch (error) {
+        throw unreadable(error, record);
+      }
+    },
     get noted() {
       return progress.noted;
     },

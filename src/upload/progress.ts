@@ -37,7 +37,11 @@ export class Progress {
   save(noted: unknown): void {
     this.noted = noted;
     const saved: Saved = { version: 1, fingerprint: this.#fingerprint, frames: this.packedBytes, noted };
-    replaceSync(this.#path, Buffer.from(JSON.stringify(saved)));
+    try {
+      replaceSync(this.#path, Buffer.from(JSON.stringify(saved)));
+    } catch {
+      // Ignorable: the cache's disk is full, perhaps because nothing has been uploaded for long.
+    }
   }
 }
 
