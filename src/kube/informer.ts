@@ -22,7 +22,8 @@ export interface Kind {
   readonly resource: string;
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
-  readonly accept?: string;
+  /** Leaves out spec and status. */
+  readonly metadataOnly?: true;
 }
 
 /** Of a watch; the server sends a bookmark every minute or so, hence silence is a connection that died. */
@@ -60,7 +61,7 @@ export async function follow<O extends KubeObject>(
 }
 
 async function list<O extends KubeObject>(http: KubeHttp, kind: Kind, follower: Follower<O>, signal: AbortSignal) {
-  const body = await http.stream({ verb: "list", ...kind, signal });
+  const body = await http.stream({ verb: "list", ...kind, ...accepting(kind, "List"), signal });
   const head = await readList(body, (item) => follower.listed(item as O));
   follower.listEnded();
   return head.metadata?.resourceVersion ?? "";
@@ -75,8 +76,11 @@ function openWatch(http: KubeHttp, kind: Kind, resourceVersion: string, signal: 
     timeoutSeconds: `${WATCH_S}`,
     resourceVersion,
   };
-  return http.stream({ verb: "watch", ...kind, query, idleMs: SILENCE_MS, signal });
+  return http.stream({ verb: "watch", ...kind, ...accepting(kind, ""), query, idleMs: SILENCE_MS, signal });
 }
+
+const accepting = ({ metadataOnly }: Kind, list: "List" | ""): { accept?: string } =>
+  metadataOnly ? { accept: `application/json;as=PartialObjectMetadata${list};g=meta.k8s.io;v=v1` } : {};
 
 interface WatchEvent<O> {
   readonly type: string;

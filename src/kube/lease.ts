@@ -59,15 +59,17 @@ async function leadWhile(
   const lost = new AbortController();
   const working = work(AbortSignal.any([signal, lost.signal])).finally(() => lost.abort());
   const until = AbortSignal.any([signal, lost.signal]);
+  const deadlineMs = (durationS * 1000 * 2) / 3; // given up well before anybody else may take it
   for (let renewedMs = performance.now(); !until.aborted; ) {
     await pause((durationS * 1000) / 4, until);
     if (until.aborted) break;
-    // Given up well before anybody else may take it.
-    const leftMs = renewedMs + durationS * 667 - performance.now();
-    const renewed =
-      leftMs > 0 && (await claim.renew(AbortSignal.timeout(leftMs)).catch((error) => (onProblem(error), null)));
-    if (renewed) renewedMs = performance.now();
-    else if (renewed === false) lost.abort();
+    const leftMs = Math.ceil(renewedMs + deadlineMs - performance.now());
+    try {
+      if (leftMs <= 0 || !(await claim.renew(AbortSignal.timeout(leftMs)))) lost.abort();
+      renewedMs = performance.now();
+    } catch (error) {
+      onProblem(error);
+    }
   }
   try {
     await working;

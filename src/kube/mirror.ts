@@ -16,13 +16,13 @@ export interface Mirrored {
  */
 export class Mirror<O extends KubeObject, M extends Mirrored> implements Follower<O> {
   readonly #essence: (object: O) => M;
-  readonly #onChange: (namespace: string) => void;
+  readonly #onChange: (namespace: string, name: string) => void;
   readonly #namespaces = new Map<string, Map<string, M>>();
   #listed: Map<string, Set<string>> | undefined;
   #synced = false;
 
-  /** @param essence  what to keep of an object. @param onChange  gets the namespace in which something is not as it was */
-  constructor(essence: (object: O) => M, onChange: (namespace: string) => void) {
+  /** @param essence  what to keep of an object. @param onChange  gets what is not as it was */
+  constructor(essence: (object: O) => M, onChange: (namespace: string, name: string) => void) {
     this.#essence = essence;
     this.#onChange = onChange;
   }
@@ -30,6 +30,10 @@ export class Mirror<O extends KubeObject, M extends Mirrored> implements Followe
   /** Whether a list has come in whole: before that, what is not here may still be there. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  get(namespace: string, name: string): M | undefined {
+    return this.#namespaces.get(namespace)?.get(name);
   }
 
   in(namespace: string): M[] {
@@ -43,7 +47,7 @@ export class Mirror<O extends KubeObject, M extends Mirrored> implements Followe
   /** A newer version of one object, wherever it is from. */
   put(object: O): void {
     const seen = this.#essence(object);
-    const known = this.#namespaces.get(seen.namespace)?.get(seen.name);
+    const known = this.get(seen.namespace, seen.name);
     if (known?.uid === seen.uid && BigInt(known.resourceVersion) >= BigInt(seen.resourceVersion)) return;
     this.#set(seen);
   }
@@ -53,7 +57,7 @@ export class Mirror<O extends KubeObject, M extends Mirrored> implements Followe
     if (uid !== undefined && objects?.get(name)?.uid !== uid) return;
     if (!objects?.delete(name)) return;
     if (objects.size === 0) this.#namespaces.delete(namespace);
-    this.#onChange(namespace);
+    this.#onChange(namespace, name);
   }
 
   /** A list counts whatever versions it has: they may be older ones, when a cluster was restored from a backup. */
@@ -62,7 +66,7 @@ export class Mirror<O extends KubeObject, M extends Mirrored> implements Followe
     this.#listed ??= new Map();
     const names = this.#listed.get(seen.namespace) ?? new Set();
     this.#listed.set(seen.namespace, names.add(seen.name));
-    const known = this.#namespaces.get(seen.namespace)?.get(seen.name);
+    const known = this.get(seen.namespace, seen.name);
     if (known?.uid !== seen.uid || known.resourceVersion !== seen.resourceVersion) this.#set(seen);
   }
 
@@ -84,6 +88,6 @@ export class Mirror<O extends KubeObject, M extends Mirrored> implements Followe
   #set(seen: M): void {
     const objects = this.#namespaces.get(seen.namespace) ?? new Map<string, M>();
     this.#namespaces.set(seen.namespace, objects.set(seen.name, seen));
-    this.#onChange(seen.namespace);
+    this.#onChange(seen.namespace, seen.name);
   }
 }

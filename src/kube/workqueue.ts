@@ -1,105 +1,102 @@
+import { performance } from "node:perf_hooks";
 import { backoffMs } from "./backoff.ts";
 
 const MOST_MS = 10_000;
 
+export interface Work {
+  readonly work: (key: string, signal: AbortSignal) => Promise<void>;
+  readonly onFailure: (key: string, error: unknown, againMs: number) => void;
+  /** Ends it: what waits is forgotten. */
+  readonly signal: AbortSignal;
+  /** Workers. */
+  readonly atOnce: number;
+  /** How long a key waits for others of its kind: what comes in one burst is then one piece of work. */
+  readonly settleMs: number;
+}
+
 /**
- * Keys that want work. A key is worked on by one worker at a time; added while it is, it comes once more; work that fails
+ * Keys that want work. A key is worked on by one worker at a time; added while it is, it comes once more; work that failed
  * comes again later and later.
  */
 export class WorkQueue {
-  readonly #work: (key: string, signal: AbortSignal) => Promise<void>;
-  readonly #onFailure: (key: string, error: unknown, againMs: number) => void;
-  readonly #signal: AbortSignal;
-  readonly #atOnce: number;
-  readonly #settleMs: number;
-  readonly #waiting = new Map<string, NodeJS.Timeout | undefined>();
-  readonly #ready: string[] = [];
+  readonly #how: Work;
+  readonly #timers = new Map<string, { readonly timer: NodeJS.Timeout; readonly dueMs: number }>();
+  readonly #due = new Set<string>();
   readonly #working = new Map<string, Promise<void>>();
-  readonly #failures = new Map<string, number>();
-  #held = true;
+  readonly #failures = new Map<string, { readonly count: number; readonly notBeforeMs: number }>();
+  #isOpen = false;
 
-  constructor(options: {
-    readonly work: (key: string, signal: AbortSignal) => Promise<void>;
-    readonly onFailure: (key: string, error: unknown, againMs: number) => void;
-    readonly signal: AbortSignal;
-    /** Workers. */
-    readonly atOnce: number;
-    /** How long a key waits for others of its kind: what comes in one burst is then one piece of work. */
-    readonly settleMs: number;
-  }) {
-    ({
-      work: this.#work,
-      onFailure: this.#onFailure,
-      signal: this.#signal,
-      atOnce: this.#atOnce,
-      settleMs: this.#settleMs,
-    } = options);
-    this.#signal.addEventListener("abort", () => this.#clear(), { once: true });
+  constructor(how: Work) {
+    this.#how = how;
+    how.signal.addEventListener("abort", () => this.#clear(), { once: true });
   }
 
-  /** Keys that wait or are worked on. */
+  /** Keys that are due or worked on. */
   get depth(): number {
-    return this.#waiting.size + this.#working.size;
+    return this.#due.size + this.#working.size;
   }
 
   /** From now on keys are worked on; before, they only gather. */
   open(): void {
-    this.#held = false;
+    this.#isOpen = true;
     this.#next();
   }
 
-  add(key: string, afterMs: number = this.#settleMs): void {
-    if (this.#signal.aborted || this.#waiting.has(key)) return;
-    this.#waiting.set(
-      key,
-      setTimeout(() => this.#due(key), afterMs),
-    );
+  /** At the earlier of two times when it waits already, but never before a failure's pause is over. */
+  add(key: string, afterMs: number = this.#how.settleMs): void {
+    if (this.#how.signal.aborted || this.#due.has(key)) return;
+    const nowMs = performance.now();
+    const dueMs = Math.max(nowMs + afterMs, this.#failures.get(key)?.notBeforeMs ?? 0);
+    const waiting = this.#timers.get(key);
+    if (waiting && waiting.dueMs <= dueMs) return;
+    clearTimeout(waiting?.timer);
+    this.#timers.set(key, { timer: setTimeout(() => this.#isDue(key), dueMs - nowMs), dueMs });
   }
 
-  /** Ends when the work at hand does. Call it when the signal has aborted. */
+  /** Ends when the work at hand does; for when the signal has aborted. */
   async ended(): Promise<void> {
     await Promise.all(this.#working.values());
   }
 
-  #due(key: string): void {
-    this.#waiting.set(key, undefined);
-    this.#ready.push(key);
+  #isDue(key: string): void {
+    this.#timers.delete(key);
+    this.#due.add(key);
     this.#next();
   }
 
   #next(): void {
-    while (!this.#held && !this.#signal.aborted && this.#working.size < this.#atOnce) {
-      const at = this.#ready.findIndex((key) => !this.#working.has(key));
-      if (at < 0) return;
-      const [key = ""] = this.#ready.splice(at, 1);
-      this.#waiting.delete(key);
+    for (const key of this.#due) {
+      if (!this.#isOpen || this.#working.size >= this.#how.atOnce) return;
+      if (this.#working.has(key)) continue;
+      this.#due.delete(key);
       this.#working.set(key, this.#run(key));
     }
   }
 
   async #run(key: string): Promise<void> {
+    const { work, onFailure, signal } = this.#how;
     try {
-      await this.#work(key, this.#signal);
+      await work(key, signal);
       this.#failures.delete(key);
     } catch (error) {
-      if (!this.#signal.aborted) this.#again(key, error);
+      if (!signal.aborted) onFailure(key, error, this.#again(key));
     } finally {
       this.#working.delete(key);
       this.#next();
     }
   }
 
-  #again(key: string, error: unknown): void {
-    const failures = this.#failures.get(key) ?? 0;
-    this.#failures.set(key, failures + 1);
-    const againMs = backoffMs(failures, MOST_MS);
-    this.#onFailure(key, error, againMs);
+  #again(key: string): number {
+    const count = this.#failures.get(key)?.count ?? 0;
+    const againMs = backoffMs(count, MOST_MS);
+    this.#failures.set(key, { count: count + 1, notBeforeMs: performance.now() + againMs });
     this.add(key, againMs);
+    return againMs;
   }
 
   #clear(): void {
-    for (const timer of this.#waiting.values()) clearTimeout(timer);
-    this.#waiting.clear();
-    this.#ready.length = 0;
+    for (const { timer } of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#due.clear();
   }
 }

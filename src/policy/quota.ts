@@ -29,14 +29,13 @@ export interface Verdict<C extends Charge> {
   readonly denial: string | null;
 }
 
-export interface Plan<C extends Charge> {
+export interface Judgement<C extends Charge> {
   /** In the order in which they were judged. */
   readonly allowed: readonly Verdict<C>[];
   readonly denied: readonly Verdict<C>[];
-  /** Quotas whose status is not what it will be when the verdicts stand. */
-  readonly statuses: readonly { readonly name: string; readonly used: string; readonly hard: string }[];
-  /** Whether somebody counted otherwise: another controller at work, one that died between two writes, or an old view. */
-  readonly doubtful: boolean;
+  /** What is held before and after, in billionths of a byte. */
+  readonly beforeNanos: bigint;
+  readonly afterNanos: bigint;
   /** Quotas whose hard limit cannot be read. While there is one, nothing is judged: Denied would be for ever. */
   readonly unreadable: readonly string[];
 }
@@ -48,26 +47,22 @@ const HOLDS_STORAGE: ReadonlySet<string> = new Set(["Allowed", "Saved", "FailedT
  * Judges what waits in one namespace, oldest first; equal to the limit is allowed; all quotas must hold; none is no limit.
  * A dump without a size is not ready, and left alone.
  */
-export function judge<C extends Charge>(dumps: readonly C[], quotas: readonly Quota[]): Plan<C> {
+export function judge<C extends Charge>(dumps: readonly C[], quotas: readonly Quota[]): Judgement<C> {
   const limits = quotas.toSorted(byName).map((quota) => ({ quota, hard: parseQuantity(quota.hard) }));
   const unreadable = limits.filter(({ hard }) => !hard).map(({ quota }) => quota.name);
-  const before = usedBy(dumps);
-  let used = before;
+  const beforeNanos = usedBy(dumps);
+  let afterNanos = beforeNanos;
   const verdicts: Verdict<C>[] = [];
-  for (const dump of unreadable.length > 0 ? [] : dumps.filter(isWaiting).toSorted(byAge)) {
-    const total = used + (dump.sizeNanos ?? 0n);
+  for (const dump of unreadable.length > 0 ? [] : dumps.filter(isWaiting).sort(byAge)) {
+    const total = afterNanos + (dump.sizeNanos ?? 0n);
     const exceeded = limits.find(({ hard }) => hard && total > hard.nanos);
     verdicts.push({ dump, denial: exceeded?.hard ? denialBy(exceeded.quota, exceeded.hard, total) : null });
-    if (!exceeded) used = total;
+    if (!exceeded) afterNanos = total;
   }
-  const statuses = limits.flatMap(({ quota, hard }) => (hard ? statusOf(quota, hard, used) : []));
-  return {
-    allowed: verdicts.filter(({ denial }) => denial === null),
-    denied: verdicts.filter(({ denial }) => denial !== null),
-    statuses,
-    doubtful: limits.some(({ quota }) => counted(quota.statusUsed, before) === false),
-    unreadable,
-  };
+  const { allowed = [], denied = [] } = Object.groupBy(verdicts, ({ denial }) =>
+    denial === null ? "allowed" : "denied",
+  );
+  return { allowed, denied, beforeNanos, afterNanos, unreadable };
 }
 
 export function usedBy(dumps: readonly Charge[]): bigint {
@@ -81,19 +76,16 @@ const isWaiting = ({ state, sizeNanos }: Charge): boolean =>
 const denialBy = (quota: Quota, hard: Quantity, totalNanos: bigint): string =>
   `Quota exceed, required ${formatQuantity({ nanos: totalNanos, format: hard.format })}, but ${quota.name} has only ${formatQuantity(hard)}`;
 
-function statusOf(quota: Quota, hard: Quantity, usedNanos: bigint) {
-  const status = {
-    name: quota.name,
-    used: formatQuantity({ nanos: usedNanos, format: hard.format }),
-    hard: quota.hard,
-  };
-  const stands = counted(quota.statusUsed, usedNanos) === true && quota.statusHard === quota.hard;
-  return stands ? [] : [status];
+/** The status that a quota should have when so much is held; undefined when it says that already, in whatever way. */
+export function statusFor(quota: Quota, usedNanos: bigint): { used: string; hard: string } | undefined {
+  const hard = parseQuantity(quota.hard);
+  if (!hard || (isCounted(quota, usedNanos) && quota.statusHard === quota.hard)) return undefined;
+  return { used: formatQuantity({ nanos: usedNanos, format: hard.format }), hard: quota.hard };
 }
 
-/** Whether the written sum is this one; undefined while none is written. */
-const counted = (written: string | undefined, nanos: bigint): boolean | undefined =>
-  written === undefined ? undefined : parseQuantity(written)?.nanos === nanos;
+/** Whether its status says that so much is held. */
+export const isCounted = ({ statusUsed }: Quota, usedNanos: bigint): boolean =>
+  parseQuantity(statusUsed)?.nanos === usedNanos;
 
 const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 const byAge = (a: Charge, b: Charge): number => a.timeMs - b.timeMs || byName(a, b);
