@@ -25,6 +25,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   install: verb(() => import("./install.ts")),
   uninstall: verb(() => import("./uninstall.ts")),
   doctor: verb(() => import("./doctor.ts")),
+  agent: verb(() => import("./agent.ts")),
 };
 
 /**

@@ -14,6 +14,8 @@ export interface Option {
   /** As the user would write it. */
   readonly default?: string;
   readonly settings?: true;
+  /** Environment variable that counts where the flag is not given. Only those that are named here are read. */
+  readonly env?: string;
   /** Least whole number that makes sense, where that is not 0. */
   readonly min?: number;
   readonly describe: string;
@@ -176,6 +178,83 @@ export const CAPTURE_OPTIONS = {
   },
 } as const satisfies Record<string, Option>;
 
+/** The cluster that a node belongs to: for whoever registers dumps there. */
+export const CLUSTER_OPTIONS = {
+  admission: {
+    flag: "admission",
+    kind: ["quota", "all"],
+    default: "quota",
+    describe: "who decides: the controller by the quotas, or the node allows all (where there is no controller)",
+  },
+  namespaceDiskBytes: {
+    flag: "namespace-disk-quota",
+    kind: "bytes",
+    env: "NS_DISK_QUOTA",
+    describe: "what the dumps of one namespace may hold on this node; 0: no dumps (default: no limit of its own)",
+  },
+} as const satisfies Record<string, Option>;
+
+/** Where bundles go. */
+export const STORE_OPTIONS = {
+  store: {
+    flag: "store",
+    kind: "text",
+    env: "COREDUMP_STORE",
+    describe: "where bundles go: a mounted directory, or s3://bucket/prefix (default: nowhere, dumps wait)",
+  },
+} as const satisfies Record<string, Option>;
+
+/** The agent's own. */
+export const AGENT_OPTIONS = {
+  uploads: { flag: "uploads", kind: "integer", min: 1, default: "2", describe: "uploads at once" },
+  metricsPort: {
+    flag: "metrics-port",
+    kind: "integer",
+    default: "9099",
+    describe: "port of /metrics, /healthz, /readyz; 0: none",
+  },
+  systemNamespace: {
+    flag: "namespace",
+    kind: "text",
+    env: "POD_NAMESPACE",
+    default: "coredump-system",
+    describe: "namespace of our own parts, where the node's Lease is",
+  },
+  keepRecordsMs: {
+    flag: "keep-records",
+    kind: "duration",
+    default: "30d",
+    describe: "how long records of dumps that hold nothing stay on the node",
+  },
+  grace: {
+    flag: "grace",
+    kind: "duration",
+    default: "20s",
+    describe: "how long an upload may go on behind SIGTERM",
+  },
+} as const satisfies Record<string, Option>;
+
+/** The controller's own. */
+export const CONTROLLER_OPTIONS = {
+  kubeconfig: NODE_OPTIONS.kubeconfig,
+  verbosity: NODE_OPTIONS.verbosity,
+  systemNamespace: AGENT_OPTIONS.systemNamespace,
+  metricsPort: AGENT_OPTIONS.metricsPort,
+  maxRecords: {
+    flag: "max-records",
+    kind: "integer",
+    min: 1,
+    default: "200",
+    describe: "Coredumps without storage that a namespace may have; older ones are counted by younger ones",
+  },
+  leaseMs: {
+    flag: "lease-duration",
+    kind: "duration",
+    default: "15s",
+    describe: "how long one that says nothing stays the leader",
+  },
+} as const satisfies Record<string, Option>;
+
 type ValueOf<K> = K extends "text"
   ? string
   : K extends "integer" | "percent" | "duration"
@@ -199,3 +278,7 @@ export type KernelArguments = Values<typeof KERNEL_OPTIONS>;
 export type NodeSettings = Values<typeof NODE_OPTIONS>;
 export type CaptureSettings = Values<typeof CAPTURE_OPTIONS>;
 export type HandlerSettings = NodeSettings & CaptureSettings;
+export type ClusterSettings = Values<typeof CLUSTER_OPTIONS>;
+export type StoreSettings = Values<typeof STORE_OPTIONS>;
+export type AgentSettings = HandlerSettings & ClusterSettings & StoreSettings & Values<typeof AGENT_OPTIONS>;
+export type ControllerSettings = Values<typeof CONTROLLER_OPTIONS>;

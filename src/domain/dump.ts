@@ -188,6 +188,7 @@ export type Reason =
   | "Chained" // host process, passed on to the pattern's former owner
   | "TooBig" // known before the first byte of memory
   | "NoRoom" // no room in the cache or on its disk, even after eviction
+  | "OverQuota" // the controller's Denied
   | "NotDumpable" // %d ≠ 1
   | "CacheUnusable" // the dump directory could not be written
   | "NothingReceived" // 0 bytes came

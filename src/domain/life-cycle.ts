@@ -6,8 +6,9 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
   Capturing: ["Captured", "Restricted", "Refused", "Lost", "Evicted", "Deleted"],
   Captured: ["Created", "Restricted", "Refused", "Evicted", "Deleted"],
   Created: ["Allowed", "Denied", "Refused", "Evicted", "Deleted"],
-  Allowed: ["Saved", "FailedToSave", "Evicted", "Deleted"],
-  FailedToSave: ["Saved", "Evicted", "Deleted"],
+  // Denied after all: its object was lost (etcd restored), so it was registered again, and judged again.
+  Allowed: ["Saved", "FailedToSave", "Denied", "Evicted", "Deleted"],
+  FailedToSave: ["Saved", "Denied", "Evicted", "Deleted"],
   Saved: ["Deleted"],
   Restricted: ["Refused", "Evicted", "Deleted"],
   Denied: ["Deleted"],

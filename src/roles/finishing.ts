@@ -5,7 +5,7 @@ import { dropLocalCopy } from "../cache/drop.ts";
 import { recordOnDisk, writeRecord } from "../cache/record.ts";
 import { seal } from "../cache/seal.ts";
 import type { Entry } from "../cache/spool.ts";
-import type { DumpRecord } from "../domain/dump.ts";
+import type { DumpRecord, Reason } from "../domain/dump.ts";
 import { reasonOf } from "../domain/failures.ts";
 import { advance, mayFollow } from "../domain/life-cycle.ts";
 import { jsonBytes } from "../domain/units.ts";
@@ -47,17 +47,23 @@ export async function finish(open: OpenEntry, scene: Scene, copied: Copied, worl
 }
 
 /** What the run-time's API added: who, the documents, the log; and whether the owner wants no core at all. */
-async function withOwner(entry: Entry, record: DumpRecord, found: Identification, world: World): Promise<DumpRecord> {
+export async function withOwner(
+  entry: Entry,
+  record: DumpRecord,
+  found: Identification,
+  { settings }: { readonly settings: Pick<World["settings"], "logLines"> },
+): Promise<DumpRecord> {
   const owned = { ...record, ...ownerOf(found) };
-  if (optedOut(found.labels) && mayFollow(record.state, "Refused")) return dropForOptOut(entry, owned);
-  const problem = await keepDocuments(entry, found, world.settings.logLines);
+  if (optedOut(found.labels) && mayFollow(record.state, "Refused"))
+    return refuseAndDrop(entry, owned, "OptedOut", `the owner's label ${OPT_OUT_LABEL} says so`);
+  const problem = await keepDocuments(entry, found, settings.logLines);
   return problem ? { ...owned, warnings: [...owned.warnings, problem] } : owned;
 }
 
-function dropForOptOut(entry: Entry, record: DumpRecord): DumpRecord {
-  const message = `the owner's label ${OPT_OUT_LABEL} says so`;
+/** Call it with the record's lock held. */
+export function refuseAndDrop(entry: Entry, record: DumpRecord, reason: Reason, message: string): DumpRecord {
   const core = { ...record.core, path: null };
-  const refused = advance(record, "Refused", { reason: "OptedOut", message, core }, new Date());
+  const refused = advance(record, "Refused", { reason, message, core }, new Date());
   writeRecord(entry, refused);
   dropLocalCopy(entry, refused);
   return refused;

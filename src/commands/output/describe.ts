@@ -19,6 +19,7 @@ const BECAUSE: Readonly<Record<Reason, string>> = {
   Chained: "passed on to the pattern's former owner",
   TooBig: "too big",
   NoRoom: "no room",
+  OverQuota: "over the quota",
   NotDumpable: "the process was not dumpable",
   CacheUnusable: "the cache could not be written",
   NothingReceived: "the kernel sent nothing",

@@ -1,0 +1,34 @@
+/** What the steps of a dump's way through the cluster need around them. The agent and the lone handler each bring theirs. */
+import type { Entry } from "../cache/spool.ts";
+import type { ClusterSettings, HandlerSettings } from "../config/options.ts";
+import type { DumpBundle, DumpRecord } from "../domain/dump.ts";
+import type { PodRecord } from "../registration/coredump.ts";
+import type { Registry, Standing } from "../registration/registry.ts";
+
+/** The bundle of a dump, in the store and verified there. */
+export type Ship = (record: DumpRecord, entry: Entry, signal: AbortSignal) => Promise<DumpBundle>;
+
+export interface Desk {
+  readonly registry: Registry;
+  readonly settings: HandlerSettings & ClusterSettings;
+  /** Undefined where there is no store, or none yet: what is allowed then waits. */
+  readonly ship: Ship | undefined;
+  /** Tells the pod's owner; never rejects. */
+  readonly announce: (record: PodRecord, name: string) => Promise<void>;
+  /** Bytes that the namespace's dumps hold on this node, this one included. */
+  readonly heldBy: (namespace: string) => bigint;
+  readonly now: () => Date;
+}
+
+/** What is to come next. `hold`: nothing before something changes; asked again now and then. */
+export type Next = "done" | "waiting" | "ship" | "busy" | "hold";
+
+export interface Seat {
+  readonly entry: Entry;
+  readonly desk: Desk;
+  /** Whether this is the time and place for a transfer. */
+  readonly mayShip: boolean;
+  readonly signal: AbortSignal;
+}
+
+export type { Standing };

@@ -1,0 +1,159 @@
+/**
+ * A dump's way from the node into the cluster, one step after the other, from wherever it stopped. Each step is
+ * idempotent and runs under the record's lock: agent, lone handler and `sweep` take the same ones. A step that fails
+ * throws, and leaves the record where it was; nothing is dropped but by a decision that was read (rule 9).
+ */
+import { dropLocalCopy } from "../cache/drop.ts";
+import { readRecord, recordOnDisk, writeRecord } from "../cache/record.ts";
+import type { DumpRecord, State } from "../domain/dump.ts";
+import { DumpError, reasonOf } from "../domain/failures.ts";
+import { advance } from "../domain/life-cycle.ts";
+import { type Coredump, hasPod, type PodRecord, stateInApi } from "../registration/coredump.ts";
+import { bindingOf, isDeletion } from "../registration/registry.ts";
+import { FileLock } from "../system/lock.ts";
+import { admitted } from "./agent-admission.ts";
+import type { Next, Seat } from "./agent-desk.ts";
+
+/** Takes the dump as far as it goes now. @throws whatever stood in the way; DumpErrors say whether it may pass */
+export async function advanceDump(seat: Seat): Promise<Next> {
+  using lock = FileLock.try(seat.entry.lock);
+  if (!lock) return "busy";
+  const found = readRecord(seat.entry);
+  if (!found) return "done"; // whoever opens the cache finishes it first
+  if (found.state === "Capturing") return "waiting";
+  const record = found.cluster ? found : await admitted(seat, found);
+  if (!hasPod(record)) return record.owner === "unknown" ? "hold" : "done";
+  const seen = await objectOf(seat, record);
+  return seen ? await decide(seat, seen.record, seen.coredump) : "done";
+}
+
+interface Seen {
+  readonly record: PodRecord;
+  readonly coredump: Coredump;
+}
+
+/** Its object, made where there is none; undefined when its owner deleted it. */
+async function objectOf(seat: Seat, record: PodRecord): Promise<Seen | undefined> {
+  if (!record.cluster) return record.state === "Deleted" ? undefined : await register(seat, record);
+  const coredump = await seat.desk.registry.read(record, record.cluster.name, seat.signal);
+  if (coredump && coredump.metadata.uid === record.cluster.objectUid) return { record, coredump };
+  return await whenVanished(seat, record, record.cluster);
+}
+
+/** 404, or another object in its place: the owner's decision, or an API that lost its memory. */
+async function whenVanished(
+  seat: Seat,
+  record: PodRecord,
+  known: NonNullable<DumpRecord["cluster"]>,
+): Promise<Seen | undefined> {
+  if (record.state === "Deleted") return undefined;
+  const standing = await seat.desk.registry.standing(record.pod.namespace, seat.signal);
+  const again = await seat.desk.registry.read(record, known.name, seat.signal); // it may have come back meanwhile
+  if (!again && isDeletion(known, standing)) {
+    const core = { ...record.core, path: null };
+    keep(seat, record, "Deleted", { reason: "OwnerDeleted", message: "its Coredump was deleted", core });
+    return undefined;
+  }
+  if (standing.clusterUid === known.clusterUid && standing.namespaceUid !== known.namespaceUid)
+    throw new DumpError(
+      "NOT_FOUND",
+      `Cannot register dump ${record.id}: its namespace ${record.pod.namespace} is gone`,
+    );
+  return await register(seat, { ...record, cluster: null });
+}
+
+async function register(seat: Seat, record: PodRecord): Promise<Seen> {
+  const { desk, signal } = seat;
+  const { namespace } = record.pod;
+  const standing = await desk.registry.standing(namespace, signal);
+  if (standing.namespaceUid === undefined || (standing.namespaceSince ?? "") > afterCrash(record))
+    throw new DumpError("NOT_FOUND", `Cannot register dump ${record.id}: its namespace ${namespace} is gone`);
+  if (standing.crdUid === undefined)
+    throw new DumpError("NOT_FOUND", "Cannot register dumps: the cluster has no Coredumps (CustomResourceDefinition)", {
+      hint: "kubectl apply -f install/crd",
+    });
+  const coredump = await desk.registry.create(record, standing.namespaceUid, signal);
+  const cluster = bindingOf(coredump, standing, standing.namespaceUid);
+  const registered = keep(seat, record, record.state === "Captured" ? "Created" : record.state, { cluster });
+  await recordOnDisk(seat.entry);
+  await desk.announce(registered, cluster.name);
+  return { record: registered, coredump };
+}
+
+/** The API's times have no fractions of a second. A namespace that is younger than the crash is another one. */
+const afterCrash = ({ dumptime }: DumpRecord): string => dumptime.replace(/\.\d+Z$/, "Z");
+
+/** What the two sides say, and which of them is to follow the other. */
+async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promise<Next> {
+  const { state, message } = coredump.status ?? {};
+  if (state === "Deleted" && record.state !== "Deleted")
+    return followed(keep(seat, record, "Deleted", { reason: "OwnerDeleted", message: message ?? null }));
+  if (state === "Denied" && isUndecided(record)) {
+    const core = { ...record.core, path: null };
+    const denied = keep(seat, record, "Denied", { reason: "OverQuota", message: message ?? null, core });
+    await seat.desk.announce(denied, coredump.metadata.name);
+    return "done";
+  }
+  if (state === "Allowed" && record.state === "Created")
+    return await decide(seat, keep(seat, record, "Allowed", {}), coredump);
+  const mayLeave = state === "Allowed" || state === "FailedToSave";
+  if (mayLeave && (record.state === "Allowed" || record.state === "FailedToSave"))
+    return await store(seat, record, coredump);
+  const told = needsReport(record, coredump) ? await report(seat, record, coredump) : { record, coredump };
+  return stateInApi(record, told.coredump.status?.state) === "Created" ? await awaited(seat, told) : "done";
+}
+
+const followed = (_record: DumpRecord): Next => "done";
+const isUndecided = ({ state }: DumpRecord): boolean => ["Created", "Allowed", "FailedToSave"].includes(state);
+
+/** Nobody but the controller decides, unless the node was told that there is none. */
+async function awaited(seat: Seat, { record, coredump }: Seen): Promise<Next> {
+  if (seat.desk.settings.admission !== "all" || coredump.status?.state !== "Created") return "waiting";
+  const allowed = { ...coredump, status: { ...coredump.status, state: "Allowed" as const } };
+  const judged = await report(seat, advance(record, "Allowed", {}, seat.desk.now()) as PodRecord, allowed);
+  return await decide(seat, keep(seat, judged.record, "Allowed", {}), judged.coredump);
+}
+
+/** The only step that takes memory off the node: the core is dropped once the store has said what it holds. */
+async function store(seat: Seat, record: PodRecord, coredump: Coredump): Promise<Next> {
+  const { desk, entry, signal } = seat;
+  if (!desk.ship) return "hold";
+  if (!seat.mayShip) return "ship";
+  try {
+    const bundle = await desk.ship(record, entry, signal);
+    const core = { ...record.core, path: null };
+    const saved = keep(seat, record, "Saved", { bundle, core, reason: null, message: null }, false);
+    await recordOnDisk(entry); // the core goes when the disk knows where its bundle is
+    dropLocalCopy(entry, saved);
+    await report(seat, saved, coredump);
+    return "done";
+  } catch (error) {
+    if (signal.aborted || readRecord(entry)?.state === "Saved") throw error;
+    const failed = keep(seat, record, "FailedToSave", { message: reasonOf(error) });
+    if (needsReport(failed, coredump)) await report(seat, failed, coredump);
+    throw error;
+  }
+}
+
+function needsReport(record: PodRecord, { spec, status }: Coredump): boolean {
+  const failedAnew =
+    record.state === "FailedToSave" && status?.state === "FailedToSave" && status.message !== record.message;
+  const late = (record.core.storedBytes !== null && spec.size === undefined) || (record.bundle && !spec.volume);
+  return status?.state !== stateInApi(record, status?.state) || failedAnew || Boolean(late);
+}
+
+/** Tells the API, and remembers which version of the object that was. */
+async function report(seat: Seat, record: PodRecord, coredump: Coredump): Promise<Seen> {
+  const told = await seat.desk.registry.report(record, coredump, seat.signal);
+  const { resourceVersion } = told.metadata;
+  const cluster = record.cluster && { ...record.cluster, resourceVersion };
+  return { record: keep(seat, record, record.state, { cluster }), coredump: told };
+}
+
+/** Record first, core after: whoever is killed in between has said what it was about to do. */
+function keep(seat: Seat, record: PodRecord, to: State, change: Partial<DumpRecord>, drop = true): PodRecord {
+  const next = { ...advance(record, to, change, seat.desk.now()), pod: record.pod };
+  writeRecord(seat.entry, next);
+  if (drop) dropLocalCopy(seat.entry, next);
+  return next;
+}

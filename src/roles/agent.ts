@@ -1,0 +1,119 @@
+/**
+ * The agent: takes every dump of this node from wherever it stopped into the cluster and the store. It keeps nothing of
+ * its own: cache and API say what is to be done, so it may be killed at any step.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Cache, openCache } from "../cache/cache.ts";
+import { readRecord } from "../cache/record.ts";
+import type { AgentSettings } from "../config/options.ts";
+import { DumpError } from "../domain/failures.ts";
+import { isDumpId } from "../domain/id.ts";
+import type { Coredump } from "../registration/coredump.ts";
+import type { Registry } from "../registration/registry.ts";
+import type { Desk, Next, Ship } from "./agent-desk.ts";
+import { AgentQueue } from "./agent-queue.ts";
+import { listenForHandlers } from "./agent-socket.ts";
+import { advanceDump } from "./agent-steps.ts";
+import { forgetOld, heldBy, isOpen, watchCache } from "./agent-upkeep.ts";
+
+/** What the agent tells of itself, in words (log) and figures (metrics). */
+export interface Diary {
+  advanced(id: string, next: Next): void;
+  failed(id: string, error: unknown, againMs: number): void;
+  problem(what: string, error: unknown): void;
+}
+
+export interface AgentWorld {
+  readonly settings: AgentSettings;
+  readonly node: string;
+  readonly registry: Registry;
+  readonly ship: Ship | undefined;
+  readonly announce: Desk["announce"];
+  readonly diary: Diary;
+}
+
+/** How long until a dump is looked at again when nobody says that something happened to it. */
+const AGAIN_MS: Readonly<Record<Next, number | undefined>> = {
+  done: undefined,
+  waiting: 60_000,
+  ship: undefined, // the other queue has it
+  busy: 500,
+  hold: 300_000,
+};
+const REGISTRATIONS = 8;
+const SCAN_MS = 60_000;
+
+/** Runs until `signal`; uploads may then go on for the grace period. */
+export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<void> {
+  const { settings, diary } = world;
+  const cache = openCache(settings.dumpDir, { create: true });
+  const { quick, uploads } = queuesOf(world, cache, signal);
+  const noted = (id: string) => quick.add(id);
+  await using _socket = await listenForHandlers(settings.dumpDir, noted);
+  using _watching = watchCache(settings.dumpDir, noted);
+  const changes = {
+    listed: () => quick.hasten(),
+    changed: ({ spec }: Coredump) => void (isDumpId(spec.id) && quick.add(spec.id)),
+    deleted: ({ spec: { id } }: Coredump) => {
+      if (!isDumpId(id)) return;
+      uploads.interrupt(id, new DumpError("NOT_FOUND", "its Coredump was deleted"));
+      quick.add(id);
+    },
+  };
+  const following = world.registry.follow(world.node, changes, (error) => tell(diary, error), signal);
+  await keepUp(world, cache, quick, signal);
+  await Promise.all([following, quick.ended(), uploads.ended()]);
+}
+
+function tell(diary: Diary, error: unknown): void {
+  if (error !== undefined) diary.problem("watch", error);
+}
+
+/** Steps that take moments in the one, transfers in the other: a long upload keeps no crash from being seen. */
+function queuesOf({ settings, registry, ship, announce, diary }: AgentWorld, cache: Cache, signal: AbortSignal) {
+  const { spool } = cache;
+  const desk: Desk = {
+    ...{ registry, settings, ship, announce },
+    heldBy: (namespace) => heldBy(spool, namespace),
+    now: () => new Date(),
+  };
+  const failed = (id: string, error: unknown, againMs: number) => diary.failed(id, error, againMs);
+  const step = async (id: string, mayShip: boolean, signal: AbortSignal) => {
+    const next = await advanceDump({ entry: spool.entry(id), desk, mayShip, signal });
+    diary.advanced(id, next);
+    return next;
+  };
+  const uploads = new AgentQueue(
+    settings.uploads,
+    async (id, signal) => {
+      const next = await step(id, true, signal);
+      return next === "busy" ? AGAIN_MS.busy : undefined;
+    },
+    failed,
+    signal,
+  );
+  const work = async (id: string, signal: AbortSignal) => {
+    const next = await step(id, false, signal);
+    if (next === "ship") uploads.add(id);
+    return next === "waiting" && isCapturing(spool.entry(id)) ? 1000 : AGAIN_MS[next];
+  };
+  return { quick: new AgentQueue(REGISTRATIONS, work, failed, signal), uploads };
+}
+
+/** Its handler says when it is done; if that is killed first, the scan finishes the record. */
+const isCapturing = (entry: Parameters<typeof readRecord>[0]): boolean => readRecord(entry)?.state === "Capturing";
+
+/** All that is there at the start; then whatever nobody told of. */
+async function keepUp({ settings, diary }: AgentWorld, cache: Cache, quick: AgentQueue, signal: AbortSignal) {
+  for (let first = true; !signal.aborted; first = false) {
+    try {
+      await cache.finishAbandoned();
+      forgetOld(cache, settings.keepRecordsMs, new Date());
+      // Once all of them: what the API was not told of before we were killed shows only by asking.
+      for (const record of cache.records()) if (first ? record.pod !== null : isOpen(record)) quick.add(record.id);
+    } catch (error) {
+      diary.problem("cache", error);
+    }
+    await sleep(SCAN_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
