@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "./paths.ts";
 
 export interface Agent extends AsyncDisposable {
@@ -35,18 +34,4 @@ export function startAgent(log: string, flags: readonly string[], env: NodeJS.Pr
     kill: async () => void (await end("SIGKILL")),
     [Symbol.asyncDispose]: async () => void (await end("SIGKILL")),
   };
-}
-
-/** The first answer that is one, asked for again and again. @throws Error when none comes in time */
-export async function eventually<T>(
-  what: string,
-  ask: () => Promise<T | undefined> | T | undefined,
-  tries = 300,
-): Promise<T> {
-  for (let left = tries; left > 0; left--) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    await sleep(100);
-  }
-  throw new Error(`${what}: not within ${tries / 10} s`);
 }

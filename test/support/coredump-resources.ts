@@ -1,26 +1,24 @@
 /** Our own resources in a test's cluster, from the files that an admin applies. */
+import assert from "node:assert/strict";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Kubectl, Resource } from "./kubectl.ts";
+import { eventually } from "./eventually.ts";
+import type { Resource, User } from "./kubectl.ts";
 import { ROOT } from "./paths.ts";
 
 /** The CRDs, established. */
-export async function applyCrds(kubectl: Kubectl): Promise<void> {
-  await kubectl.run("apply", "--filename", join(ROOT, "install/crd"));
-  await kubectl.run("wait", "--for=condition=Established", "--timeout=30s", "--filename", join(ROOT, "install/crd"));
+export async function applyCrds(admin: User): Promise<void> {
+  await admin.kubectl("apply", "--filename", join(ROOT, "install/crd"));
+  await admin.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", join(ROOT, "install/crd"));
 }
 
-/** The policy, in force; `namespace` has to be there. */
-export async function applyPolicy(kubectl: Kubectl, stranger: Kubectl, namespace: string): Promise<void> {
-  await kubectl.send("create", { apiVersion: "v1", kind: "Namespace", metadata: { name: "coredump-system" } });
-  await kubectl.run("apply", "--filename", join(ROOT, "install/admission"));
-  // The API server takes a moment to compile it.
-  for (let tries = 0; tries < 100; tries++) {
+/** The policy, in force. The API server takes a moment to compile it: `stranger` tries, with every right that roles give. */
+export async function applyPolicy(admin: User, stranger: User, namespace: string): Promise<void> {
+  await admin.send("create", { apiVersion: "v1", kind: "Namespace", metadata: { name: "coredump-system" } });
+  await admin.kubectl("apply", "--filename", join(ROOT, "install/admission"));
+  await eventually(async () => {
     const answer = await stranger.in(namespace).sendRefusal("create", coredump("probe"), "--dry-run=server");
-    if (answer.includes("only the parts of coredump-detector")) return;
-    await sleep(100);
-  }
-  throw new Error("The admission policy is not in force after 10 s");
+    assert.match(answer, /only the parts of coredump-detector/);
+  });
 }
 
 const UID = "6f1d6a2e-3c1b-4a5e-9a59-1f6f0f3f6c11";

@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { openCache } from "../../../src/cache/cache.ts";
 import type { DumpRecord } from "../../../src/domain/dump.ts";
-import { type Agent, eventually, startAgent } from "../../support/agents.ts";
+import { type Agent, startAgent } from "../../support/agents.ts";
 import { KERNEL_ARGUMENTS } from "../../support/captured.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds } from "../../support/coredump-resources.ts";
+import { eventually } from "../../support/eventually.ts";
 import type { Resource } from "../../support/kubectl.ts";
 import { BINARY } from "../../support/paths.ts";
 import { withPattern } from "../../support/pattern.ts";
@@ -77,10 +78,13 @@ async function place(): Promise<Place> {
       });
     },
     coredump: (namespace, is) =>
-      eventually(`Coredump in ${namespace}`, async () =>
-        (await cluster.in(namespace).get("coredumps"))["items"].find(is),
-      ).catch((error: Error) => {
-        throw new Error(`${error.message}\n${readFileSync(log, "utf8")}`);
+      eventually(async () => {
+        const found: Resource | undefined = (await cluster.in(namespace).get("coredumps"))["items"].find(is);
+        assert.ok(
+          found,
+          `${readFileSync(log, "utf8")}\n${await cluster.in(namespace).kubectl("get", "coredumps", "-o", "yaml")}`,
+        );
+        return found;
       }),
     log: () => (existsSync(log) ? readFileSync(log, "utf8") : ""),
     [Symbol.dispose]: () => folder[Symbol.dispose](),
