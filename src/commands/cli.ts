@@ -25,6 +25,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   install: verb(() => import("./install.ts")),
   uninstall: verb(() => import("./uninstall.ts")),
   doctor: verb(() => import("./doctor.ts")),
+  controller: verb(() => import("./controller.ts")),
   agent: verb(() => import("./agent.ts")),
 };
 

@@ -18,6 +18,7 @@ export class Mirror<O extends KubeObject, M extends Mirrored> implements Followe
   readonly #essence: (object: O) => M;
   readonly #onChange: (namespace: string, name: string) => void;
   readonly #namespaces = new Map<string, Map<string, M>>();
+  readonly #firstList = Promise.withResolvers<void>();
   #listed: Map<string, Set<string>> | undefined;
   #synced = false;
 
@@ -30,6 +31,12 @@ export class Mirror<O extends KubeObject, M extends Mirrored> implements Followe
   /** Whether a list has come in whole: before that, what is not here may still be there. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /** Ends with the first list, or when the signal aborts. */
+  async whenSynced(signal: AbortSignal): Promise<void> {
+    const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    if (!signal.aborted) await Promise.race([this.#firstList.promise, aborted]);
   }
 
   get(namespace: string, name: string): M | undefined {
@@ -75,6 +82,7 @@ export class Mirror<O extends KubeObject, M extends Mirrored> implements Followe
       for (const name of objects.keys()) if (!this.#listed?.get(namespace)?.has(name)) this.remove(namespace, name);
     this.#listed = undefined;
     this.#synced = true;
+    this.#firstList.resolve();
   }
 
   changed(object: O): void {

@@ -98,7 +98,7 @@ export class QuotaKeeper {
     const status =
       denial === null
         ? { state: "Allowed", reason: null, message: null }
-        : { state: "Denied", reason: "QuotaExceeded", message: denial };
+        : { state: "Denied", reason: "OverQuota", message: denial };
     await this.#patchStatus("coredumps", dump, status, this.#dumps, signal);
   }
 

@@ -1,0 +1,46 @@
+/** What a role tells its orchestrator: /healthz (alive), /readyz (at work, or why not), /metrics (Prometheus). */
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { DumpError, reasonOf } from "../domain/failures.ts";
+
+export interface Health {
+  /** Why the role is not doing all of its work; empty when it is. */
+  problems(): readonly string[];
+  /** In Prometheus's text format. */
+  metrics(): Promise<string>;
+}
+
+/**
+ * @param port 0: any free one
+ * @throws DumpError SETTINGS_INVALID when the port cannot be had
+ */
+export async function serveHealth(port: number, health: Health): Promise<AsyncDisposable & { readonly port: number }> {
+  const server = createServer((request, response) => {
+    void answer(request.url ?? "", response, health);
+  });
+  server.requestTimeout = 10_000;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject).listen(port, resolve);
+  await promise.catch((error) => {
+    throw new DumpError("SETTINGS_INVALID", `Cannot listen on port ${port}: ${reasonOf(error)}`, { cause: error });
+  });
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { port: (server.address() as AddressInfo).port, [Symbol.asyncDispose]: close };
+}
+
+async function answer(url: string, response: ServerResponse, health: Health): Promise<void> {
+  const say = (status: number, text: string) => response.writeHead(status, { "content-type": "text/plain" }).end(text);
+  try {
+    if (url === "/healthz") say(200, "ok\n");
+    else if (url === "/metrics") say(200, await health.metrics());
+    else if (url === "/readyz") {
+      const problems = health.problems();
+      say(problems.length === 0 ? 200 : 503, problems.length === 0 ? "ok\n" : `${problems.join("\n")}\n`);
+    } else say(404, "not here\n");
+  } catch (error) {
+    say(500, `${reasonOf(error)}\n`);
+  }
+}
