@@ -3,7 +3,7 @@ import { readdirSync, rmSync } from "node:fs";
 import type { DumpRecord, Reason, State } from "../domain/dump.ts";
 import { DumpError } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
-import { advance } from "../domain/life-cycle.ts";
+import { advance, mayDropLocalCopy } from "../domain/life-cycle.ts";
 import { FileLock } from "../system/lock.ts";
 import { abandonedRecord, finishIfAbandoned } from "./abandoned.ts";
 import { dropLocalCopy } from "./drop.ts";
@@ -83,6 +83,19 @@ export class Cache {
       if (entry.path(name) !== entry.record) rmSync(entry.path(name), { recursive: true, force: true });
     }
     rmSync(entry.dir, { recursive: true, force: true }); // the record last: without it, what is left would be a lost dump's
+  }
+
+  /** A crash loop must not fill the disk with records: beyond the newest `count` those go that hold nothing. */
+  forgetBeyond(count: number): void {
+    for (const entry of this.spool.entries().slice(count)) {
+      const record = readRecord(entry);
+      if (!record || !(mayDropLocalCopy(record) || record.state === "Lost")) continue;
+      try {
+        this.forget(record);
+      } catch {
+        // Ignorable: somebody is at it, or the disk refuses; the next crash tries again.
+      }
+    }
   }
 
   /** Finishes what killed handlers left: nobody holds their locks. @throws the first failure, once all had their turn */

@@ -67,13 +67,21 @@ async function record(scene: Scene, pipe: CorePipe, world: World): Promise<numbe
     pipe.release();
     const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, scene, end, world);
     logLine(world.settings.logDir, summary(record));
-    await new Cache(open.spool).finishAbandoned().catch(() => undefined); // others' dumps: whoever comes next tries again
+    await tidy(new Cache(open.spool)).catch(() => undefined); // others' dumps: whoever comes next tries again
     if (!isRefusal(end) && end.received.stalled) process.kill(process.pid, "SIGKILL"); // a read that never returns keeps exit(3) waiting
     return 0;
   } catch (error) {
     tell(open.entry, error);
     throw error;
   }
+}
+
+/** As many records as a node keeps of dumps that it does not hold. */
+const MOST_RECORDS = 2000;
+
+async function tidy(cache: Cache): Promise<void> {
+  cache.forgetBeyond(MOST_RECORDS);
+  await cache.finishAbandoned();
 }
 
 /** A record that is not sealed stays Capturing: whoever opens the cache next keeps what arrived; this says what went wrong. */

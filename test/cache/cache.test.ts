@@ -141,3 +141,13 @@ test("corePath() lies in the dump's own directory", () => {
   const id = newDumpId(1);
   assert.equal(new Cache(made.spool).corePath({ ...draft(), id }), join(made.spool.dir, id, "core"));
 });
+
+test("forgetBeyond() forgets the oldest records that hold nothing, beyond a number, and none that is being worked on", () => {
+  using made = testSpool();
+  const states = ["Evicted", "Captured", "Lost", "Refused", "Capturing", "Saved", "Captured", "Refused"] as const;
+  const entries = states.map((state, number) => made.entry(number, { state }));
+  using _busy = FileLock.try(entries[3]?.lock ?? "");
+  new Cache(made.spool).forgetBeyond(2);
+  const left = entries.flatMap((entry, number) => (existsSync(entry.dir) ? [number] : []));
+  assert.deepEqual(left, [1, 3, 4, 6, 7]);
+});

@@ -1,6 +1,6 @@
 /** More than there is room for: one dump too big, a cache too small, too many crashes at once. */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { FileLock } from "../../../src/system/lock.ts";
@@ -89,6 +89,25 @@ test("dumps at once never take more than the last room together", { skip }, asyn
   assert.ok(heldBytes <= 20 * MIB && held.length === 3, `${held.length} dumps of ${heldBytes} bytes`);
   for (const { state, reason } of records)
     assert.match(`${state} ${reason}`, /^(Captured null|Evicted MadeRoom|Refused NoRoom)$/);
+});
+
+test("a crash loop does not fill the disk with records: the oldest that hold nothing are forgotten", {
+  skip,
+}, async () => {
+  using handler = new Handler({ settings: { "max-dump-size": "1" } });
+  await crashUnder(handler);
+  const { id } = await handler.record();
+  const text = readFileSync(join(handler.dumpDir, id, "record.json"), "utf8");
+  const older = (n: number) => `00000000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+  for (let n = 0; n < 2100; n++) {
+    mkdirSync(join(handler.dumpDir, older(n)));
+    writeFileSync(join(handler.dumpDir, older(n), "record.json"), text.replaceAll(id, older(n)));
+  }
+  await crashUnder(handler);
+  await handler.ended();
+  const left = readdirSync(handler.dumpDir).filter((name) => !name.startsWith("."));
+  assert.equal(left.length, 2000);
+  assert.ok(left.includes(id) && left.includes(older(2099)) && !left.includes(older(0)));
 });
 
 test("a reservation of a killed handler takes nobody's room", { skip }, async () => {
