@@ -27,6 +27,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   doctor: verb(() => import("./doctor.ts")),
   controller: verb(() => import("./controller.ts")),
   agent: verb(() => import("./agent.ts")),
+  sweep: verb(() => import("./sweep.ts")),
 };
 
 /**

@@ -260,7 +260,7 @@ export const AGENT_OPTIONS = {
     default: "30d",
     describe: "how long records of dumps that hold nothing stay on the node",
   },
-  grace: {
+  graceMs: {
     flag: "grace",
     kind: "duration",
     default: "20s",

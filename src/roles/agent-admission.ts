@@ -30,7 +30,7 @@ export async function admitted(seat: Seat, found: DumpRecord): Promise<DumpRecor
 
 async function byOwner(seat: Seat, record: PodRecord, answered: boolean): Promise<DumpRecord> {
   const { entry, desk, signal } = seat;
-  const [pod, { labels, annotations }] = await Promise.all([
+  const [pod, { labels, annotations, namespaceUid }] = await Promise.all([
     desk.registry.pod(record, signal),
     desk.registry.standing(record.pod.namespace, signal),
   ]);
@@ -46,12 +46,17 @@ async function byOwner(seat: Seat, record: PodRecord, answered: boolean): Promis
       ? "namespace"
       : undefined;
   if (who) return refuseAndDrop(entry, owned, "OptedOut", `the ${who}'s label ${OPT_OUT_LABEL} says so`);
-  return tooMuch(seat, owned, annotations[MAX_SIZE_ANNOTATION]) ?? owned;
+  return (await tooMuch(seat, owned, { annotations, uid: namespaceUid ?? "" })) ?? owned;
 }
 
 /** The namespace's own limit for one dump, then the node's for all of the namespace. */
-function tooMuch({ entry, desk }: Seat, record: PodRecord, limit: string | undefined): DumpRecord | undefined {
+async function tooMuch(
+  { entry, desk }: Seat,
+  record: PodRecord,
+  { annotations, uid }: { readonly annotations: Readonly<Record<string, string>>; readonly uid: string },
+): Promise<DumpRecord | undefined> {
   const { namespace } = record.pod;
+  const limit = annotations[MAX_SIZE_ANNOTATION];
   const heldBytes = BigInt(record.core.storedBytes ?? 0);
   const maxBytes = limit === undefined ? undefined : parseBytes(limit);
   if (maxBytes !== undefined && heldBytes > maxBytes) {
@@ -59,7 +64,10 @@ function tooMuch({ entry, desk }: Seat, record: PodRecord, limit: string | undef
     return refuseAndDrop(entry, record, "TooBig", message);
   }
   const quotaBytes = desk.settings.namespaceDiskBytes;
-  if (quotaBytes === undefined || desk.heldBy(namespace) <= quotaBytes) return undefined;
-  const message = `namespace ${namespace} may hold ${formatBytes(quotaBytes)} on this node, and has ${formatBytes(desk.heldBy(namespace))}`;
+  if (quotaBytes === undefined) return undefined;
+  const sumBytes = desk.heldBy(namespace);
+  if (sumBytes * 10n >= quotaBytes * 9n) await desk.teller.nearlyFull({ name: namespace, uid }, sumBytes, quotaBytes);
+  if (sumBytes <= quotaBytes) return undefined;
+  const message = `the dumps of namespace ${namespace} may hold ${formatBytes(quotaBytes)} on this node; with this one they would hold ${formatBytes(sumBytes)}`;
   return refuseAndDrop(entry, record, "NoRoom", message);
 }

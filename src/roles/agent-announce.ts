@@ -2,38 +2,62 @@
 import { DumpError } from "../domain/failures.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { collection } from "../kube/objects.ts";
-import { podEvent } from "../registration/events.ts";
-import type { Desk } from "./agent-desk.ts";
+import { podEvent, quotaEvent } from "../registration/events.ts";
+import type { Teller } from "./agent-desk.ts";
 
 /** A namespace's crashes that are told at once, and how long until there may be one more. */
 const BURST = 25;
 const REFILL_MS = 10_000;
 /** An old crash that is only now registered (the API was away for days) is in the list; its pod's events are of today. */
 const NEWS_MS = 3600_000;
+const SEND_MS = 5000;
 
 /** @param onProblem gets what could not be told; a dump does not wait for that */
-export function announcer(
+export function tellerFor(
   http: KubeHttp,
+  node: string,
   onProblem: (error: unknown) => void,
   now = () => new Date(),
-): Desk["announce"] {
-  const allowance = new Map<string, { left: number; sinceMs: number }>();
-  return async (record, name) => {
-    const { namespace } = record.pod;
-    const nowMs = now().getTime();
-    if (nowMs - Date.parse(record.dumptime) > NEWS_MS || !isAllowed(namespace, nowMs)) return;
-    const body = podEvent(record, name, now());
+): Teller {
+  const crashes = new Allowance(BURST, REFILL_MS);
+  const warnings = new Allowance(1, NEWS_MS);
+  const send = async (namespace: string, body: object) => {
     const path = collection("v1", "events", namespace);
-    await http.json({ verb: "create", resource: "events", path, body }).catch((error: unknown) => {
+    const signal = AbortSignal.timeout(SEND_MS);
+    await http.json({ verb: "create", resource: "events", path, body, signal }).catch((error: unknown) => {
       if (!(error instanceof DumpError && error.code === "API_CONFLICT")) onProblem(error); // told before
     });
   };
+  return {
+    crash: async (record, coredump) => {
+      const { namespace } = record.pod;
+      const nowMs = now().getTime();
+      if (nowMs - Date.parse(record.dumptime) > NEWS_MS || !crashes.take(namespace, nowMs)) return;
+      await send(namespace, podEvent(record, coredump, now()));
+    },
+    nearlyFull: async ({ name, uid }, heldBytes, quotaBytes) => {
+      if (warnings.take(name, now().getTime()))
+        await send(name, quotaEvent(name, uid, node, heldBytes, quotaBytes, now()));
+    },
+  };
+}
 
-  function isAllowed(namespace: string, nowMs: number): boolean {
-    const seen = allowance.get(namespace) ?? { left: BURST, sinceMs: nowMs };
-    const refilled = Math.floor((nowMs - seen.sinceMs) / REFILL_MS);
-    const left = Math.min(BURST, seen.left + refilled);
-    allowance.set(namespace, { left: Math.max(0, left - 1), sinceMs: seen.sinceMs + refilled * REFILL_MS });
-    return left > 0;
+/** So many at once for each key, and one more each while. */
+class Allowance {
+  readonly #most: number;
+  readonly #refillMs: number;
+  readonly #byKey = new Map<string, { left: number; sinceMs: number }>();
+
+  constructor(most: number, refillMs: number) {
+    this.#most = most;
+    this.#refillMs = refillMs;
+  }
+
+  take(key: string, nowMs: number): boolean {
+    const { left, sinceMs } = this.#byKey.get(key) ?? { left: this.#most, sinceMs: nowMs };
+    const refilled = Math.max(0, Math.floor((nowMs - sinceMs) / this.#refillMs));
+    const now = Math.min(this.#most, left + refilled);
+    this.#byKey.set(key, { left: Math.max(0, now - 1), sinceMs: sinceMs + refilled * this.#refillMs });
+    return now > 0;
   }
 }

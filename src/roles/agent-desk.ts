@@ -3,7 +3,7 @@ import type { Entry } from "../cache/spool.ts";
 import type { ClusterSettings, HandlerSettings } from "../config/options.ts";
 import type { DumpBundle, DumpRecord } from "../domain/dump.ts";
 import type { PodRecord } from "../registration/coredump.ts";
-import type { Registry, Standing } from "../registration/registry.ts";
+import type { Registry } from "../registration/registry.ts";
 
 /** The bundle of a dump, in the store and verified there. */
 export type Ship = (record: DumpRecord, entry: Entry, signal: AbortSignal) => Promise<DumpBundle>;
@@ -13,11 +13,22 @@ export interface Desk {
   readonly settings: HandlerSettings & ClusterSettings;
   /** Undefined where there is no store, or none yet: what is allowed then waits. */
   readonly ship: Ship | undefined;
-  /** Tells the pod's owner; never rejects. */
-  readonly announce: (record: PodRecord, name: string) => Promise<void>;
+  readonly teller: Teller;
   /** Bytes that the namespace's dumps hold on this node, this one included. */
   readonly heldBy: (namespace: string) => bigint;
   readonly now: () => Date;
+}
+
+/** Tells owners by events; never rejects. */
+export interface Teller {
+  crash(record: PodRecord, coredump: string): Promise<void>;
+  /** What the namespace's dumps hold on this node comes near to what they may. */
+  nearlyFull(namespace: Namespace, heldBytes: bigint, quotaBytes: bigint): Promise<void>;
+}
+
+export interface Namespace {
+  readonly name: string;
+  readonly uid: string;
 }
 
 /** What is to come next. `hold`: nothing before something changes; asked again now and then. */
@@ -30,5 +41,3 @@ export interface Seat {
   readonly mayShip: boolean;
   readonly signal: AbortSignal;
 }
-
-export type { Standing };

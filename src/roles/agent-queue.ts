@@ -12,13 +12,20 @@ interface Job {
   again: boolean;
 }
 
+/** How a queue ends: first it takes nothing more, then it tells those at work to leave things as they are. */
+export interface Ending {
+  readonly stop: AbortSignal;
+  readonly park: AbortSignal;
+}
+
 const MOST_MS = 300_000;
 
 export class AgentQueue {
   readonly #work: Work;
   readonly #failed: (id: string, error: unknown, againMs: number) => void;
   readonly #atOnce: number;
-  readonly #signal: AbortSignal;
+  readonly #stop: AbortSignal;
+  readonly #park: AbortSignal;
   readonly #jobs = new Map<string, Job>();
   readonly #ready: string[] = [];
   readonly #running = new Set<Promise<void>>();
@@ -27,13 +34,14 @@ export class AgentQueue {
     atOnce: number,
     work: Work,
     failed: (id: string, error: unknown, againMs: number) => void,
-    signal: AbortSignal,
+    { stop, park }: Ending,
   ) {
     this.#atOnce = atOnce;
     this.#work = work;
     this.#failed = failed;
-    this.#signal = signal;
-    signal.addEventListener("abort", () => this.#stop(), { once: true });
+    this.#stop = stop;
+    this.#park = park;
+    stop.addEventListener("abort", () => this.#clear(), { once: true });
   }
 
   get depth(): number {
@@ -46,10 +54,15 @@ export class AgentQueue {
 
   /** Now, however long it was to wait. */
   add(id: string): void {
-    if (this.#signal.aborted) return;
+    if (this.#stop.aborted) return;
     const job = this.#jobOf(id);
     if (job.running) job.again = true;
     else this.#in(job, id, 0);
+  }
+
+  /** Unless it is waiting for its next try already. */
+  offer(id: string): void {
+    if (!this.#jobs.has(id)) this.add(id);
   }
 
   /** All that wait for their next try: what stood in their way may be gone. */
@@ -64,7 +77,7 @@ export class AgentQueue {
     this.add(id);
   }
 
-  /** Ends when the work at hand does. Call it when the signal has aborted, or when nothing is added any more. */
+  /** Ends when the work at hand does. Call it when `stop` has aborted, or when nothing is added any more. */
   async ended(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
@@ -84,7 +97,7 @@ export class AgentQueue {
   }
 
   #next(): void {
-    while (!this.#signal.aborted && this.#running.size < this.#atOnce) {
+    while (!this.#stop.aborted && this.#running.size < this.#atOnce) {
       const id = this.#ready.shift();
       if (id === undefined) return;
       const run = this.#run(id, this.#jobOf(id)).finally(() => {
@@ -100,21 +113,21 @@ export class AgentQueue {
     job.again = false;
     let againMs: number | undefined;
     try {
-      againMs = await this.#work(id, AbortSignal.any([this.#signal, job.running.signal]));
+      againMs = await this.#work(id, AbortSignal.any([this.#park, job.running.signal]));
       job.failures = 0;
     } catch (error) {
       const interrupted = job.running.signal.aborted;
       againMs = interrupted ? 0 : backoffMs(2 + job.failures++, MOST_MS);
-      if (!this.#signal.aborted && !interrupted) this.#failed(id, error, againMs);
+      if (!this.#stop.aborted && !interrupted) this.#failed(id, error, againMs);
     }
     job.running = undefined;
-    if (this.#signal.aborted) return;
+    if (this.#stop.aborted) return;
     if (job.again) againMs = 0;
     if (againMs === undefined) this.#jobs.delete(id);
     else this.#in(job, id, againMs);
   }
 
-  #stop(): void {
+  #clear(): void {
     for (const { timer } of this.#jobs.values()) clearTimeout(timer);
     this.#ready.length = 0;
   }

@@ -9,7 +9,7 @@ import type { DumpRecord, State } from "../domain/dump.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 import { advance } from "../domain/life-cycle.ts";
 import { type Coredump, hasPod, type PodRecord, stateInApi } from "../registration/coredump.ts";
-import { bindingOf, isDeletion } from "../registration/registry.ts";
+import { bindingOf, isDeletion, type Standing } from "../registration/registry.ts";
 import { FileLock } from "../system/lock.ts";
 import { admitted } from "./agent-admission.ts";
 import type { Next, Seat } from "./agent-desk.ts";
@@ -66,7 +66,7 @@ async function register(seat: Seat, record: PodRecord): Promise<Seen> {
   const { desk, signal } = seat;
   const { namespace } = record.pod;
   const standing = await desk.registry.standing(namespace, signal);
-  if (standing.namespaceUid === undefined || (standing.namespaceSince ?? "") > afterCrash(record))
+  if (standing.namespaceUid === undefined || isYounger(standing, record))
     throw new DumpError("NOT_FOUND", `Cannot register dump ${record.id}: its namespace ${namespace} is gone`);
   if (standing.crdUid === undefined)
     throw new DumpError("NOT_FOUND", "Cannot register dumps: the cluster has no Coredumps (CustomResourceDefinition)", {
@@ -76,12 +76,16 @@ async function register(seat: Seat, record: PodRecord): Promise<Seen> {
   const cluster = bindingOf(coredump, standing, standing.namespaceUid);
   const registered = keep(seat, record, record.state === "Captured" ? "Created" : record.state, { cluster });
   await recordOnDisk(seat.entry);
-  await desk.announce(registered, cluster.name);
+  await desk.teller.crash(registered, cluster.name);
   return { record: registered, coredump };
 }
 
-/** The API's times have no fractions of a second. A namespace that is younger than the crash is another one. */
-const afterCrash = ({ dumptime }: DumpRecord): string => dumptime.replace(/\.\d+Z$/, "Z");
+/** Clocks of nodes and of the API server may differ so much. */
+const SKEW_MS = 60_000;
+
+/** A namespace that was made after the crash is another one, whose owner has no claim to it. */
+const isYounger = ({ namespaceSince }: Standing, { dumptime }: DumpRecord): boolean =>
+  namespaceSince !== undefined && Date.parse(namespaceSince) > Date.parse(dumptime) + SKEW_MS;
 
 /** What the two sides say, and which of them is to follow the other. */
 async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promise<Next> {
@@ -91,7 +95,7 @@ async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promis
   if (state === "Denied" && isUndecided(record)) {
     const core = { ...record.core, path: null };
     const denied = keep(seat, record, "Denied", { reason: "OverQuota", message: message ?? null, core });
-    await seat.desk.announce(denied, coredump.metadata.name);
+    await seat.desk.teller.crash(denied, coredump.metadata.name);
     return "done";
   }
   if (state === "Allowed" && record.state === "Created")

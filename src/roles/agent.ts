@@ -10,8 +10,8 @@ import { DumpError } from "../domain/failures.ts";
 import { isDumpId } from "../domain/id.ts";
 import type { Coredump } from "../registration/coredump.ts";
 import type { Registry } from "../registration/registry.ts";
-import type { Desk, Next, Ship } from "./agent-desk.ts";
-import { AgentQueue } from "./agent-queue.ts";
+import type { Desk, Next, Ship, Teller } from "./agent-desk.ts";
+import { AgentQueue, type Ending } from "./agent-queue.ts";
 import { listenForHandlers } from "./agent-socket.ts";
 import { advanceDump } from "./agent-steps.ts";
 import { forgetOld, heldBy, isOpen, watchCache } from "./agent-upkeep.ts";
@@ -21,6 +21,8 @@ export interface Diary {
   advanced(id: string, next: Next): void;
   failed(id: string, error: unknown, againMs: number): void;
   problem(what: string, error: unknown): void;
+  /** The cache was looked through; the API's list of this node's dumps came in. */
+  pulse(what: "scan" | "list"): void;
 }
 
 export interface AgentWorld {
@@ -28,7 +30,7 @@ export interface AgentWorld {
   readonly node: string;
   readonly registry: Registry;
   readonly ship: Ship | undefined;
-  readonly announce: Desk["announce"];
+  readonly teller: Teller;
   readonly diary: Diary;
 }
 
@@ -47,12 +49,15 @@ const SCAN_MS = 60_000;
 export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<void> {
   const { settings, diary } = world;
   const cache = openCache(settings.dumpDir, { create: true });
-  const { quick, uploads } = queuesOf(world, cache, signal);
+  const { quick, uploads } = queuesOf(world, cache, endingOf(signal, settings.graceMs));
   const noted = (id: string) => quick.add(id);
   await using _socket = await listenForHandlers(settings.dumpDir, noted);
   using _watching = watchCache(settings.dumpDir, noted);
   const changes = {
-    listed: () => quick.hasten(),
+    listed: () => {
+      diary.pulse("list");
+      quick.hasten();
+    },
     changed: ({ spec }: Coredump) => void (isDumpId(spec.id) && quick.add(spec.id)),
     deleted: ({ spec: { id } }: Coredump) => {
       if (!isDumpId(id)) return;
@@ -70,10 +75,10 @@ function tell(diary: Diary, error: unknown): void {
 }
 
 /** Steps that take moments in the one, transfers in the other: a long upload keeps no crash from being seen. */
-function queuesOf({ settings, registry, ship, announce, diary }: AgentWorld, cache: Cache, signal: AbortSignal) {
+function queuesOf({ settings, registry, ship, teller, diary }: AgentWorld, cache: Cache, ending: Ending) {
   const { spool } = cache;
   const desk: Desk = {
-    ...{ registry, settings, ship, announce },
+    ...{ registry, settings, ship, teller },
     heldBy: (namespace) => heldBy(spool, namespace),
     now: () => new Date(),
   };
@@ -90,14 +95,21 @@ function queuesOf({ settings, registry, ship, announce, diary }: AgentWorld, cac
       return next === "busy" ? AGAIN_MS.busy : undefined;
     },
     failed,
-    signal,
+    ending,
   );
   const work = async (id: string, signal: AbortSignal) => {
     const next = await step(id, false, signal);
-    if (next === "ship") uploads.add(id);
+    if (next === "ship") uploads.offer(id); // one that failed waits for its next try
     return next === "waiting" && isCapturing(spool.entry(id)) ? 1000 : AGAIN_MS[next];
   };
-  return { quick: new AgentQueue(REGISTRATIONS, work, failed, signal), uploads };
+  return { quick: new AgentQueue(REGISTRATIONS, work, failed, ending), uploads };
+}
+
+/** SIGTERM: nothing new is begun at once; what is at work may come to its end, for a while. */
+function endingOf(stop: AbortSignal, graceMs: number): Ending {
+  const park = new AbortController();
+  stop.addEventListener("abort", () => void setTimeout(() => park.abort(), graceMs).unref(), { once: true });
+  return { stop, park: park.signal };
 }
 
 /** Its handler says when it is done; if that is killed first, the scan finishes the record. */
@@ -114,6 +126,7 @@ async function keepUp({ settings, diary }: AgentWorld, cache: Cache, quick: Agen
     } catch (error) {
       diary.problem("cache", error);
     }
+    diary.pulse("scan");
     await sleep(SCAN_MS, undefined, { signal }).catch(() => undefined);
   }
 }

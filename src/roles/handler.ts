@@ -33,6 +33,8 @@ export interface World {
   readonly executable: string;
   /** The core_pattern that was there before ours, when it was a pipe handler's. */
   readonly formerHandler: string | undefined;
+  /** Tells whoever takes the finished dump further; a replay has nobody. Never rejects. */
+  readonly handOver?: (id: string) => Promise<unknown>;
   /** The last place to tell of a dump that left no record. */
   readonly kernelLog: (text: string) => void;
   readonly identify: {
@@ -51,7 +53,9 @@ export async function handle(kernelCall: KernelCall, world: World, warnings: rea
   const pipe = new CorePipe(world.stdin);
   try {
     using scene = observe(kernelCall, world, warnings);
-    return await record(scene, pipe, world);
+    const exitCode = await record(scene, pipe, world);
+    await world.handOver?.(scene.record.id); // its lock is free again: whoever takes it further can
+    return exitCode;
   } catch (error) {
     return lost(error, kernelCall.call.hostPid, world);
   } finally {

@@ -7,7 +7,7 @@ import { FAILURES, reasonOf } from "../domain/failures.ts";
 import { identifyByApi, identifyQuickly } from "../identity/identify.ts";
 import { parseKernelCall } from "../kernel/arguments.ts";
 import { formerHandler } from "../kernel/former.ts";
-import { kernelLog } from "../system/log.ts";
+import { kernelLog, logLine } from "../system/log.ts";
 import { handle, type World } from "./handler.ts";
 
 /** Two that copy, one that flushes the record, one that writes facts, and some for look-ups: libuv's four would queue. */
@@ -39,6 +39,10 @@ export async function handleKernelCall(argv: readonly string[]): Promise<number>
       formerHandler: formerHandler(join(dirname(process.execPath), "install-state.json")),
       kernelLog,
       identify: { quickly: identifyQuickly, byApi: identifyByApi },
+      handOver: async (id) => {
+        const { handOver } = await import("./agent-handover.ts");
+        await handOver(id, settings).catch((error) => logLine(settings.logDir, reasonOf(error)));
+      },
     };
     return await handle(kernelCall, world, warnings);
   } catch (error) {

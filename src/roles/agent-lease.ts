@@ -1,0 +1,45 @@
+/** The node's Lease: renewed while its agent is well. From it the controller labels the node; no agent may write a node. */
+import { DumpError } from "../domain/failures.ts";
+import { pause } from "../kube/backoff.ts";
+import type { KubeHttp } from "../kube/http.ts";
+import { type Lease, leasesPath } from "../kube/lease.ts";
+import { AGENT_LEASE } from "../policy/node-label.ts";
+
+const DURATION_S = 40;
+const RENEW_MS = 10_000;
+
+/** Runs until the signal; then it says that nobody holds it, so that no pod that needs the label comes here. */
+export async function keepLease(
+  http: KubeHttp,
+  where: { readonly namespace: string; readonly node: string },
+  isWell: () => boolean,
+  onProblem: (error: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    if (isWell()) await renew(http, where, DURATION_S, signal).catch((error) => signal.aborted || onProblem(error));
+    await pause(RENEW_MS, signal);
+  }
+  await renew(http, where, 1, AbortSignal.timeout(2000)).catch(onProblem);
+}
+
+async function renew(
+  http: KubeHttp,
+  { namespace, node }: { namespace: string; node: string },
+  leaseDurationSeconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = `${AGENT_LEASE}${node}`;
+  const path = `${leasesPath(namespace)}/${encodeURIComponent(name)}`;
+  const renewTime = new Date().toISOString().replace("Z", "000Z"); // MicroTime wants six digits
+  const spec = { holderIdentity: node, leaseDurationSeconds, renewTime };
+  try {
+    const lease = await http.json<Lease>({ verb: "get", resource: "leases", path, signal });
+    const body = { ...lease, spec: { ...lease.spec, ...spec } };
+    await http.json({ verb: "update", resource: "leases", path, body, signal });
+  } catch (error) {
+    if (!(error instanceof DumpError && error.code === "NOT_FOUND")) throw error;
+    const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, namespace }, spec };
+    await http.json({ verb: "create", resource: "leases", path: leasesPath(namespace), body, signal });
+  }
+}

@@ -1,0 +1,91 @@
+/** What the agent tells of itself in figures, and whether it is well. */
+import { createServer } from "node:http";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Cache } from "../cache/cache.ts";
+import { heldBytes } from "../cache/pressure.ts";
+import { readRecord } from "../cache/record.ts";
+import type { DumpRecord, State } from "../domain/dump.ts";
+
+/** States in which a dump still waits for its bundle. */
+const QUEUED: ReadonlySet<State> = new Set(["Captured", "Created", "Allowed", "FailedToSave"]);
+
+export class AgentMetrics {
+  readonly registry = new Registry();
+  readonly #counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name: `coredump_agent_${name}`, help, labelNames, registers: [this.registry] });
+  readonly captured = this.#counter("captured_total", "Dumps whose core was kept");
+  readonly refused = this.#counter("refused_total", "Dumps whose core was not kept", ["reason"]);
+  readonly truncated = this.#counter("truncated_total", "Cores that are cut short", ["cause"]);
+  readonly stored = this.#counter("stored_total", "Bundles verified in the store");
+  readonly failed = this.#counter("failures_total", "Steps that failed, by code; each is tried again", ["code"]);
+  readonly handlerSeconds = new Histogram({
+    name: "coredump_handler_seconds",
+    help: "How long handlers held crashed processes",
+    buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
+    registers: [this.registry],
+  });
+
+  constructor(cache: Cache) {
+    collectDefaultMetrics({ register: this.registry });
+    const gauge = (name: string, help: string, value: () => number) =>
+      new Gauge({
+        name: `coredump_agent_${name}`,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(value());
+        },
+      });
+    const queued = () => cache.spool.entries().filter((entry) => QUEUED.has(readRecord(entry)?.state ?? "Lost"));
+    const sum = (entries: Parameters<typeof heldBytes>[0][]) =>
+      Number(entries.reduce((bytes, entry) => bytes + heldBytes(entry), 0n));
+    gauge("queue_bytes", "Bytes of dumps that wait for the store", () => sum(queued()));
+    gauge("queue_age_seconds", "Age of the oldest of them", () => {
+      const oldest = queued().at(-1); // newest first
+      const since = oldest && readRecord(oldest)?.dumptime;
+      return since ? Math.max(0, (Date.now() - Date.parse(since)) / 1000) : 0;
+    });
+    gauge("cache_bytes", "Bytes that the cache holds", () => sum(cache.spool.entries()));
+  }
+
+  /** Once for each dump, when its capture is over. */
+  seen({ state, reason, core, heldMs }: DumpRecord): void {
+    if (state === "Refused" || state === "Lost") this.refused.inc({ reason: reason ?? state });
+    else this.captured.inc();
+    if (core.truncation) this.truncated.inc({ cause: core.truncation });
+    if (heldMs !== null) this.handlerSeconds.observe(heldMs / 1000);
+  }
+}
+
+export interface Health {
+  /** Why not; undefined while all is well. */
+  readonly alive: () => string | undefined;
+  readonly ready: () => string | undefined;
+}
+
+/** `/metrics`, `/healthz`, `/readyz` until disposed of. @throws the errno of listen(2) */
+export async function serveMetrics(port: number, metrics: AgentMetrics, health: Health): Promise<AsyncDisposable> {
+  const server = createServer(async ({ url = "/" }, response) => {
+    const { status, type, text } = await answer(url.split("?")[0] ?? "", metrics, health);
+    response.writeHead(status, { "content-type": type }).end(text);
+  });
+  server.requestTimeout = 10_000;
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve));
+  return {
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const PLAIN = "text/plain; charset=utf-8";
+
+async function answer(path: string, { registry }: AgentMetrics, health: Health) {
+  if (path === "/metrics") return { status: 200, type: registry.contentType, text: await registry.metrics() };
+  const check = path === "/healthz" ? health.alive : path === "/readyz" ? health.ready : undefined;
+  if (!check) return { status: 404, type: PLAIN, text: "not found\n" };
+  const problem = check();
+  return { status: problem === undefined ? 200 : 503, type: PLAIN, text: `${problem ?? "ok"}\n` };
+}

@@ -1,0 +1,66 @@
+/** Uploads what waits and ends: a node that is being retired. The agent may be running or not; the records' locks share it out. */
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openCache } from "../cache/cache.ts";
+import { readRecord } from "../cache/record.ts";
+import type { AgentSettings } from "../config/options.ts";
+import { reasonOf } from "../domain/failures.ts";
+import { connect } from "../kube/http.ts";
+import { KubeRegistry } from "../registration/kube-registry.ts";
+import { tellerFor } from "./agent-announce.ts";
+import type { Desk, Next } from "./agent-desk.ts";
+import { advanceDump } from "./agent-steps.ts";
+import { shipTo } from "./agent-store.ts";
+import { heldBy, isOpen } from "./agent-upkeep.ts";
+
+export interface Swept {
+  readonly id: string;
+  readonly state: string;
+  /** Why it is still here; undefined when nothing is left to do. */
+  readonly waits: string | undefined;
+}
+
+const PAUSE_MS = 1000;
+
+/** @param each gets every dump as it comes to its end, or at the end of the time as what it waits for */
+export async function sweep(
+  settings: AgentSettings,
+  waitMs: number,
+  each: (swept: Swept) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const cache = openCache(settings.dumpDir);
+  await cache.finishAbandoned();
+  const http = await connect(settings.kubeconfig);
+  const desk: Desk = {
+    settings,
+    registry: new KubeRegistry(http),
+    ship: shipTo(settings),
+    teller: tellerFor(http, settings.nodeName ?? hostname(), () => undefined),
+    heldBy: (namespace) => heldBy(cache.spool, namespace),
+    now: () => new Date(),
+  };
+  const left = new Map(cache.records().flatMap((record) => (isOpen(record) ? [[record.id, "waits"]] : [])));
+  const end = performance.now() + waitMs;
+  while (left.size > 0 && !signal.aborted) {
+    for (const id of left.keys()) {
+      const entry = cache.spool.entry(id);
+      const why = await advanceDump({ entry, desk, mayShip: true, signal }).then(reasonFor, reasonOf);
+      if (why !== undefined) left.set(id, why);
+      else {
+        left.delete(id);
+        each({ id, state: readRecord(entry)?.state ?? "gone", waits: undefined });
+      }
+    }
+    if (performance.now() >= end) break;
+    if (left.size > 0) await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+  }
+  for (const [id, waits] of left) each({ id, state: readRecord(cache.spool.entry(id))?.state ?? "gone", waits });
+}
+
+/** In words; undefined where it is over. */
+function reasonFor(next: Next): string | undefined {
+  if (next === "done") return undefined;
+  if (next === "busy") return "somebody else is at it";
+  return next === "waiting" ? "waits for the quota's decision" : "nobody can tell whose it is, or there is no store";
+}
