@@ -1,6 +1,5 @@
 /** The store that bundles go to. Its client is loaded with the first bundle. */
 import type { AgentSettings } from "../config/options.ts";
-import { DumpError } from "../domain/failures.ts";
 import type { DumpSink } from "../upload/sink.ts";
 import type { Ship } from "./agent-desk.ts";
 
@@ -10,14 +9,7 @@ export function shipTo(settings: AgentSettings): Ship | undefined {
   let sink: Promise<DumpSink> | undefined;
   return async (record, entry, signal) => {
     const { ship } = await import("../upload/ship.ts");
-    sink ??= sinkFor(settings.store ?? "");
+    sink ??= import("../store/open.ts").then(({ openSink }) => openSink(settings));
     return await ship(record, entry, await sink, signal);
   };
-}
-
-async function sinkFor(store: string): Promise<DumpSink> {
-  if (!store.startsWith("/"))
-    throw new DumpError("SETTINGS_INVALID", `Cannot use --store=${store}: neither a directory nor s3://bucket/prefix`);
-  const { DirectorySink } = await import("../store/directory.ts");
-  return new DirectorySink(store);
 }

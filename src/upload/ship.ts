@@ -1,6 +1,8 @@
+import { keyOf } from "../bundle/key.ts";
 import type { DumpBundle, DumpRecord } from "../domain/dump.ts";
 import { bundleOf } from "./bundle.ts";
 import type { DumpFiles } from "./contents.ts";
+import { Progress } from "./progress.ts";
 import type { DumpSink } from "./sink.ts";
 
 /**
@@ -17,4 +19,20 @@ export async function ship(
 ): Promise<DumpBundle> {
   await using bundle = await bundleOf(record, files);
   return await sink.put(bundle, signal);
+}
+
+/**
+ * For a dump that nobody wants stored any more: what unfinished attempts left in the store goes, so that nobody has to
+ * find it there later. @throws DumpError of a store: then the collector will
+ */
+export async function abandon(
+  record: DumpRecord,
+  files: DumpFiles,
+  sink: DumpSink,
+  signal: AbortSignal,
+): Promise<void> {
+  const progress = Progress.load(files.path("upload.json"), "");
+  if (progress.noted === undefined) return;
+  const { noted } = progress;
+  await sink.discard({ key: keyOf(record), noted, note: (what) => progress.save(what) }, signal);
 }
