@@ -116,6 +116,20 @@ for (const [on, kernelArguments] of [
   });
 }
 
+test("a process in user and host-name namespaces of its own keeps its names apart from the host's", {
+  skip,
+}, async () => {
+  using handler = new Handler();
+  const inside = `hostname inside && exec ${program("crash")} 0`;
+  await crashUnder(handler, ["--user", "--map-root-user", "--uts", "sh", "-c", inside], {
+    command: "/usr/bin/unshare",
+  });
+  const { core, owner, hostname, processUid, state, node } = await handler.record();
+  assert.deepEqual([state, core.complete, core.capture, owner], ["Captured", true, "direct", "host"]);
+  assert.deepEqual([hostname, processUid], ["inside", 0]);
+  assert.notEqual(node, "inside");
+});
+
 for (const [time, want] of [
   ["1", /^1970-01-01T00:00:01/],
   ["99999999999", /^5138-11-16/],
