@@ -1,11 +1,6 @@
-import {
-  AGENT_OPTIONS,
-  type AgentSettings,
-  CLUSTER_OPTIONS,
-  NODE_OPTIONS,
-  type Option,
-  STORE_OPTIONS,
-} from "../config/options.ts";
+import { AGENT_OPTIONS, type AgentSettings, CLUSTER_OPTIONS } from "../config/cluster-options.ts";
+import { NODE_OPTIONS, type Option } from "../config/options.ts";
+import { STORE_OPTIONS } from "../config/store-options.ts";
 import { expected, parseValue, valuesOf } from "../config/values.ts";
 import { DumpError } from "../domain/failures.ts";
 import { type Parsed, settingsOf } from "./flags.ts";

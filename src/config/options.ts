@@ -5,6 +5,8 @@
  * `flag` is the long name as the user writes it (the predecessors' spelling where there was one), `short` the letter.
  * Only options with `settings: true` may stand in settings.json, under `flag`.
  */
+import type { StoreSettings } from "./store-options.ts";
+
 export type OptionKind = "text" | "integer" | "bytes" | "percent" | "duration" | "switch" | readonly string[];
 
 export interface Option {
@@ -178,117 +180,6 @@ export const CAPTURE_OPTIONS = {
   },
 } as const satisfies Record<string, Option>;
 
-/** The cluster that a node belongs to: for whoever registers dumps there. */
-export const CLUSTER_OPTIONS = {
-  admission: {
-    flag: "admission",
-    kind: ["quota", "all"],
-    default: "quota",
-    describe: "who decides: the controller by the quotas, or the node allows all (where there is no controller)",
-  },
-  namespaceDiskBytes: {
-    flag: "namespace-disk-quota",
-    kind: "bytes",
-    env: "NS_DISK_QUOTA",
-    describe: "what the dumps of one namespace may hold on this node; 0: no dumps (default: no limit of its own)",
-  },
-} as const satisfies Record<string, Option>;
-
-/** Where bundles go. Keys are never given by a flag: other users see those. */
-export const STORE_OPTIONS = {
-  store: {
-    flag: "store",
-    kind: "text",
-    env: "COREDUMP_STORE",
-    describe: "where bundles go: a mounted directory, or s3://BUCKET[/PREFIX] (default: nowhere, dumps wait)",
-  },
-  s3Endpoint: { flag: "s3-endpoint", kind: "text", describe: "URL of the S3 service (default: Amazon's)" },
-  s3Region: {
-    flag: "s3-region",
-    kind: "text",
-    describe: "region (default: the environment's or profile's; us-east-1 where --s3-endpoint is given)",
-  },
-  s3PathStyle: {
-    flag: "s3-path-style",
-    kind: "switch",
-    describe: "the bucket's name in the path, not in the host's name (default: true where --s3-endpoint is given)",
-  },
-  s3CredentialsDir: {
-    flag: "s3-credentials-dir",
-    kind: "text",
-    describe:
-      "directory with the files access-key and secret-key (default: environment, profile, pod's or node's role)",
-  },
-  s3Sse: {
-    flag: "s3-sse",
-    kind: ["AES256", "aws:kms", "aws:kms:dsse"],
-    describe: "encryption at rest to ask for (default: the bucket's)",
-  },
-  s3KmsKey: { flag: "s3-kms-key", kind: "text", describe: "key for --s3-sse aws:kms (default: the account's)" },
-  s3StorageClass: { flag: "s3-storage-class", kind: "text", describe: "storage class (default: the bucket's)" },
-  s3CaFile: {
-    flag: "s3-ca-file",
-    kind: "text",
-    describe: "PEM file of the authority behind the service's certificate",
-  },
-  uploadBytesPerS: {
-    flag: "upload-bandwidth",
-    kind: "bytes",
-    describe: "bytes a second that all uploads together may take (default: no limit)",
-  },
-} as const satisfies Record<string, Option>;
-
-/** The agent's own. */
-export const AGENT_OPTIONS = {
-  uploads: { flag: "uploads", kind: "integer", min: 1, default: "2", describe: "uploads at once" },
-  metricsPort: {
-    flag: "metrics-port",
-    kind: "integer",
-    default: "9099",
-    describe: "port of /metrics, /healthz, /readyz; 0: none",
-  },
-  systemNamespace: {
-    flag: "namespace",
-    kind: "text",
-    env: "POD_NAMESPACE",
-    default: "coredump-system",
-    describe: "namespace of our own parts, where the node's Lease is",
-  },
-  keepRecordsMs: {
-    flag: "keep-records",
-    kind: "duration",
-    default: "30d",
-    describe: "how long records of dumps that hold nothing stay on the node",
-  },
-  graceMs: {
-    flag: "grace",
-    kind: "duration",
-    default: "20s",
-    describe: "how long an upload may go on behind SIGTERM",
-  },
-} as const satisfies Record<string, Option>;
-
-/** The controller's own. */
-export const CONTROLLER_OPTIONS = {
-  kubeconfig: NODE_OPTIONS.kubeconfig,
-  verbosity: NODE_OPTIONS.verbosity,
-  systemNamespace: AGENT_OPTIONS.systemNamespace,
-  metricsPort: AGENT_OPTIONS.metricsPort,
-  maxRecords: {
-    flag: "max-records",
-    kind: "integer",
-    min: 1,
-    default: "200",
-    describe: "Coredumps without storage that a namespace may have; older ones are counted by younger ones",
-  },
-  leaseMs: {
-    flag: "lease-duration",
-    kind: "duration",
-    default: "15s",
-    describe: "how long one that says nothing stays the leader",
-  },
-} as const satisfies Record<string, Option>;
-
 type ValueOf<K> = K extends "text"
   ? string
   : K extends "integer" | "percent" | "duration"
@@ -312,7 +203,3 @@ export type KernelArguments = Values<typeof KERNEL_OPTIONS>;
 export type NodeSettings = Values<typeof NODE_OPTIONS>;
 export type CaptureSettings = Values<typeof CAPTURE_OPTIONS>;
 export type HandlerSettings = NodeSettings & CaptureSettings;
-export type ClusterSettings = Values<typeof CLUSTER_OPTIONS>;
-export type StoreSettings = Values<typeof STORE_OPTIONS>;
-export type AgentSettings = HandlerSettings & ClusterSettings & StoreSettings & Values<typeof AGENT_OPTIONS>;
-export type ControllerSettings = Values<typeof CONTROLLER_OPTIONS>;

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { StoreSettings } from "../config/options.ts";
+import type { StoreSettings } from "../config/store-options.ts";
 import { DumpError } from "../domain/failures.ts";
 
 /** Where a store is, as `--store` names it. */

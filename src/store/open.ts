@@ -1,4 +1,4 @@
-import type { StoreSettings } from "../config/options.ts";
+import type { StoreSettings } from "../config/store-options.ts";
 import { DumpError } from "../domain/failures.ts";
 import type { DumpSink } from "../upload/sink.ts";
 import { limited } from "./limiter.ts";
