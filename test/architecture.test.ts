@@ -35,8 +35,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   commands: ["cache", "config", "doctor", "domain", "elf", "install", "roles", "system"],
   main: ["commands", "kernel", "roles"],
   bundle: ["domain"],
-  kube: ["domain", "system"],
-  registration: ["domain", "kube", "system"],
+  kube: ["domain"],
+  registration: ["domain", "kube"],
   upload: ["bundle", "domain", "system"],
   store: ["=config", "domain", "=upload"],
 };

@@ -1,5 +1,5 @@
 import type { CommandModule } from "yargs";
-import { CONTROLLER_OPTIONS } from "../config/options.ts";
+import { CONTROLLER_OPTIONS } from "../config/cluster-options.ts";
 import { runController } from "../roles/controller.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
 import { settingsGiven } from "./given.ts";

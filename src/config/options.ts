@@ -5,8 +5,6 @@
  * `flag` is the long name as the user writes it (the predecessors' spelling where there was one), `short` the letter.
  * Only options with `settings: true` may stand in settings.json, under `flag`.
  */
-import type { StoreSettings } from "./store-options.ts";
-
 export type OptionKind = "text" | "integer" | "bytes" | "percent" | "duration" | "switch" | readonly string[];
 
 export interface Option {

@@ -1,6 +1,7 @@
 /** What the steps of a dump's way through the cluster need around them. The agent and the lone handler each bring theirs. */
 import type { Entry } from "../cache/spool.ts";
-import type { ClusterSettings, HandlerSettings } from "../config/options.ts";
+import type { ClusterSettings } from "../config/cluster-options.ts";
+import type { HandlerSettings } from "../config/options.ts";
 import type { DumpBundle, DumpRecord } from "../domain/dump.ts";
 import type { PodRecord } from "../registration/coredump.ts";
 import type { Registry } from "../registration/registry.ts";

@@ -1,7 +1,8 @@
 /** What the handler does with a dump that is finished: an agent takes it over, or the handler itself tells the cluster. */
 import { hostname } from "node:os";
 import { Spool } from "../cache/spool.ts";
-import { CLUSTER_OPTIONS, type HandlerSettings } from "../config/options.ts";
+import { CLUSTER_OPTIONS } from "../config/cluster-options.ts";
+import type { HandlerSettings } from "../config/options.ts";
 import { valuesOf } from "../config/values.ts";
 import { reasonOf } from "../domain/failures.ts";
 import { backoffMs, pause } from "../kube/backoff.ts";

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { performance } from "node:perf_hooks";
 import { type Cache, openCache } from "../cache/cache.ts";
 import { readRecord } from "../cache/record.ts";
-import type { AgentSettings } from "../config/options.ts";
+import type { AgentSettings } from "../config/cluster-options.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 import { pause } from "../kube/backoff.ts";
 import { connect } from "../kube/http.ts";

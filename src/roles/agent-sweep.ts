@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openCache } from "../cache/cache.ts";
 import { readRecord } from "../cache/record.ts";
-import type { AgentSettings } from "../config/options.ts";
+import type { AgentSettings } from "../config/cluster-options.ts";
 import { reasonOf } from "../domain/failures.ts";
 import { connect } from "../kube/http.ts";
 import { KubeRegistry } from "../registration/kube-registry.ts";

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Cache, openCache } from "../cache/cache.ts";
 import { readRecord } from "../cache/record.ts";
-import type { AgentSettings } from "../config/options.ts";
+import type { AgentSettings } from "../config/cluster-options.ts";
 import { DumpError } from "../domain/failures.ts";
 import { isDumpId } from "../domain/id.ts";
 import type { Coredump } from "../registration/coredump.ts";

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { performance } from "node:perf_hooks";
-import type { ControllerSettings } from "../config/options.ts";
+import type { ControllerSettings } from "../config/cluster-options.ts";
 import { connect, type KubeHttp } from "../kube/http.ts";
 import { follow, type Kind } from "../kube/informer.ts";
 import { lead, leasesPath } from "../kube/lease.ts";
