@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DumpError } from "../../src/domain/failures.ts";
+import { type Follower, follow } from "../../src/kube/informer.ts";
+import type { KubeObject } from "../../src/kube/objects.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Answer, scriptedHttp } from "./scripted-http.ts";
+
+const KIND = { resource: "coredumps", path: "/coredumps" };
+const object = (name: string, resourceVersion: string) => ({ metadata: { name, uid: name, resourceVersion } });
+const event = (type: string, name: string, version: string): string =>
+  `${JSON.stringify({ type, object: object(name, version) })}\n`;
+const list = (version: string, ...items: object[]) => ({ metadata: { resourceVersion: version }, items });
+const GONE = `${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410, message: "too old" } })}\n`;
+
+/** Follows until the answers are used up. @returns what was told, what was asked, what went wrong */
+async function followed(answers: readonly Answer[]) {
+  const told: string[] = [];
+  const problems: unknown[] = [];
+  const stop = new AbortController();
+  const follower: Follower<KubeObject> = {
+    listed: ({ metadata }) => void told.push(`listed ${metadata.name}`),
+    listEnded: () => void told.push("list ended"),
+    changed: ({ metadata }) => void told.push(`changed ${metadata.name} ${metadata.resourceVersion}`),
+    deleted: ({ metadata }) => void told.push(`deleted ${metadata.name}`),
+  };
+  const rest = [...answers];
+  const http = scriptedHttp(() => {
+    if (rest.length === 0) stop.abort();
+    return rest.shift() ?? new Error("stopped");
+  });
+  await follow(http, KIND, follower, (problem) => problems.push(problem), stop.signal);
+  const asked = http.asked
+    .slice(0, answers.length)
+    .map(({ verb, query }) => `${verb} ${query?.["resourceVersion"] ?? ""}`.trim());
+  return { told, asked, problems };
+}
+
+test("follow() lists once, then watches from there, and goes on from the last version seen, bookmarks too", async () => {
+  const { told, asked } = await followed([
+    list("5", object("a", "3")),
+    event("ADDED", "b", "6") + event("BOOKMARK", "", "9"),
+    event("DELETED", "a", "10"),
+    "",
+  ]);
+  assert.deepEqual(told, ["listed a", "list ended", "changed b 6", "deleted a"]);
+  assert.deepEqual(asked, ["list", "watch 5", "watch 9", "watch 10"]);
+});
+
+for (const [what, gone] of Object.entries({
+  "an event says that its version is gone": GONE,
+  "the answer does": new DumpError("API_GONE", "too old"),
+})) {
+  test(`follow() lists again when ${what}, without a complaint`, async () => {
+    const { asked, problems } = await followed([list("5"), gone, list("20"), ""]);
+    assert.deepEqual(asked, ["list", "watch 5", "list", "watch 20"]);
+    assert.deepEqual(
+      problems.filter((problem) => problem !== undefined),
+      [],
+    );
+  });
+}
+
+test("follow() goes on from where it was when the server was away, and says so meanwhile", async () => {
+  const away = new DumpError("API_UNAVAILABLE", "away");
+  const { asked, problems } = await followed([away, list("5"), event("ADDED", "b", "6"), away, ""]);
+  assert.deepEqual(asked, ["list", "list", "watch 5", "watch 6", "watch 6"]);
+  assert.deepEqual(problems, [away, undefined, away, undefined]);
+});
+
+test("follow() takes no event that a broken connection cut short", async () => {
+  const broken = (async function* () {
+    yield Buffer.from(event("ADDED", "b", "6"));
+    yield Buffer.from(event("ADDED", "c", "7").slice(0, 20));
+    throw new DumpError("API_UNAVAILABLE", "reset");
+  })();
+  const { told, asked } = await followed([list("5"), broken, event("ADDED", "c", "7")]);
+  assert.deepEqual(told, ["list ended", "changed b 6", "changed c 7"]);
+  assert.deepEqual(asked, ["list", "watch 5", "watch 6"]);
+});
+
+test("follow() asks for metadata alone where that is enough", async () => {
+  const stop = new AbortController();
+  const http = scriptedHttp(({ verb }) => {
+    if (verb === "watch") stop.abort();
+    return verb === "list" ? list("5") : "";
+  });
+  const nobody = { listed() {}, listEnded() {}, changed() {}, deleted() {} };
+  await follow(http, { ...KIND, metadataOnly: true }, nobody, () => undefined, stop.signal);
+  await eventually(() => assert.equal(http.asked.length, 2));
+  assert.deepEqual(
+    http.asked.map(({ accept }) => accept?.match(/as=(\w+)/)?.[1]),
+    ["PartialObjectMetadataList", "PartialObjectMetadata"],
+  );
+});
