@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Kubectl, type Resource } from "./kubectl.ts";
+import { type Resource, User } from "./kubectl.ts";
 import { TESTBED, TESTBED_COMMAND } from "./paths.ts";
 
 const exec = promisify(execFile);
@@ -40,7 +40,7 @@ async function testbed(args: readonly string[], env: NodeJS.ProcessEnv = {}): Pr
 }
 
 /** Its own methods are those of cluster-admin. */
-export class Cluster extends Kubectl implements AsyncDisposable {
+export class Cluster extends User implements AsyncDisposable {
   readonly name: string;
   /** Certificates, logs of the parts, etcd's data. */
   readonly folder: string;
@@ -82,33 +82,33 @@ export class Cluster extends Kubectl implements AsyncDisposable {
   async namespace(labels: Record<string, string> = {}): Promise<string> {
     const name = `test-${++this.#namespaces}`;
     await this.send("create", { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
-    await this.in(name).run("wait", "--for=create", "serviceaccount/default", "--timeout=30s");
+    await this.in(name).kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s");
     return name;
   }
 
   /** Someone with a client certificate, and so far without any right. */
-  async user(name: string, ...groups: readonly string[]): Promise<Kubectl> {
-    return new Kubectl(await testbed(["cluster", "user", this.name, name, ...groups]));
+  async user(name: string, ...groups: readonly string[]): Promise<User> {
+    return new User(await testbed(["cluster", "user", this.name, name, ...groups]));
   }
 
   /** A service account's user, by a token that is bound to a node, as a pod's on that node is. */
-  async serviceAccount(namespace: string, name: string, node?: string): Promise<Kubectl> {
+  async serviceAccount(namespace: string, name: string, node?: string): Promise<User> {
     const bound = node === undefined ? [] : ["--bound-object-kind", "Node", "--bound-object-name", node];
     const uid = node === undefined ? [] : ["--bound-object-uid", (await this.get("node", node)).metadata["uid"]];
-    const token = (await this.in(namespace).run("create", "token", name, ...bound, ...uid)).trim();
-    const view = JSON.parse(await this.run("config", "view", "--raw", "--output", "json"));
+    const token = (await this.in(namespace).kubectl("create", "token", name, ...bound, ...uid)).trim();
+    const view = JSON.parse(await this.kubectl("config", "view", "--raw", "--output", "json"));
     view.users[0].user = { token };
     const kubeconfig = join(this.folder, "users", `${namespace}.${name}.${node ?? ""}.kubeconfig`);
     writeFileSync(kubeconfig, JSON.stringify(view), { mode: 0o600 });
-    return new Kubectl(kubeconfig);
+    return new User(kubeconfig);
   }
 
   /** A pod that runs to its end, with its first container's exit code. */
   async ended(namespace: string, name: string): Promise<{ pod: Resource; exitCode: number }> {
-    const kubectl = this.in(namespace);
+    const within = this.in(namespace);
     const ended = "{.status.containerStatuses[0].state.terminated.exitCode}";
-    await kubectl.run("wait", "--for", `jsonpath=${ended}`, `pod/${name}`, "--timeout=60s");
-    const pod = await kubectl.get("pod", name);
+    await within.kubectl("wait", "--for", `jsonpath=${ended}`, `pod/${name}`, "--timeout=60s");
+    const pod = await within.get("pod", name);
     return { pod, exitCode: pod["status"].containerStatuses[0].state.terminated.exitCode };
   }
 

@@ -16,7 +16,7 @@ interface Ended {
 /** The program that the test bed built, or was given by KUBEBUILDER_ASSETS. */
 export const KUBECTL = join(TESTBED, "kubernetes/kubectl");
 
-export class Kubectl {
+export class User {
   readonly kubeconfig: string;
   /** Of every command, when it is given. */
   readonly #namespace: string | undefined;
@@ -26,12 +26,12 @@ export class Kubectl {
     this.#namespace = namespace;
   }
 
-  in(namespace: string): Kubectl {
-    return new Kubectl(this.kubeconfig, namespace);
+  in(namespace: string): User {
+    return new User(this.kubeconfig, namespace);
   }
 
   /** @returns what it printed. @throws Error with what it complained of */
-  async run(...args: readonly string[]): Promise<string> {
+  async kubectl(...args: readonly string[]): Promise<string> {
     return this.#checked(args, await this.#end(args));
   }
 
@@ -54,7 +54,7 @@ export class Kubectl {
 
   /** `get`, parsed. */
   async get(...args: readonly string[]): Promise<Resource> {
-    return JSON.parse(await this.run("get", ...args, "--output", "json"));
+    return JSON.parse(await this.kubectl("get", ...args, "--output", "json"));
   }
 
   #checked(args: readonly string[], { exitCode, stdout, stderr }: Ended): string {

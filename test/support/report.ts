@@ -35,10 +35,11 @@ class FileReport {
   add({ type, data }: TestEvent): void {
     if (type === "test:stdout" || type === "test:stderr") this.output += data?.message ?? "";
     if (type !== "test:pass" && type !== "test:fail") return;
-    if (data?.details?.type === "suite" && !data.skip) return; // its tests count
+    const { type: kind, error } = data?.details ?? {};
+    if (kind === "suite" && !data?.skip && error?.failureType !== "hookFailed") return; // its tests count
     const isFile = data?.name === this.path;
     if (data?.skip || data?.todo) this.skips.push(`${data.name}: ${data.skip || data.todo}`);
-    else if (type === "test:fail") this.#fail(isFile ? "the file" : (data?.name ?? ""), data?.details?.error);
+    else if (type === "test:fail") this.#fail(isFile ? "the file" : (data?.name ?? ""), error);
     else if (!isFile) this.passed += 1; // a file "passes" when no test ran in it
     this.durationMs += data?.details?.duration_ms ?? 0;
   }

@@ -4,8 +4,11 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
+# But for those of nodes, which keep empty ones; stopping a node removes them.
 engine_cgroups() {
-  find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/docker*' -o -path '*/system.slice*' -o -path '*/testbed*' \)
+  nodes=$(ls -d "$TESTBED"/run/*-node-* 2> /dev/null | sed 's#.*/#/testbed-#')
+  find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/docker*' -o -path '*/system.slice*' -o -path '*/testbed*' \) |
+    grep -vF "${nodes:-//}"
 }
 
 # The folders of run/ whose starter is still there: whatever is theirs is in use. Cgroups and network namespaces bear

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds, applyPolicy, coredump, statusPatch } from "../../support/coredump-resources.ts";
-import type { Kubectl } from "../../support/kubectl.ts";
+import { eventually } from "../../support/eventually.ts";
+import type { User } from "../../support/kubectl.ts";
 import { needs } from "../../support/set-up.ts";
 
 const skip = needs("root", "cluster");
@@ -12,9 +13,9 @@ const merge = (change: object): string[] => ["--type=merge", "--patch", JSON.str
 
 describe("the admission policy", { skip }, () => {
   let cluster: Cluster;
-  let admin: Kubectl;
+  let admin: User;
   /** By name: tenants, agents, the controller, the collector. */
-  let as: Record<string, Kubectl>;
+  let as: Record<string, User>;
   let namespace: string;
 
   before(async () => {
@@ -28,14 +29,14 @@ describe("the admission policy", { skip }, () => {
       ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "all" } },
       rules: [{ apiGroups: ["coredump.fujitsu.com"], resources: ["*"], verbs: ["*"] }],
     });
-    await cluster.run("create", "clusterrolebinding", "all", "--clusterrole=all", ...groups);
+    await cluster.kubectl("create", "clusterrolebinding", "all", "--clusterrole=all", ...groups);
     await applyPolicy(cluster, await cluster.user("probe", "everyone"), namespace);
     for (const name of ["coredump-agent", "coredump-controller", "coredump-gc", "coredump-api"])
-      await cluster.in("coredump-system").run("create", "serviceaccount", name);
-    await admin.run("create", "serviceaccount", "coredump-agent"); // a tenant's, of a telling name
+      await cluster.in("coredump-system").kubectl("create", "serviceaccount", name);
+    await admin.kubectl("create", "serviceaccount", "coredump-agent"); // a tenant's, of a telling name
     for (const name of ["node-1", "node-2"])
       await cluster.send("create", { apiVersion: "v1", kind: "Node", metadata: { name } });
-    const system = (name: string, node?: string): Promise<Kubectl> =>
+    const system = (name: string, node?: string): Promise<User> =>
       cluster.serviceAccount("coredump-system", name, node);
     as = {
       tenant: await cluster.user("tenant", "everyone"),
@@ -52,12 +53,12 @@ describe("the admission policy", { skip }, () => {
   });
   after(async () => await cluster?.[Symbol.asyncDispose]());
 
-  const who = (name: string): Kubectl => (as[name] ?? assert.fail(name)).in(namespace);
+  const who = (name: string): User => (as[name] ?? assert.fail(name)).in(namespace);
 
   /** An object of node-1 in that state, as its agent would have left it. */
   async function given(name: string, state?: string): Promise<void> {
     await admin.send("create", coredump(name));
-    if (state) await admin.run("patch", "coredump", name, ...statusPatch({ state }));
+    if (state) await admin.kubectl("patch", "coredump", name, ...statusPatch({ state }));
   }
 
   const setState = (state: string | null): string[] => statusPatch({ state });
@@ -66,11 +67,11 @@ describe("the admission policy", { skip }, () => {
     test(`an ${agent === "agent" ? "agent" : "agent outside of the cluster"} writes the dumps of its node`, async () => {
       const name = `own-${agent}`;
       await who(agent).send("create", coredump(name));
-      await who(agent).run("patch", "coredump", name, ...merge({ spec: { size: "1Gi" } }));
-      await who(agent).run("patch", "coredump", name, ...setState("Created"));
-      await admin.run("patch", "coredump", name, ...setState("Allowed"));
-      await who(agent).run("patch", "coredump", name, ...merge({ spec: { volume: "cores" } }));
-      await who(agent).run("patch", "coredump", name, ...setState("Saved"));
+      await who(agent).kubectl("patch", "coredump", name, ...merge({ spec: { size: "1Gi" } }));
+      await who(agent).kubectl("patch", "coredump", name, ...setState("Created"));
+      await admin.kubectl("patch", "coredump", name, ...setState("Allowed"));
+      await who(agent).kubectl("patch", "coredump", name, ...merge({ spec: { volume: "cores" } }));
+      await who(agent).kubectl("patch", "coredump", name, ...setState("Saved"));
     });
 
   for (const thief of ["otherAgent", "otherOutside", "unbound"])
@@ -105,9 +106,9 @@ describe("the admission policy", { skip }, () => {
     test(`the ${stranger} gets, lists and deletes, and neither creates nor changes anything`, async () => {
       const name = `read-by-${stranger}`;
       await given(name, "Saved");
-      const kubectl = who(stranger);
-      assert.match(await kubectl.sendRefusal("create", coredump("mine")), ONLY_OURS);
-      assert.match(await kubectl.sendRefusal("create", coredump("mine", { node: "node-2" })), ONLY_OURS);
+      const user = who(stranger);
+      assert.match(await user.sendRefusal("create", coredump("mine")), ONLY_OURS);
+      assert.match(await user.sendRefusal("create", coredump("mine", { node: "node-2" })), ONLY_OURS);
       const changes = [
         merge({ spec: { volume: "elsewhere" } }),
         merge({ metadata: { labels: { a: "b" } } }),
@@ -116,13 +117,13 @@ describe("the admission policy", { skip }, () => {
         statusPatch({ key: "other/namespace" }),
       ];
       for (const change of changes)
-        assert.match(await kubectl.refusal("patch", "coredump", name, ...change), ONLY_OURS, change.join(" "));
+        assert.match(await user.refusal("patch", "coredump", name, ...change), ONLY_OURS, change.join(" "));
       const { kind, metadata, apiVersion, spec } = coredump(name, { volume: "elsewhere" });
       const applied = { apiVersion, kind, metadata, spec };
-      assert.match(await kubectl.sendRefusal("apply", applied, "--server-side", "--force-conflicts"), ONLY_OURS);
-      assert.equal((await kubectl.get("coredump", name)).metadata["name"], name);
-      assert.match(await kubectl.run("get", "coredumps"), new RegExp(name));
-      await kubectl.run("delete", "coredump", name);
+      assert.match(await user.sendRefusal("apply", applied, "--server-side", "--force-conflicts"), ONLY_OURS);
+      assert.equal((await user.get("coredump", name)).metadata["name"], name);
+      assert.match(await user.kubectl("get", "coredumps"), new RegExp(name));
+      await user.kubectl("delete", "coredump", name);
     });
 
   test("an agent does not decide about the quota, until it is told to", async () => {
@@ -135,10 +136,10 @@ describe("the admission policy", { skip }, () => {
     const decide = (yes: boolean): Promise<string> =>
       cluster
         .in("coredump-system")
-        .run("patch", "configmap", "coredump-writers", ...merge({ data: { agentsDecide: `${yes}` } }));
+        .kubectl("patch", "configmap", "coredump-writers", ...merge({ data: { agentsDecide: `${yes}` } }));
     await decide(true);
     try {
-      await eventually(() => who("agent").run("patch", "coredump", "undecided", ...setState("Allowed")));
+      await eventually(() => who("agent").kubectl("patch", "coredump", "undecided", ...setState("Allowed")));
     } finally {
       await decide(false);
     }
@@ -146,26 +147,26 @@ describe("the admission policy", { skip }, () => {
 
   test("the controller decides about what is Created, and says nothing else", async () => {
     await given("decided", "Created");
-    const kubectl = who("controller");
-    assert.match(await kubectl.sendRefusal("create", coredump("by-controller")), /only an agent says what crashed/);
+    const user = who("controller");
+    assert.match(await user.sendRefusal("create", coredump("by-controller")), /only an agent says what crashed/);
     const volume = merge({ spec: { volume: "elsewhere" } });
-    assert.match(await kubectl.refusal("patch", "coredump", "decided", ...volume), /only an agent says what crashed/);
-    assert.match(await kubectl.refusal("patch", "coredump", "decided", ...setState("Saved")), /the controller decides/);
-    await kubectl.run("patch", "coredump", "decided", ...setState("Denied"));
-    await kubectl.run("patch", "coredump", "decided", ...statusPatch({ repeats: 3 }));
+    assert.match(await user.refusal("patch", "coredump", "decided", ...volume), /only an agent says what crashed/);
+    assert.match(await user.refusal("patch", "coredump", "decided", ...setState("Saved")), /the controller decides/);
+    await user.kubectl("patch", "coredump", "decided", ...setState("Denied"));
+    await user.kubectl("patch", "coredump", "decided", ...statusPatch({ repeats: 3 }));
     await given("stored", "Saved");
-    assert.match(await kubectl.refusal("patch", "coredump", "stored", ...setState("Denied")), /the controller decides/);
-    await kubectl.run("delete", "coredump", "stored");
+    assert.match(await user.refusal("patch", "coredump", "stored", ...setState("Denied")), /the controller decides/);
+    await user.kubectl("delete", "coredump", "stored");
   });
 
   test("the collector says that a dump is Deleted, and nothing else", async () => {
     await given("collected", "Saved");
-    const kubectl = who("collector");
-    assert.match(await kubectl.sendRefusal("create", coredump("by-collector")), /only an agent says what crashed/);
-    assert.match(await kubectl.refusal("patch", "coredump", "collected", ...setState("Allowed")), /the collector says/);
-    await kubectl.run("patch", "coredump", "collected", ...statusPatch({ message: "the bundle is missing" }));
-    await kubectl.run("patch", "coredump", "collected", ...setState("Deleted"));
-    await kubectl.run("delete", "coredump", "collected");
+    const user = who("collector");
+    assert.match(await user.sendRefusal("create", coredump("by-collector")), /only an agent says what crashed/);
+    assert.match(await user.refusal("patch", "coredump", "collected", ...setState("Allowed")), /the collector says/);
+    await user.kubectl("patch", "coredump", "collected", ...statusPatch({ message: "the bundle is missing" }));
+    await user.kubectl("patch", "coredump", "collected", ...setState("Deleted"));
+    await user.kubectl("delete", "coredump", "collected");
   });
 
   test("nobody but Kubernetes gives a Coredump a finalizer, and those that a deletion needs work", async () => {
@@ -174,28 +175,16 @@ describe("the admission policy", { skip }, () => {
     for (const one of ["agent", "controller", "collector"])
       assert.match(await who(one).refusal("patch", "coredump", "final", ...finalizer), /gets no finalizer/, one);
     // The garbage collector has to take this deletion's finalizer away.
-    await who("tenant").run("delete", "coredump", "final", "--cascade=orphan", "--timeout=60s");
+    await who("tenant").kubectl("delete", "coredump", "final", "--cascade=orphan", "--timeout=60s");
   });
 
   test("without the ConfigMap nobody writes, and whoever may can still delete", async () => {
     await given("orphan", "Saved");
-    await cluster.in("coredump-system").run("delete", "configmap", "coredump-writers");
+    await cluster.in("coredump-system").kubectl("delete", "configmap", "coredump-writers");
     await eventually(async () => {
       assert.match(await who("agent").sendRefusal("create", coredump("none")), /no params found/);
     });
-    await who("tenant").run("delete", "coredump", "orphan");
-    await cluster.run("delete", "namespace", namespace, "--timeout=60s");
+    await who("tenant").kubectl("delete", "coredump", "orphan");
+    await cluster.kubectl("delete", "namespace", namespace, "--timeout=60s");
   });
 });
-
-/** The API server sees a changed ConfigMap a moment later. */
-async function eventually(work: () => Promise<unknown>): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (tries === 20) throw error;
-    }
-  }
-}

@@ -7,7 +7,7 @@ import { parse } from "yaml";
 import { STATES } from "../../../src/domain/dump.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds, coredump, statusPatch } from "../../support/coredump-resources.ts";
-import type { Kubectl, Resource } from "../../support/kubectl.ts";
+import type { Resource, User } from "../../support/kubectl.ts";
 import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
 
@@ -91,11 +91,11 @@ const CHANGES: Record<string, unknown> = {
 
 describe("custom resources", { skip }, () => {
   let cluster: Cluster;
-  let kubectl: Kubectl;
+  let admin: User;
   before(async () => {
     cluster = await startCluster();
     await applyCrds(cluster);
-    kubectl = cluster.in(await cluster.namespace());
+    admin = cluster.in(await cluster.namespace());
   });
   after(async () => await cluster?.[Symbol.asyncDispose]());
 
@@ -103,21 +103,21 @@ describe("custom resources", { skip }, () => {
     ...["patch", "coredump", name, "--type=merge", "--patch", JSON.stringify({ spec })],
   ];
   const created = async (name: string, spec = {}): Promise<Resource> =>
-    await kubectl.send("create", coredump(name, spec));
+    await admin.send("create", coredump(name, spec));
 
   for (const { on, spec } of VALID)
     test(`Coredump takes ${on}`, async () => {
-      const { spec: kept } = await kubectl.send("create", coredump("valid", spec), "--dry-run=server");
+      const { spec: kept } = await admin.send("create", coredump("valid", spec), "--dry-run=server");
       assert.deepEqual(kept, JSON.parse(JSON.stringify(coredump("valid", spec)["spec"])));
     });
 
   for (const { on, spec, complaint } of INVALID)
     test(`Coredump refuses ${on}`, async () => {
-      assert.match(await kubectl.sendRefusal("create", coredump("invalid", spec), "--dry-run=server"), complaint);
+      assert.match(await admin.sendRefusal("create", coredump("invalid", spec), "--dry-run=server"), complaint);
     });
 
   test("Coredump keeps nothing that its schema does not name", async () => {
-    const kept = await kubectl.send("create", coredump("more", { environ: ["PASSWORD=x"] }), "--validate=false");
+    const kept = await admin.send("create", coredump("more", { environ: ["PASSWORD=x"] }), "--validate=false");
     assert.equal("environ" in kept["spec"], false);
   });
 
@@ -127,7 +127,7 @@ describe("custom resources", { skip }, () => {
     assert.deepEqual(fields.sort(), Object.keys(CHANGES).sort());
     for (const [field, value] of Object.entries(CHANGES))
       assert.match(
-        await kubectl.refusal(...patch("fixed", { [field]: value })),
+        await admin.refusal(...patch("fixed", { [field]: value })),
         /spec.*(never changes|said at once)/,
         field,
       );
@@ -136,25 +136,25 @@ describe("custom resources", { skip }, () => {
   test("Coredump.spec gets no field later but volume and size", async () => {
     await created("later");
     for (const [field, value] of Object.entries(FULL))
-      assert.match(await kubectl.refusal(...patch("later", { [field]: value })), /said at once/, field);
+      assert.match(await admin.refusal(...patch("later", { [field]: value })), /said at once/, field);
   });
 
   test("Coredump.spec.volume and size are set once", async () => {
     await created("once");
-    await kubectl.run(...patch("once", { size: "219136Ki" }));
-    await kubectl.run(...patch("once", { volume: "cores" }));
+    await admin.kubectl(...patch("once", { size: "219136Ki" }));
+    await admin.kubectl(...patch("once", { volume: "cores" }));
     for (const spec of [{ size: "1Ki" }, { size: null }, { volume: "other" }, { volume: null }, { volume: "" }])
-      assert.match(await kubectl.refusal(...patch("once", spec)), /is set once/);
+      assert.match(await admin.refusal(...patch("once", spec)), /is set once/);
     await created("empty", { volume: "" });
-    await kubectl.run(...patch("empty", { volume: "cores" }));
+    await admin.kubectl(...patch("empty", { volume: "cores" }));
   });
 
   test("Coredump's status is a subresource: no other write touches it, and it touches nothing else", async () => {
-    const { status } = await kubectl.send("create", { ...coredump("sub"), status: { state: "Saved" } });
+    const { status } = await admin.send("create", { ...coredump("sub"), status: { state: "Saved" } });
     assert.equal(status, undefined);
     const both = JSON.stringify({ status: { state: "Created" }, spec: { volume: "elsewhere" } });
-    await kubectl.run("patch", "coredump", "sub", "--subresource=status", "--type=merge", "--patch", both);
-    await kubectl.run(
+    await admin.kubectl("patch", "coredump", "sub", "--subresource=status", "--type=merge", "--patch", both);
+    await admin.kubectl(
       "patch",
       "coredump",
       "sub",
@@ -162,7 +162,7 @@ describe("custom resources", { skip }, () => {
       "--patch",
       JSON.stringify({ status: { state: "Saved" } }),
     );
-    const object = await kubectl.get("coredump", "sub");
+    const object = await admin.get("coredump", "sub");
     assert.deepEqual(object["status"], { state: "Created" });
     assert.equal(object["spec"].volume, undefined);
   });
@@ -173,22 +173,22 @@ describe("custom resources", { skip }, () => {
     assert.deepEqual(state.enum, STATES);
     await created("states");
     for (const each of STATES.filter((name) => name !== "Denied"))
-      await kubectl.run("patch", "coredump", "states", ...statusPatch({ state: each }));
+      await admin.kubectl("patch", "coredump", "states", ...statusPatch({ state: each }));
     assert.match(
-      await kubectl.refusal("patch", "coredump", "states", ...statusPatch({ state: "Stored" })),
+      await admin.refusal("patch", "coredump", "states", ...statusPatch({ state: "Stored" })),
       /status\.state: Unsupported value/,
     );
     assert.match(
-      await kubectl.refusal("patch", "coredump", "states", ...statusPatch({ state: null })),
+      await admin.refusal("patch", "coredump", "states", ...statusPatch({ state: null })),
       /a state is never taken back/,
     );
   });
 
   test("Coredump.status.state: Denied is final", async () => {
     await created("denied");
-    await kubectl.run("patch", "coredump", "denied", ...statusPatch({ state: "Denied" }));
-    await kubectl.run("patch", "coredump", "denied", ...statusPatch({ message: "Quota exceed", repeats: 1 }));
-    const refusal = await kubectl.refusal("patch", "coredump", "denied", ...statusPatch({ state: "Allowed" }));
+    await admin.kubectl("patch", "coredump", "denied", ...statusPatch({ state: "Denied" }));
+    await admin.kubectl("patch", "coredump", "denied", ...statusPatch({ message: "Quota exceed", repeats: 1 }));
+    const refusal = await admin.refusal("patch", "coredump", "denied", ...statusPatch({ state: "Allowed" }));
     assert.match(refusal, /Denied is final/);
   });
 
@@ -205,8 +205,8 @@ describe("custom resources", { skip }, () => {
       ...{ key: "shop/5d0c/nginx/nginx-1.tar.zst", signalCode: 1, faultAddress: "0xdeadbeef", heldMs: 310 },
       ...{ threads: [{ tid: 14, name: "worker-3", crashed: true }], threadCount: 33, repeats: 0 },
     };
-    await kubectl.run("patch", "coredump", "whole", ...statusPatch(status));
-    assert.deepEqual((await kubectl.get("coredump", "whole"))["status"], status);
+    await admin.kubectl("patch", "coredump", "whole", ...statusPatch(status));
+    assert.deepEqual((await admin.get("coredump", "whole"))["status"], status);
     const refused = {
       reason: "no word",
       faultAddress: "12",
@@ -217,20 +217,20 @@ describe("custom resources", { skip }, () => {
     };
     for (const [field, value] of Object.entries(refused))
       assert.match(
-        await kubectl.refusal("patch", "coredump", "whole", ...statusPatch({ [field]: value })),
+        await admin.refusal("patch", "coredump", "whole", ...statusPatch({ [field]: value })),
         new RegExp(`status\\.${field}`),
       );
   });
 
   test("kubectl get shows a line a dump, more with -o wide, and selects by field", async () => {
     await created("web-0-nginx-3f9c2a71b0de", { ...FULL, size: "214Mi" });
-    await kubectl.run("patch", "coredump", "web-0-nginx-3f9c2a71b0de", ...statusPatch({ state: "Saved" }));
-    const [head, line] = (await kubectl.run("get", "core", "web-0-nginx-3f9c2a71b0de")).split("\n");
+    await admin.kubectl("patch", "coredump", "web-0-nginx-3f9c2a71b0de", ...statusPatch({ state: "Saved" }));
+    const [head, line] = (await admin.kubectl("get", "core", "web-0-nginx-3f9c2a71b0de")).split("\n");
     assert.match(head ?? "", /^NAME +STATE +POD +CONTAINER +EXECUTABLE +SIGNAL +SIZE +NODE +AGE$/);
     assert.match(line ?? "", /^web-0-nginx-3f9c2a71b0de +Saved +web-0 +nginx +nginx +SIGSEGV +214Mi +node-1 +\S+$/);
-    const wide = await kubectl.run("get", "coredumps", "--output", "wide");
+    const wide = await admin.kubectl("get", "coredumps", "--output", "wide");
     assert.match(wide, /AGE +COMPLETE +REASON +REPEATS +PID +IMAGE +VOLUME\n/);
-    const chosen = await kubectl.run(
+    const chosen = await admin.kubectl(
       "get",
       "coredumps",
       "--field-selector=status.state=Saved,spec.pod=web-0",
@@ -243,10 +243,10 @@ describe("custom resources", { skip }, () => {
 
   test("kubectl explain says what each field is", async () => {
     for (const path of ["coredump.spec", "coredump.status", "coredumpquota.spec"]) {
-      const lines = (await kubectl.run("explain", path, "--recursive=false")).split("\n");
+      const lines = (await admin.kubectl("explain", path, "--recursive=false")).split("\n");
       assert.ok(lines.length > 5, path);
     }
-    assert.match(await kubectl.run("explain", "coredump.spec.size"), /what quotas charge/);
+    assert.match(await admin.kubectl("explain", "coredump.spec.size"), /what quotas charge/);
   });
 
   test("CoredumpQuota takes a quantity, and its status is the controller's", async () => {
@@ -255,11 +255,11 @@ describe("custom resources", { skip }, () => {
       spec: { hard },
     });
     for (const hard of [undefined, -1, "-1Gi", "much"])
-      assert.match(await kubectl.sendRefusal("create", quota(hard)), /spec\.hard/, `${hard}`);
-    await kubectl.send("create", { ...quota("4Gi"), status: { used: "1Gi" } });
+      assert.match(await admin.sendRefusal("create", quota(hard)), /spec\.hard/, `${hard}`);
+    await admin.send("create", { ...quota("4Gi"), status: { used: "1Gi" } });
     const used = statusPatch({ used: "219136Ki", hard: "4Gi" });
-    await kubectl.run("patch", "coredumpquota", "default", ...used);
-    const [head, line] = (await kubectl.run("get", "corequota")).split("\n");
+    await admin.kubectl("patch", "coredumpquota", "default", ...used);
+    const [head, line] = (await admin.kubectl("get", "corequota")).split("\n");
     assert.match(head ?? "", /^NAME +USED +HARD +AGE$/);
     assert.match(line ?? "", /^default +219136Ki +4Gi +\S+$/);
   });

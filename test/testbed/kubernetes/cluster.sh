@@ -29,9 +29,10 @@ start() {
   ip link set "$bridge" up
   certificates
   # shellcheck disable=SC2086 # a list of words
-  up $parts || { stop; exit 1; }
-  # Without these no pod can be made, and no object of the default namespace; all that is there is waited for.
-  until_ready "$folder" controller-manager kubectl get serviceaccount default
+  (
+    up $parts
+    until_ready "$folder" controller-manager kubectl get serviceaccount default # else no pod could be made yet
+  ) || { stop; exit 1; }
 }
 
 # Whoever makes the bridge has the index.
@@ -50,8 +51,12 @@ port() { echo $((26000 + index * 10 + $1)); }
 up() {
   for part; do
     case $part in
-      etcd) etcd && until_ready "$folder" etcd etcd_answers ;;
-      apiserver) apiserver && until_ready "$folder" apiserver kubectl get --raw /readyz ;;
+      etcd)
+        etcd
+        until_ready "$folder" etcd etcd_answers ;;
+      apiserver)
+        apiserver
+        until_ready "$folder" apiserver kubectl get --raw /readyz ;;
       controller-manager | scheduler) "$(echo $part | tr - _)" ;;
       *) die "no part $part; the parts are $parts" ;;
     esac

@@ -28,13 +28,15 @@ start() {
 { "cniVersion": "1.0.0", "name": "testbed", "plugins": [
   { "type": "bridge", "prefix": "198.19.$index", "first": $((number * 32)), "addresses": "$own/addresses" }] }
 END
-  settings save
+  : > "$own/kubelet.yaml" # says that a kubelet is there
+  locked save_settings
   for hierarchy in $(hierarchies); do mkdir -p "$hierarchy$cgroup"; done
   kubelet
   kube_proxy
-  # Ready, and known to the scheduler as such, which takes the taint away.
-  until_ready "$own" kubelet kubectl wait --for=condition=Ready "node/node-$number" --timeout=1s
-  until_ready "$own" kubelet untainted
+  (
+    until_ready "$own" kubelet kubectl wait --for=condition=Ready "node/node-$number" --timeout=1s
+    until_ready "$own" kubelet untainted # else no pod would come to it yet
+  ) || { stop; exit 1; }
 }
 
 kubectl() { "$programs/kubectl" --kubeconfig "$cluster/kubeconfig" "$@"; }
@@ -105,19 +107,19 @@ END
 }
 
 # A kubelet sets these for the whole machine. The first node's start saves them, the last one's stop restores them.
-settings() {
-  saved=$TESTBED/kubelet.sysctl
-  case $1 in
-    save) [ -e "$saved" ] || for setting in kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys \
-      kernel/keys/root_maxbytes vm/overcommit_memory vm/panic_on_oom; do
-        echo "$setting $(cat /proc/sys/$setting)"
-      done > "$saved.part" && { [ -e "$saved" ] || mv "$saved.part" "$saved"; } ;;
-    restore)
-      for other in "$TESTBED"/run/*/kubelet.yaml; do [ ! -e "$other" ] || return 0; done
-      [ -e "$saved" ] || return 0
-      while read -r setting value; do echo "$value" > "/proc/sys/$setting"; done < "$saved"
-      rm "$saved" ;;
-  esac
+saved=$TESTBED/kubelet.sysctl
+save_settings() {
+  [ ! -e "$saved" ] || return 0
+  for setting in kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes \
+    vm/overcommit_memory vm/panic_on_oom; do
+    echo "$setting $(cat /proc/sys/$setting)"
+  done > "$saved.part"
+  mv "$saved.part" "$saved"
+}
+restore_settings() {
+  [ -e "$saved" ] || return 0
+  while read -r setting value; do echo "$value" > "/proc/sys/$setting"; done < "$saved"
+  rm "$saved"
 }
 
 # Pods first lose who would start them again, then the engine ends them; their volumes are mounts in its folder.
@@ -133,11 +135,19 @@ stop() {
   for hierarchy in $(hierarchies); do
     [ ! -d "$hierarchy$cgroup" ] || find "$hierarchy$cgroup" -depth -type d -exec rmdir {} + || :
   done
-  settings restore
   find /var/log/containers -lname "$own/*" -delete 2> /dev/null || :
+  locked last_has_stopped
+}
+
+last_has_stopped() {
+  for other in "$TESTBED"/run/*/kubelet.yaml; do [ ! -e "$other" ] || return 0; done
+  restore_settings
   rm -f /var/lib/kubelet/device-plugins/kubelet.sock
   find /var/lib/kubelet /var/log/containers -depth -type d -empty -delete 2> /dev/null || :
 }
+
+# locked CMD: one node at a time
+locked() { (flock 8 && "$@") 8> "$TESTBED/nodes.lock"; }
 
 action=${1:-} count=$#
 [ $count -lt 2 ] || shift

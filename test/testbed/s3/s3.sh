@@ -14,7 +14,7 @@ start() {
   mkdir -p "$folder/data" "$folder/versions" "$folder/users"
   [ -z "${OWNER:-}" ] || identity "$OWNER" > "$folder/owner"
   echo s3/s3 > "$folder/kind"
-  up "$1" || { stop "$1"; exit 1; }
+  (up "$1") || { stop "$1"; exit 1; }
 }
 
 # On the port that it had, if it had one: it comes back where its clients know it.
