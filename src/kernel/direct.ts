@@ -12,7 +12,7 @@ import { processReader } from "../system/ffi.ts";
 import { readAt } from "../system/io.ts";
 import type { ProcDirectory } from "../system/proc.ts";
 import { parseMaps } from "./memory-map.ts";
-import { RUN_BYTES, type Run, runsOf } from "./pages.ts";
+import { type Piece, RUN_BYTES, type Run, runsOf } from "./pages.ts";
 import { CannotKeep, type SparseFile } from "./sparse-file.ts";
 
 /** Two reads in flight: one alone is slower than the pipe, more only take memory. */
@@ -122,8 +122,20 @@ function lowestOf(doubts: readonly Doubt[]): Doubt | undefined {
 function nowReader({ comm, pid }: Memory, buffer: Buffer): (run: Run) => boolean {
   const read = processReader(pid, buffer);
   const one = Buffer.alloc(1);
-  return ({ present, vaddr, length }) =>
-    present && read !== undefined && read(vaddr, length) === length && answers(comm, one);
+  return ({ present, vaddr, length }) => {
+    if (!present || !read?.(vaddr, present) || !answers(comm, one)) return false;
+    zeroBetween(present, buffer, length);
+    return true;
+  };
+}
+
+function zeroBetween(pieces: readonly Piece[], buffer: Buffer, length: number): void {
+  let end = 0;
+  for (const piece of pieces) {
+    if (piece.at > end) buffer.fill(0, end, piece.at);
+    end = piece.at + piece.length;
+  }
+  if (length > end) buffer.fill(0, end, length);
 }
 
 function answers(fd: number, one: Buffer): boolean {

@@ -1,21 +1,33 @@
 import type { Segment } from "../elf/segments.ts";
 import { type Mapping, mappingsIn } from "./memory-map.ts";
 
-/** A stretch of the process's memory and where it goes in the core. */
+/** A stretch of the process's memory and where it goes in the core: at most RUN_BYTES, of one window of the file. */
 export interface Run {
   readonly vaddr: bigint;
   readonly offsetBytes: bigint;
-  readonly length: number;
-  /** All of its pages are in memory now: reading them cannot wait for anybody. */
-  readonly present: boolean;
+  length: number;
+  /**
+   * Its touched parts, when all of those are in memory now: reading them cannot wait for anybody, and the rest is zeros.
+   * Undefined when reading may wait; then all of it is read.
+   */
+  present: Piece[] | undefined;
+}
+
+/** Bytes of a run, counted from its beginning. */
+export interface Piece {
+  readonly at: number;
+  length: number;
 }
 
 /** Reads 64-bit pagemap entries (one a page) for pages from `firstPage` on; fewer than asked means: unknown. */
 export type ReadPagemap = (entries: Uint32Array, firstPage: bigint, count: number) => Promise<number>;
 
-/** Longest run: two of them in flight are the most memory that copying takes. */
+/**
+ * Longest run, and the windows of the file that runs keep to: two of them in flight are the most memory that copying
+ * takes. File systems give large aligned writes large folios, which is twice as fast as 1 MiB at a time.
+ */
 export const RUN_BYTES = 4 << 20;
-/** Untouched pages between touched ones that are cheaper to read as zeros than to go round. */
+/** Untouched pages between touched ones that are cheaper to write as zeros than to go round. */
 const GAP_PAGES = 16;
 const ENTRIES = 1 << 16;
 /** Upper words of pagemap entries: present (bit 63), swapped (62); a guard page (58, since 6.15). */
@@ -36,49 +48,49 @@ export async function* runsOf(
   pageBytes: number,
 ): AsyncGenerator<Run, void> {
   const entries = new Uint32Array(ENTRIES * 2);
-  for (const segment of segments) {
-    const end = segment.vaddr + segment.fileBytes;
-    const run = (from: bigint, to: bigint, present = false) =>
-      split(from, to, segment.offsetBytes - segment.vaddr, present);
-    let at = segment.vaddr;
-    for (const mapping of mappingsIn(mappings, segment.vaddr, end)) {
+  for (const { vaddr, fileBytes, offsetBytes } of segments) {
+    const end = vaddr + fileBytes;
+    const toOffset = offsetBytes - vaddr;
+    let at = vaddr;
+    for (const mapping of mappingsIn(mappings, vaddr, end)) {
       if (mapping.pages === "any") continue;
       const from = mapping.start > at ? mapping.start : at;
       const to = mapping.end < end ? mapping.end : end;
-      yield* run(at, from);
-      if (mapping.pages === "anonymous") {
-        for await (const stretch of touched(from, to, entries, readPagemap, BigInt(pageBytes)))
-          yield* run(stretch.from, stretch.to, stretch.present);
-      }
+      yield* windows(at, from, toOffset);
+      if (mapping.pages === "anonymous")
+        yield* touched({ from, to, toOffset }, entries, readPagemap, BigInt(pageBytes));
       at = to;
     }
-    yield* run(at, end);
+    yield* windows(at, end, toOffset);
   }
 }
 
-function* split(from: bigint, to: bigint, toOffset: bigint, present: boolean): Generator<Run, void> {
-  for (let at = from; at < to; at += BigInt(RUN_BYTES)) {
-    const length = to - at < BigInt(RUN_BYTES) ? Number(to - at) : RUN_BYTES;
-    yield { vaddr: at, offsetBytes: at + toOffset, length, present };
+const windowOf = (offsetBytes: bigint): bigint => offsetBytes / BigInt(RUN_BYTES);
+
+/** All of [from, to), cut where the file's windows end. */
+function* windows(from: bigint, to: bigint, toOffset: bigint): Generator<Run, void> {
+  for (let at = from; at < to; ) {
+    const next = (windowOf(at + toOffset) + 1n) * BigInt(RUN_BYTES) - toOffset;
+    const end = next < to ? next : to;
+    yield { vaddr: at, offsetBytes: at + toOffset, length: Number(end - at), present: undefined };
+    at = end;
   }
 }
 
-interface Stretch {
+interface Anonymous {
   readonly from: bigint;
-  to: bigint;
-  present: boolean;
+  readonly to: bigint;
+  readonly toOffset: bigint;
 }
 
-/** The touched stretches of an anonymous mapping, near ones joined; a long one that is present stays so, by itself. */
+/** The touched stretches of an anonymous mapping, near ones joined. */
 async function* touched(
-  from: bigint,
-  to: bigint,
+  { from, to, toOffset }: Anonymous,
   entries: Uint32Array,
   readPagemap: ReadPagemap,
   pageBytes: bigint,
-): AsyncGenerator<Stretch, void> {
-  const far = BigInt(GAP_PAGES) * pageBytes;
-  let open: Stretch | undefined;
+): AsyncGenerator<Run, void> {
+  let open: Run | undefined;
   for (let first = from / pageBytes; first * pageBytes < to; first += BigInt(ENTRIES)) {
     const left = (to - first * pageBytes) / pageBytes;
     const count = left < BigInt(ENTRIES) ? Number(left) : ENTRIES;
@@ -86,22 +98,35 @@ async function* touched(
     for (let at = 0; at < count; at++) {
       const page = at < known ? (entries[2 * at + 1] as number) : SWAPPED;
       if ((page & (TOUCHED | GUARD)) === 0) continue;
-      const address = (first + BigInt(at)) * pageBytes;
+      const vaddr = (first + BigInt(at)) * pageBytes;
       const present = (page & PRESENT) !== 0;
-      const guard = (page & GUARD) !== 0;
-      const joins = open && !guard && address - open.to <= far && joinable(open, address, present, far);
-      if (open && joins) {
-        open.present &&= present && address === open.to;
-        open.to = address + pageBytes;
-        continue;
-      }
+      if (open && (page & GUARD) === 0 && joins(open, vaddr, present, Number(pageBytes))) continue;
       if (open) yield open;
-      open = guard ? undefined : { from: address, to: address + pageBytes, present };
+      open = (page & GUARD) === 0 ? runOf(vaddr, vaddr + toOffset, present, Number(pageBytes)) : undefined;
     }
   }
   if (open) yield open;
 }
 
-/** A page that makes a long present stretch one that may wait is better off in another. */
-const joinable = ({ from, to, present }: Stretch, address: bigint, pageIsPresent: boolean, far: bigint): boolean =>
-  !present || (pageIsPresent && address === to) || to - from <= far;
+const runOf = (vaddr: bigint, offsetBytes: bigint, present: boolean, length: number): Run => ({
+  vaddr,
+  offsetBytes,
+  length,
+  present: present ? [{ at: 0, length }] : undefined,
+});
+
+/** Adds a page to the run, if it is near, in the same window, and does not make a long run wait. */
+function joins(run: Run, vaddr: bigint, present: boolean, pageBytes: number): boolean {
+  const at = Number(vaddr - run.vaddr);
+  const far = GAP_PAGES * pageBytes;
+  if (at - run.length > far || windowOf(run.offsetBytes + BigInt(at)) !== windowOf(run.offsetBytes)) return false;
+  if (run.present && !present) {
+    if (run.length > far) return false;
+    run.present = undefined;
+  }
+  const last = run.present?.at(-1);
+  if (last && at === run.length) last.length += pageBytes;
+  else run.present?.push({ at, length: pageBytes });
+  run.length = at + pageBytes;
+  return true;
+}

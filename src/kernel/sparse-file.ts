@@ -92,12 +92,21 @@ export class SparseFile {
 /** st_blocks are of this size on every file system (stat(2)). */
 const BLOCK_BYTES = 512;
 
-/** The stretches that are not zero pages. */
+/** Zero pages between data are worth a hole from so many on: one write of 4 MiB is twice as fast as four of 1 MiB. */
+const HOLE_BYTES = 64 << 10;
+
+/** The stretches to write: all but zero pages, of which few between data count as data. */
 function* dataRuns(buffer: Buffer, length: number, shift: number): Generator<readonly [number, number], void> {
-  for (let at = 0; at < length; ) {
-    const from = skip("zeros", buffer, at, length, shift);
-    at = skip("data", buffer, from, length, shift);
-    if (at > from) yield [from, at];
+  let from = skip("zeros", buffer, 0, length, shift);
+  for (let to = from; from < length; ) {
+    to = skip("data", buffer, to, length, shift);
+    const next = skip("zeros", buffer, to, length, shift);
+    if (next < length && next - to < HOLE_BYTES) {
+      to = next;
+      continue;
+    }
+    yield [from, to];
+    from = to = next;
   }
 }
 

@@ -113,20 +113,25 @@ export function nextData(fd: number, position: number, lengthBytes: number): num
  * and lives on could put other pages there meanwhile, whose owner never brings them (userfaultfd(2), FUSE): then alarm(2)
  * ends us, and with us the wait for us.
  *
- * @returns a function that reads and says how many bytes it got (0 where memory is protected or the process gone), or
- *          undefined when this Node cannot call it
+ * @returns a function that reads the pieces of a run at `vaddr` to their places in the buffer and says whether it got all
+ *          (not where memory is protected or the process gone), or undefined when this Node cannot call it
  */
-export function processReader(pid: number, buffer: Buffer): ((vaddr: bigint, length: number) => number) | undefined {
+export function processReader(
+  pid: number,
+  buffer: Buffer,
+): ((vaddr: bigint, pieces: readonly { at: number; length: number }[]) => boolean) | undefined {
   const c = libc();
   if (!c) return undefined;
   const iovs = Buffer.alloc(32);
   const address = c.address(buffer); // allocated outside of V8's heap: it does not move
-  return (vaddr, length) => {
-    for (const [at, word] of [address, BigInt(length), vaddr, BigInt(length)].entries())
-      iovs.writeBigUInt64LE(word, at * 8);
+  return (vaddr, pieces) => {
     c.alarm(HUNG_S);
-    const bytes = Number(c.processVmRead(pid, iovs));
+    const all = pieces.every(({ at, length }) => {
+      const words = [address + BigInt(at), BigInt(length), vaddr + BigInt(at), BigInt(length)];
+      for (const [index, word] of words.entries()) iovs.writeBigUInt64LE(word, index * 8);
+      return c.processVmRead(pid, iovs) === BigInt(length);
+    });
     c.alarm(0);
-    return bytes > 0 ? bytes : 0;
+    return all;
   };
 }
