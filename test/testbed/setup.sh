@@ -6,7 +6,7 @@ set -eu
 
 # command:package pairs; only packages whose command is missing are installed
 tools="gcc:gcc gdb:gdb debootstrap:debootstrap flock:util-linux ip:iproute2 xz:xz-utils zstd:zstd python3:python3"
-[ "${1:-}" != cluster ] || tools="$tools openssl:openssl nft:nftables"
+[ "${1:-}" != cluster ] || tools="$tools openssl:openssl nft:nftables go:golang-go"
 
 packages() {
   missing=

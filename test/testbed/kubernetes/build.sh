@@ -29,5 +29,5 @@ for command in etcd kube-apiserver kube-controller-manager kube-scheduler kube-p
   fi
 done
 # shellcheck disable=SC2086 # a list of words
-go_build -ldflags "$flags" -o "$out/" $packages
+[ -z "$packages" ] || go_build -ldflags "$flags" -o "$out/" $packages
 [ ! -e "$out/server" ] || mv "$out/server" "$out/etcd"
