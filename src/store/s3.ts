@@ -14,12 +14,12 @@ import { S3Bucket } from "./s3-bucket.ts";
 import { type S3Patience, STALL_MS } from "./s3-client.ts";
 
 const MIB = 1 << 20;
-/** Three of them are in memory. The service's least is 5 MiB. */
-const PART_BYTES = 8 * MIB;
+/** Three of them are in memory: the service's least. */
+const PART_BYTES = 5 * MIB;
 /** The service's most is 10,000. */
 const MAX_PARTS = 9000;
 
-/** A bundle of more than 70 GiB has larger parts. */
+/** A bundle of more than 44 GiB has larger parts. */
 const partBytesFor = (maxBytes: number): number => Math.max(PART_BYTES, Math.ceil(maxBytes / MAX_PARTS / MIB) * MIB);
 
 export class S3Sink implements DumpSink {

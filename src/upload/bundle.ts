@@ -11,16 +11,14 @@ import type { DumpRecord } from "../domain/dump.ts";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
 import { type DumpFiles, preludeOf } from "./contents.ts";
-import { boundBytes, inOrder, LEVEL, packed, packedZeros } from "./frames.ts";
+import { AHEAD, Frames } from "./frames.ts";
+import { boundBytes, inOrder, LEVEL } from "./packer.ts";
 import { Progress } from "./progress.ts";
 import type { Upload } from "./sink.ts";
 import { FRAME_BYTES, TarBytes } from "./tar-bytes.ts";
 
 /** Changes with the bundle's layout, so that no upload goes on with the bytes of another. */
 const FORMAT = 1;
-
-/** Frames that are read and compressed at once: four megabytes each. Two processors have no use for more. */
-const AHEAD = 3;
 
 /**
  * @param files  the dump's directory in the cache; whoever calls holds its lock
@@ -108,26 +106,23 @@ async function* bytesOf(
   let [at, first] = [0, 0];
   for (let known = packedBytes[0]; known !== undefined && at + known <= fromBytes; known = packedBytes[++first])
     at += known;
-  const spare: Buffer[] = [];
-  const frame = async (number: number): Promise<Buffer> => {
-    if (tar.isHole(number)) return packedZeros();
-    const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(FRAME_BYTES);
-    const made = await packed(await tar.read(number, buffer));
-    spare.push(buffer);
-    return made;
-  };
+  using frames = new Frames(tar);
   let number = first;
-  for await (const bytes of inOrder(first, tar.frameCount, AHEAD, frame)) {
+  for await (const { chunks, lengthBytes } of inOrder(first, tar.frameCount, AHEAD, (number) =>
+    frames.packed(number),
+  )) {
     signal.throwIfAborted();
-    packedBytes[number] ??= bytes.length;
-    if (packedBytes[number] !== bytes.length)
+    packedBytes[number] ??= lengthBytes;
+    if (packedBytes[number] !== lengthBytes)
       throw new DumpError("DUMP_CORRUPT", "Cannot go on with the bundle: the core has changed since it was begun");
     number++;
-    yield* from(bytes, fromBytes - at);
-    at += bytes.length;
+    for (const chunk of chunks) {
+      yield* from(chunk, fromBytes - at);
+      at += chunk.length;
+    }
   }
-  const frames = packedBytes.map((packedBytes, at) => ({ packedBytes, plainBytes: lengthOf(tar.frame(at)) }));
-  yield* from(encodeSeekTable(frames), fromBytes - at);
+  const table = packedBytes.map((packedBytes, at) => ({ packedBytes, plainBytes: lengthOf(tar.frame(at)) }));
+  yield* from(encodeSeekTable(table), fromBytes - at);
 }
 
 const lengthOf = ([from, to]: readonly [number, number]): number => to - from;
