@@ -10,7 +10,7 @@ const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag, ZSTD_e_end } = constants;
 const OPTIONS = {
   params: { [ZSTD_c_compressionLevel]: LEVEL, [ZSTD_c_checksumFlag]: 1 },
   flush: ZSTD_e_end, // each write is a frame of its own
-  chunkSize: Number(process.env.CHUNK ?? 64 * 1024),
+  chunkSize: 64 * 1024,
 };
 /** What zstd may need for bytes that do not compress (ZSTD_COMPRESSBOUND). */
 export const boundBytes = (plainBytes: number): number => plainBytes + (plainBytes >> 8) + 1024;
