@@ -40,6 +40,8 @@ async function objectOf(seat: Seat, record: PodRecord): Promise<Seen | undefined
   return await whenVanished(seat, record, record.cluster);
 }
 
+const HOLDS_NOTHING: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted", "Lost"]);
+
 /** 404, or another object in its place: the owner's decision, or an API that lost its memory. */
 async function whenVanished(
   seat: Seat,
@@ -50,6 +52,7 @@ async function whenVanished(
   const standing = await seat.desk.registry.standing(record.pod.namespace, seat.signal);
   const again = await seat.desk.registry.read(record, known.name, seat.signal); // it may have come back meanwhile
   if (!again && isDeletion(known, standing)) {
+    if (HOLDS_NOTHING.has(record.state)) return undefined; // the record goes on saying why
     const core = { ...record.core, path: null };
     keep(seat, record, "Deleted", { reason: "OwnerDeleted", message: "its Coredump was deleted", core });
     return undefined;
@@ -90,8 +93,10 @@ const isYounger = ({ namespaceSince }: Standing, { dumptime }: DumpRecord): bool
 /** What the two sides say, and which of them is to follow the other. */
 async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promise<Next> {
   const { state, message } = coredump.status ?? {};
-  if (state === "Deleted" && record.state !== "Deleted")
-    return followed(keep(seat, record, "Deleted", { reason: "OwnerDeleted", message: message ?? null }));
+  if (state === "Deleted" && record.state === "Saved") {
+    keep(seat, record, "Deleted", { reason: "OwnerDeleted", message: message ?? null }); // by retention
+    return "done";
+  }
   if (state === "Denied" && isUndecided(record)) {
     const core = { ...record.core, path: null };
     const denied = keep(seat, record, "Denied", { reason: "OverQuota", message: message ?? null, core });
@@ -107,7 +112,6 @@ async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promis
   return stateInApi(record, told.coredump.status?.state) === "Created" ? await awaited(seat, told) : "done";
 }
 
-const followed = (_record: DumpRecord): Next => "done";
 const isUndecided = ({ state }: DumpRecord): boolean => ["Created", "Allowed", "FailedToSave"].includes(state);
 
 /** Nobody but the controller decides, unless the node was told that there is none. */
@@ -115,7 +119,7 @@ async function awaited(seat: Seat, { record, coredump }: Seen): Promise<Next> {
   if (seat.desk.settings.admission !== "all" || coredump.status?.state !== "Created") return "waiting";
   const allowed = { ...coredump, status: { ...coredump.status, state: "Allowed" as const } };
   const judged = await report(seat, advance(record, "Allowed", {}, seat.desk.now()) as PodRecord, allowed);
-  return await decide(seat, keep(seat, judged.record, "Allowed", {}), judged.coredump);
+  return judged.coredump.status?.state === "Allowed" ? await decide(seat, judged.record, judged.coredump) : "waiting";
 }
 
 /** The only step that takes memory off the node: the core is dropped once the store has said what it holds. */
