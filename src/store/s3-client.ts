@@ -14,8 +14,11 @@ export interface S3 {
 }
 
 const CONNECT_MS = 10_000;
-/** A connection on which nothing moves for so long is given up; a slow one that moves is not. */
-export const STALL_MS = 60_000;
+/**
+ * A connection on which nothing moves for so long is given up; a slow one that moves is not. What the kernel has taken
+ * has moved, as far as we can see: a part must get through in this time, once it is buffered.
+ */
+export const STALL_MS = 120_000;
 
 /** Times of a store, which tests shorten. */
 export interface S3Patience {

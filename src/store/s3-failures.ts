@@ -103,10 +103,9 @@ export function s3Failure(cause: unknown, act: string): unknown {
 
 function onTheWay(cause: Error, code: string | undefined): Meaning {
   if (code !== undefined && CERTIFICATE.test(code)) return untrusted;
-  if (cause.name === "TimeoutError") return { code: "STORE_UNAVAILABLE", why: "the store does not answer", hint: WAIT };
-  const why = WORDS[errnoOf(cause) ?? ""];
+  const why = WORDS[errnoOf(cause) ?? ""] ?? WORDS[cause.name]; // the SDK calls broken connections TimeoutErrors, too
   if (/region is missing/i.test(cause.message)) return { ...region, why: "no region is set", hint: "give --s3-region" };
-  if (errnoOf(cause) !== undefined) return { code: "STORE_UNAVAILABLE", ...(why !== undefined && { why }), hint: WAIT };
+  if (why !== undefined) return { code: "STORE_UNAVAILABLE", why, hint: WAIT };
   return { code: "STORE_UNAVAILABLE", hint: "check that --s3-endpoint is an S3 service" };
 }
 
@@ -115,6 +114,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ECONNRESET: "the store broke the connection off",
   EPIPE: "the store broke the connection off",
   ETIMEDOUT: "the store does not answer",
+  TimeoutError: "the store does not answer",
   EHOSTUNREACH: "there is no way to the store",
   ENETUNREACH: "there is no way to the store",
   ENOTFOUND: "the name of the store's host is unknown",
