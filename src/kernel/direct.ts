@@ -12,7 +12,7 @@ import { processReader } from "../system/ffi.ts";
 import { readAt } from "../system/io.ts";
 import type { ProcDirectory } from "../system/proc.ts";
 import { parseMaps } from "./memory-map.ts";
-import { type Piece, RUN_BYTES, type Run, runsOf } from "./pages.ts";
+import { type Piece, type Run, runBytesFor, runsOf } from "./pages.ts";
 import { CannotKeep, type SparseFile } from "./sparse-file.ts";
 
 /** Two reads in flight: one alone is slower than the pipe, more only take memory. */
@@ -53,7 +53,10 @@ export async function copyDirectly(
     const comm = opened(memory.path("comm"));
     const readPagemap = async (entries: Uint32Array, page: bigint, count: number) =>
       Math.floor((await readAt(pagemap, new Uint8Array(entries.buffer), count * 8, page * 8n)) / 8);
-    return await copyRuns({ mem, comm, pid }, runsOf(segments, parseMaps(maps), readPagemap, pageBytes), first, file);
+    const last = segments.at(-1);
+    const runBytes = runBytesFor(last ? last.offsetBytes + last.fileBytes : 0n);
+    const runs = runsOf(segments, parseMaps(maps), readPagemap, { pageBytes, runBytes });
+    return await copyRuns({ mem, comm, pid }, runs, runBytes, file);
   } catch (error) {
     if (error instanceof CannotKeep) throw error;
     return { why: reasonOf(error), certainBytes: first, stalled: false };
@@ -79,13 +82,13 @@ interface Memory {
 async function copyRuns(
   memory: Memory,
   runs: AsyncGenerator<Run, void>,
-  first: bigint,
+  runBytes: number,
   file: SparseFile,
 ): Promise<Doubt | undefined> {
   const doubts: Doubt[] = [];
   const watch = new StallWatch();
   const worker = async () => {
-    const buffer = Buffer.allocUnsafeSlow(RUN_BYTES);
+    const buffer = Buffer.allocUnsafeSlow(runBytes);
     const readNow = nowReader(memory, buffer);
     for (let run = await runs.next(); !run.done && doubts.length === 0 && !file.failure; run = await runs.next()) {
       const { value } = run;
@@ -99,8 +102,7 @@ async function copyRuns(
     const doubt = lowestOf(doubts);
     const failed = ends.find((end) => end.status === "rejected");
     if (!failed) return doubt;
-    if (!(failed.reason instanceof CannotKeep))
-      return { why: reasonOf(failed.reason), certainBytes: first, stalled: doubt?.stalled ?? false };
+    if (!(failed.reason instanceof CannotKeep)) throw failed.reason;
     if (doubt && doubt.certainBytes < failed.reason.atBytes) return doubt; // the core is certain up to there only
     throw failed.reason;
   } finally {

@@ -1,16 +1,16 @@
 import type { Segment } from "../elf/segments.ts";
 import { type Mapping, mappingsIn } from "./memory-map.ts";
 
-/** A stretch of the process's memory and where it goes in the core: at most RUN_BYTES, of one window of the file. */
+/** A stretch of the process's memory and where it goes in the core: within one window of the file. */
 export interface Run {
   readonly vaddr: bigint;
   readonly offsetBytes: bigint;
-  length: number;
+  readonly length: number;
   /**
    * Its touched parts, when all of those are in memory now: reading them cannot wait for anybody, and the rest is zeros.
    * Undefined when reading may wait; then all of it is read.
    */
-  present: Piece[] | undefined;
+  readonly present: readonly Piece[] | undefined;
 }
 
 /** Bytes of a run, counted from its beginning. */
@@ -22,11 +22,19 @@ export interface Piece {
 /** Reads 64-bit pagemap entries (one a page) for pages from `firstPage` on; fewer than asked means: unknown. */
 export type ReadPagemap = (entries: Uint32Array, firstPage: bigint, count: number) => Promise<number>;
 
+export interface Sizes {
+  /** The machine's page. */
+  readonly pageBytes: number;
+  /** Longest run, and the windows of the file that runs keep to: a multiple of the page. */
+  readonly runBytes: number;
+}
+
 /**
- * Longest run, and the windows of the file that runs keep to: two of them in flight are the most memory that copying
- * takes. File systems give large aligned writes large folios, which is twice as fast as 1 MiB at a time.
+ * Two runs in flight are the most memory that copying takes. File systems give large aligned writes large folios, which
+ * is twice as fast as 1 MiB at a time; but for a small core the buffers' own page faults cost more than that.
  */
-export const RUN_BYTES = 4 << 20;
+export const runBytesFor = (coreBytes: bigint): number => (coreBytes > 64n << 20n ? 4 << 20 : 512 << 10);
+
 /** Untouched pages between touched ones that are cheaper to write as zeros than to go round. */
 const GAP_PAGES = 16;
 const ENTRIES = 1 << 16;
@@ -45,7 +53,7 @@ export async function* runsOf(
   segments: readonly Segment[],
   mappings: readonly Mapping[],
   readPagemap: ReadPagemap,
-  pageBytes: number,
+  sizes: Sizes,
 ): AsyncGenerator<Run, void> {
   const entries = new Uint32Array(ENTRIES * 2);
   for (const { vaddr, fileBytes, offsetBytes } of segments) {
@@ -56,21 +64,19 @@ export async function* runsOf(
       if (mapping.pages === "any") continue;
       const from = mapping.start > at ? mapping.start : at;
       const to = mapping.end < end ? mapping.end : end;
-      yield* windows(at, from, toOffset);
-      if (mapping.pages === "anonymous")
-        yield* touched({ from, to, toOffset }, entries, readPagemap, BigInt(pageBytes));
+      yield* windows(at, from, toOffset, sizes.runBytes);
+      if (mapping.pages === "anonymous") yield* touched({ from, to, toOffset }, entries, readPagemap, sizes);
       at = to;
     }
-    yield* windows(at, end, toOffset);
+    yield* windows(at, end, toOffset, sizes.runBytes);
   }
 }
 
-const windowOf = (offsetBytes: bigint): bigint => offsetBytes / BigInt(RUN_BYTES);
-
 /** All of [from, to), cut where the file's windows end. */
-function* windows(from: bigint, to: bigint, toOffset: bigint): Generator<Run, void> {
+function* windows(from: bigint, to: bigint, toOffset: bigint, runBytes: number): Generator<Run, void> {
+  const size = BigInt(runBytes);
   for (let at = from; at < to; ) {
-    const next = (windowOf(at + toOffset) + 1n) * BigInt(RUN_BYTES) - toOffset;
+    const next = ((at + toOffset) / size + 1n) * size - toOffset;
     const end = next < to ? next : to;
     yield { vaddr: at, offsetBytes: at + toOffset, length: Number(end - at), present: undefined };
     at = end;
@@ -88,45 +94,70 @@ async function* touched(
   { from, to, toOffset }: Anonymous,
   entries: Uint32Array,
   readPagemap: ReadPagemap,
-  pageBytes: bigint,
+  { pageBytes, runBytes }: Sizes,
 ): AsyncGenerator<Run, void> {
-  let open: Run | undefined;
-  for (let first = from / pageBytes; first * pageBytes < to; first += BigInt(ENTRIES)) {
-    const left = (to - first * pageBytes) / pageBytes;
-    const count = left < BigInt(ENTRIES) ? Number(left) : ENTRIES;
-    const known = await readPagemap(entries, first, count);
+  const stretch = new Stretch(Number(toOffset) / pageBytes, runBytes / pageBytes);
+  const run = (): Run => stretch.end(BigInt(pageBytes), toOffset);
+  const end = Number(to / BigInt(pageBytes));
+  for (let first = Number(from / BigInt(pageBytes)); first < end; first += ENTRIES) {
+    const count = Math.min(end - first, ENTRIES);
+    const known = await readPagemap(entries, BigInt(first), count);
     for (let at = 0; at < count; at++) {
-      const page = at < known ? (entries[2 * at + 1] as number) : SWAPPED;
-      if ((page & (TOUCHED | GUARD)) === 0) continue;
-      const vaddr = (first + BigInt(at)) * pageBytes;
-      const present = (page & PRESENT) !== 0;
-      if (open && (page & GUARD) === 0 && joins(open, vaddr, present, Number(pageBytes))) continue;
-      if (open) yield open;
-      open = (page & GUARD) === 0 ? runOf(vaddr, vaddr + toOffset, present, Number(pageBytes)) : undefined;
+      const entry = at < known ? (entries[2 * at + 1] as number) : SWAPPED;
+      if ((entry & (TOUCHED | GUARD)) === 0 || stretch.add(first + at, entry)) continue;
+      if (!stretch.empty) yield run();
+      if ((entry & GUARD) === 0) stretch.add(first + at, entry);
     }
   }
-  if (open) yield open;
+  if (!stretch.empty) yield run();
 }
 
-const runOf = (vaddr: bigint, offsetBytes: bigint, present: boolean, length: number): Run => ({
-  vaddr,
-  offsetBytes,
-  length,
-  present: present ? [{ at: 0, length }] : undefined,
-});
+/** Pages on their way to be a run; in plain numbers, because there is a quarter of a million of them in a GB. */
+class Stretch {
+  #from = 0;
+  #to = 0;
+  #window = 0;
+  #pieces: Piece[] | undefined = [];
+  readonly #toFilePage: number;
+  readonly #windowPages: number;
 
-/** Adds a page to the run, if it is near, in the same window, and does not make a long run wait. */
-function joins(run: Run, vaddr: bigint, present: boolean, pageBytes: number): boolean {
-  const at = Number(vaddr - run.vaddr);
-  const far = GAP_PAGES * pageBytes;
-  if (at - run.length > far || windowOf(run.offsetBytes + BigInt(at)) !== windowOf(run.offsetBytes)) return false;
-  if (run.present && !present) {
-    if (run.length > far) return false;
-    run.present = undefined;
+  constructor(toFilePage: number, windowPages: number) {
+    this.#toFilePage = toFilePage;
+    this.#windowPages = windowPages;
   }
-  const last = run.present?.at(-1);
-  if (last && at === run.length) last.length += pageBytes;
-  else run.present?.push({ at, length: pageBytes });
-  run.length = at + pageBytes;
-  return true;
+
+  get empty(): boolean {
+    return this.#to === this.#from;
+  }
+
+  /** Takes a touched page; false when it is far away, of another window, a guard, or would make a long stretch wait. */
+  add(page: number, entry: number): boolean {
+    if ((entry & GUARD) !== 0) return false;
+    const window = Math.floor((page + this.#toFilePage) / this.#windowPages);
+    const present = (entry & PRESENT) !== 0;
+    if (this.empty) this.#begin(page, window);
+    else if (page - this.#to > GAP_PAGES || window !== this.#window) return false;
+    else if (!present && this.#pieces && this.#to - this.#from > GAP_PAGES) return false;
+    if (!present) this.#pieces = undefined;
+    const last = this.#pieces?.at(-1);
+    if (last && page === this.#to) last.length++;
+    else this.#pieces?.push({ at: page - this.#from, length: 1 });
+    this.#to = page + 1;
+    return true;
+  }
+
+  #begin(page: number, window: number): void {
+    this.#from = this.#to = page;
+    this.#window = window;
+    this.#pieces = [];
+  }
+
+  /** The run, and an empty stretch again. */
+  end(pageBytes: bigint, toOffset: bigint): Run {
+    const [vaddr, bytes] = [BigInt(this.#from) * pageBytes, Number(pageBytes)];
+    const present = this.#pieces?.map(({ at, length }) => ({ at: at * bytes, length: length * bytes }));
+    const length = (this.#to - this.#from) * bytes;
+    this.#to = this.#from;
+    return { vaddr, offsetBytes: vaddr + toOffset, length, present };
+  }
 }

@@ -1,9 +1,12 @@
-import { closeSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { enlargePipe } from "../system/ffi.ts";
 import { readAt } from "../system/io.ts";
 
 /** What the kernel's limit for unprivileged pipes allows, and what makes 1 GB cost some thousand reads, not 16,000. */
 const PIPE_BYTES = 1 << 20;
+
+/** A pipe's size before anybody changes it (pipe(7)). */
+const FIRST_BYTES = 64n << 10n;
 
 /** The kernel's end of the dump: bytes come once, in order. Closing it releases the crashed process. */
 export class CorePipe {
@@ -26,7 +29,11 @@ export class CorePipe {
   async fill(buffer: Buffer, from: number, to: number): Promise<number> {
     let at = from;
     while (at < to && !this.ended) {
-      const bytes = await readAt(this.fd, buffer.subarray(at, to), to - at, null);
+      // What fits the kernel's first pipe is there already, or comes at once: no thread need be started for it.
+      const now = this.positionBytes < FIRST_BYTES;
+      const bytes = now
+        ? readSync(this.fd, buffer, at, to - at, null)
+        : await readAt(this.fd, buffer.subarray(at, to), to - at, null);
       if (bytes === 0) this.ended = true;
       at += bytes;
       this.positionBytes += BigInt(bytes);

@@ -4,12 +4,15 @@
 import { fstatSync, ftruncateSync } from "node:fs";
 import type { Truncation } from "../domain/dump.ts";
 import { errnoOf } from "../domain/failures.ts";
-import { writeAt } from "../system/io.ts";
+import { writeAllAtSync, writeAt } from "../system/io.ts";
 
 export const PAGE_BYTES = 4096;
 
 /** Asked before bytes are written: may the core hold this many? Undefined means yes, else the reason why not. */
 export type Allowance = (heldBytes: bigint) => Truncation | undefined | Promise<Truncation | undefined>;
+
+/** A small core has hundreds of short runs: each costs less than the way to another thread and back. */
+const AT_ONCE_BYTES = 64 << 10;
 
 /** The bytes cannot be kept: the core ends here, for this reason. */
 export class CannotKeep extends Error {
@@ -58,7 +61,8 @@ export class SparseFile {
     try {
       const no = this.failure?.truncation ?? (await this.#allowance(this.heldBytes));
       if (no) throw new CannotKeep(no, position);
-      await writeAt(this.fd, buffer, from, to, position);
+      if (to - from > AT_ONCE_BYTES) await writeAt(this.fd, buffer, from, to, position);
+      else writeAllAtSync(this.fd, buffer.subarray(from, to), position);
     } catch (cause) {
       if (cause instanceof CannotKeep) throw this.#fail(cause);
       const errno = errnoOf(cause);

@@ -1,6 +1,5 @@
 /** The part of the handler that the crashed process waits for. */
-import { closeSync, constants, openSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { closeSync, constants, mkdirSync, openSync, writeFileSync } from "node:fs";
 import type { OpenEntry } from "../cache/begin.ts";
 import { limitsFor, Reservation } from "../cache/pressure.ts";
 import { takeSlot } from "../cache/slots.ts";
@@ -108,11 +107,11 @@ function smallThings(open: OpenEntry, process: CrashedProcess | undefined) {
 }
 
 /** The raw facts. @returns why not, when they could not be written */
-async function writeFacts(entry: Entry, process: CrashedProcess | undefined): Promise<string | undefined> {
+function writeFacts(entry: Entry, process: CrashedProcess | undefined): string | undefined {
   try {
-    await mkdir(entry.path("facts"), { mode: 0o700 });
+    mkdirSync(entry.path("facts"), { mode: 0o700 });
     for (const [name, bytes] of process?.facts ?? []) {
-      await writeFile(entry.path(`facts/${name.replaceAll("/", "_")}`), bytes, { mode: 0o600, flag: "wx" });
+      writeFileSync(entry.path(`facts/${name.replaceAll("/", "_")}`), bytes, { mode: 0o600, flag: "wx" });
     }
     return undefined;
   } catch (error) {

@@ -40,3 +40,8 @@ export const closed = (fd: number): Promise<void> =>
 export function writeAllSync(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
+
+/** pwrite(2) of all the bytes, on this thread. */
+export function writeAllAtSync(fd: number, bytes: Uint8Array, position: bigint): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, Number(position) + at);
+}

@@ -3,8 +3,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Segment } from "../../src/elf/segments.ts";
 import type { Mapping } from "../../src/kernel/memory-map.ts";
-import { RUN_BYTES, type Run, runsOf } from "../../src/kernel/pages.ts";
+import { type Run, runsOf } from "../../src/kernel/pages.ts";
 
+const RUN_BYTES = 4 << 20;
 const PAGE = 4096;
 const at = (page: number): bigint => BigInt(page) * BigInt(PAGE);
 
@@ -36,7 +37,7 @@ async function runs({ mappings, segments, pages, silentFrom }: Memory): Promise<
     }
     return known;
   };
-  return await Array.fromAsync(runsOf(segments, mappings, readPagemap, PAGE));
+  return await Array.fromAsync(runsOf(segments, mappings, readPagemap, { pageBytes: PAGE, runBytes: RUN_BYTES }));
 }
 
 const mapping = (from: number, to: number, pages: Mapping["pages"] = "anonymous"): Mapping => ({
