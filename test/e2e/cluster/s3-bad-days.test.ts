@@ -204,6 +204,26 @@ test("put() names a store where nobody listens, and a host that nobody knows", a
   }
 });
 
+test("put() names a server whose disk is full, and goes on when there is room", async () => {
+  await using under = s3Sink(s3);
+  const volume = join(s3.folder, "data", s3.bucket);
+  const upload = testUpload(LARGE);
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${14 * MIB}`, "testbed", volume]);
+  try {
+    await isNamed(under.sink.put(upload, FOREVER), {
+      code: "STORE_FULL",
+      message: /the store is full \(InsufficientStorage, 507\)/,
+      hint: /make room/,
+    });
+    execFileSync("mount", ["-o", `remount,size=${80 * MIB}`, volume]);
+    await under.sink.put(upload, FOREVER);
+    assert.ok((upload.asked.at(-1) ?? 0) > 0, "goes on");
+    assert.ok((await under.stored(upload.key))?.equals(LARGE));
+  } finally {
+    execFileSync("umount", ["-l", volume]);
+  }
+});
+
 test("put() names keys that are not there", async () => {
   await using under = s3Sink(s3, { settings: { s3CredentialsDir: "/nowhere" } });
   await assert.rejects(under.sink.put(testUpload(SMALL), FOREVER), {
