@@ -1,14 +1,17 @@
-/** Everything the program loads as one CommonJS file: what `--build-sea` takes, and what V8's code cache covers. */
+/** Everything the program loads as CommonJS files: the first is what `--build-sea` takes, the others its assets (scripts.ts). */
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { DumpError } from "../../src/domain/failures.ts";
 import { leftOut } from "./left-out.ts";
+import { entryOf, SECOND_SCRIPTS, secondScripts, wrapped } from "./scripts.ts";
 import { ROOT } from "./target.ts";
 import { run } from "./tools.ts";
 
 export interface Bundle {
   readonly code: string;
+  /** The other scripts, by name. */
+  readonly scripts: Readonly<Record<string, string>>;
   /** Folders of the npm packages that went in, relative to the project: their licences go along. */
   readonly packages: readonly string[];
 }
@@ -21,8 +24,30 @@ export interface Bundle {
  * A native module (`*.node`) among the inputs is an error: it could not be loaded.
  */
 export async function bundle(main: string, version: string): Promise<Bundle> {
+  const first = await bundled({ entryPoints: [main], plugins: [leftOut, secondScripts] }, version);
+  const others = await Promise.all(
+    Object.entries(SECOND_SCRIPTS).map(async ([name, modules]) => {
+      const stdin = { contents: entryOf(modules), sourcefile: name, resolveDir: ROOT };
+      return { name, ...(await bundled({ stdin, plugins: [leftOut] }, version)) };
+    }),
+  );
+  if (first.packages.length > 0)
+    throw new DumpError("UNEXPECTED", `Cannot have ${first.packages.join(", ")} in the handler's script`, {
+      hint: "Import it dynamically, from a module that install/build/scripts.ts names",
+    });
+  const packages = new Set([first, ...others].flatMap((script) => script.packages));
+  return {
+    code: first.code,
+    scripts: Object.fromEntries(others.map(({ name, code }) => [name, wrapped(code)])),
+    packages: [...packages].sort(),
+  };
+}
+
+type Bundled = Pick<Bundle, "code" | "packages">;
+
+async function bundled(what: BuildOptions, version: string): Promise<Bundled> {
   const { outputFiles, metafile } = await build({
-    entryPoints: [main],
+    ...what,
     absWorkingDir: ROOT,
     bundle: true,
     write: false,
@@ -35,7 +60,6 @@ export async function bundle(main: string, version: string): Promise<Bundle> {
     charset: "ascii",
     legalComments: "none",
     supported: { "dynamic-import": false },
-    plugins: [leftOut],
     inject: [join(import.meta.dirname, "import-meta.ts")],
     define: {
       __VERSION__: JSON.stringify(version),
@@ -45,11 +69,15 @@ export async function bundle(main: string, version: string): Promise<Bundle> {
     },
     logLevel: "warning",
   }).catch((cause) => {
-    throw new DumpError("UNEXPECTED", `Cannot bundle ${main}: esbuild names the errors above`, { cause });
+    throw new DumpError(
+      "UNEXPECTED",
+      `Cannot bundle ${what.entryPoints ?? what.stdin?.sourcefile}: esbuild names the errors above`,
+      { cause },
+    );
   });
   const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
-  const packages = new Set(Object.keys(metafile.inputs).flatMap((path) => folder.exec(path)?.[0] ?? []));
-  return { code: outputFiles[0]?.text ?? "", packages: [...packages].sort() };
+  const packages = Object.keys(metafile.inputs).flatMap((path) => folder.exec(path)?.[0] ?? []);
+  return { code: outputFiles[0]?.text ?? "", packages };
 }
 
 /** The release, and the commit when there is one: `1.0.0+36acfb8a41c2`, with `-dirty` when files differ from it. */

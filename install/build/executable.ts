@@ -11,6 +11,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { DumpError } from "../../src/domain/failures.ts";
+import type { Bundle } from "./bundle.ts";
+import { cacheOf, codeCacheOf } from "./scripts.ts";
 import { type Arch, MACHINES, ROOT, type Target } from "./target.ts";
 import { run } from "./tools.ts";
 
@@ -20,15 +22,42 @@ export const EXECUTABLE = "coredump-detector";
  * Writes `<work>/coredump-detector`. The order is forced: stripping or patching in another order breaks the file.
  * The same input gives the same bytes: V8's hash seed, part of what it caches, is fixed, and no path of this machine goes in.
  */
-export function assemble(target: Target, code: string, assets: Readonly<Record<string, string>>, work: string): void {
+export function assemble(
+  target: Target,
+  { code, scripts }: Bundle,
+  assets: Readonly<Record<string, string>>,
+  work: string,
+): void {
   copyFileSync(nodeFor(target.arch), join(work, "node"));
   chmodSync(join(work, "node"), 0o755);
   run("eu-strip", ["node"], { cwd: work }); // 33 MB of symbols; those that code can ask for stay
   writeFileSync(join(work, "bundle.cjs"), code);
-  writeFileSync(join(work, "sea.json"), JSON.stringify(seaConfiguration(target.arch, assets)));
+  writeFileSync(
+    join(work, "sea.json"),
+    JSON.stringify(seaConfiguration(target.arch, { ...assets, ...written(scripts, target, work) })),
+  );
   run(process.execPath, ["--random-seed=1", "--build-sea", "sea.json"], { cwd: work });
   run("patchelf", [...searchPath(target), EXECUTABLE], { cwd: work });
-  for (const scrap of ["node", "bundle.cjs", "sea.json"]) rmSync(join(work, scrap));
+  for (const scrap of [
+    "node",
+    "bundle.cjs",
+    "sea.json",
+    ...Object.keys(scripts).flatMap((name) => [name, cacheOf(name)]),
+  ])
+    rmSync(join(work, scrap), { force: true });
+}
+
+/** The second scripts and their code caches as files, by the names they are asked for. */
+function written(scripts: Bundle["scripts"], { arch }: Target, work: string): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const [name, code] of Object.entries(scripts)) {
+    writeFileSync(join(work, name), code);
+    files[name] = name;
+    if (arch !== process.arch) continue;
+    writeFileSync(join(work, cacheOf(name)), codeCacheOf(name, code));
+    files[cacheOf(name)] = cacheOf(name);
+  }
+  return files;
 }
 
 /** Arguments and environment of whoever starts the program must not become Node's: it runs as root, called by the kernel. */

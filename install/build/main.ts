@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { DumpError, FAILURES, type FailureCode } from "../../src/domain/failures.ts";
-import { bundle, versionOf } from "./bundle.ts";
+import { type Bundle, bundle, versionOf } from "./bundle.ts";
 import { assemble, EXECUTABLE } from "./executable.ts";
 import { copyLibraries, fetchPackages } from "./libraries.ts";
 import { noticesOf } from "./notices.ts";
@@ -29,19 +29,19 @@ const NOTICES = "THIRD-PARTY-NOTICES.txt";
 export async function build(target: Target): Promise<string> {
   ensureTools({ patchelf: "patchelf", "eu-strip": "elfutils" });
   const version = versionOf();
-  const { code, packages: npm } = await bundle(target.main, version.full);
+  const bundled = await bundle(target.main, version.full);
   const assets = assetsByName();
   const debian = fetchPackages(target);
   const folder = join(target.out, variantOf(target));
   const executable = join(folder, EXECUTABLE);
   const tarball = join(target.out, tarballName(target, version.release));
-  const inputs = fingerprint(target, code, Object.values(assets), debian);
+  const inputs = fingerprint(target, bundled, Object.values(assets), debian);
   if (isUpToDate(folder, inputs, [executable, tarball])) return executable;
 
   using work = workFolder(folder);
-  assemble(target, code, assets, work.path);
+  assemble(target, bundled, assets, work.path);
   copyLibraries(target, debian, join(work.path, "lib"));
-  writeFileSync(join(work.path, NOTICES), noticesOf(npm, debian));
+  writeFileSync(join(work.path, NOTICES), noticesOf(bundled.packages, debian));
   await pack(work.path, [EXECUTABLE, "lib", NOTICES], basename(tarball, ".tar.gz"), join(work.path, "tarball"));
   publish(work.path, folder, tarball, inputs);
   return executable;
@@ -62,9 +62,9 @@ function assetsByName(): Record<string, string> {
 }
 
 /** A digest of all that decides what comes out. */
-function fingerprint(target: Target, code: string, assets: readonly string[], debian: readonly string[]): string {
+function fingerprint(target: Target, bundled: Bundle, assets: readonly string[], debian: readonly string[]): string {
   const hash = createHash("sha256");
-  hash.update(JSON.stringify([target, process.version, code, debian.map((each) => basename(each))]));
+  hash.update(JSON.stringify([target, process.version, bundled, debian.map((each) => basename(each))]));
   for (const file of [...assets, ...globSync(join(import.meta.dirname, "*.ts")).sort()])
     hash.update(file).update(readFileSync(file));
   return hash.digest("hex");

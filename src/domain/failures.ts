@@ -73,6 +73,11 @@ export class DumpError<C extends FailureCode = FailureCode> extends Error {
   /** What the operator can do about it. */
   readonly hint: string | undefined;
 
+  /** The executable is made of several scripts, each with a class of this name (install/build/scripts.ts). */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === "DumpError";
+  }
+
   constructor(code: C, message: string, options: { cause?: unknown; hint?: string } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;

@@ -1,0 +1,67 @@
+/**
+ * What the handler never needs before the crashed process is released is not in its script: each megabyte there costs it two
+ * milliseconds at start, and as many of memory. These modules, which it imports dynamically, are in scripts of their own,
+ * with all that they need; what two scripts share is there twice, so nothing may depend on a class being the same in both.
+ */
+import { relative } from "node:path";
+import { Script } from "node:vm";
+import type { Plugin } from "esbuild";
+import { ROOT } from "./target.ts";
+
+/** The modules that can be asked for, by the name of their script. */
+export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
+  "roles.cjs": [
+    "src/commands/cli.ts",
+    "src/kube/http.ts",
+    "src/registration/kube-registry.ts",
+    "src/roles/agent-announce.ts",
+    "src/roles/agent-desk.ts",
+  ],
+  "runtimes.cjs": ["src/identity/confirm.ts"], // for every container's dump, so it should be small
+};
+
+/** A second script's source: each of its modules runs when it is asked for. */
+export const entryOf = (modules: readonly string[]): string =>
+  modules.map((path) => `exports[${JSON.stringify(path)}] = () => require(${JSON.stringify(`./${path}`)});`).join("\n");
+
+/** In the first script, what stands for the modules of the others. */
+export const secondScripts: Plugin = {
+  name: "second-scripts",
+  setup(build) {
+    const scripts = new Map(
+      Object.entries(SECOND_SCRIPTS).flatMap(([name, modules]) => modules.map((path) => [path, name])),
+    );
+    build.onResolve({ filter: /^\.{1,2}\/.*\.ts$/ }, async ({ kind, path, resolveDir, pluginData }) => {
+      if (kind !== "dynamic-import" || pluginData === "asked already") return undefined;
+      const found = await build.resolve(path, { kind, resolveDir, pluginData: "asked already" });
+      const module = relative(ROOT, found.path);
+      return scripts.has(module) ? { path: module, namespace: "second-script" } : undefined;
+    });
+    build.onLoad({ filter: /.*/, namespace: "second-script" }, ({ path }) => ({
+      contents: loader(path, scripts.get(path) ?? ""),
+    }));
+  },
+};
+
+/** A script is ASCII, so its bytes are its text. Without a code cache (another architecture's) it is compiled as it runs. */
+const loader = (module: string, script: string): string => `
+  const { getAssetKeys, getRawAsset } = require("node:sea");
+  const { Script } = require("node:vm");
+  const name = ${JSON.stringify(script)}, cache = ${JSON.stringify(cacheOf(script))};
+  const cachedData = getAssetKeys().includes(cache) ? Buffer.from(getRawAsset(cache)) : undefined;
+  const script = new Script(Buffer.from(getRawAsset(name)).latin1Slice(), { filename: name, cachedData });
+  const scripts = {};
+  script.runInThisContext()(require, { exports: scripts }, scripts, __filename, __dirname);
+  module.exports = scripts[${JSON.stringify(module)}]();`;
+
+export function cacheOf(script: string): string {
+  return `${script}.cache`;
+}
+
+/** As a CommonJS module is wrapped. */
+export const wrapped = (code: string): string =>
+  `(function (require, module, exports, __filename, __dirname) {${code}\n})`;
+
+/** V8's code cache: for this machine's architecture and this version of Node. */
+export const codeCacheOf = (name: string, code: string): Buffer =>
+  new Script(code, { filename: name }).createCachedData();
