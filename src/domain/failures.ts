@@ -74,7 +74,7 @@ export class DumpError<C extends FailureCode = FailureCode> extends Error {
   readonly hint: string | undefined;
 
   /** The executable is made of several scripts, each with a class of this name (install/build/scripts.ts). */
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     return value instanceof Error && value.name === "DumpError";
   }
 
