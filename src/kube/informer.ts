@@ -27,7 +27,7 @@ export interface Kind {
 }
 
 /** Of a watch; the server sends a bookmark every minute or so, hence silence is a connection that died. */
-const WATCH_S = 300;
+const watchS = () => 300 + Math.floor(Math.random() * 300); // of a thousand nodes not all come at once
 const SILENCE_MS = 150_000;
 
 /**
@@ -73,7 +73,7 @@ function openWatch(http: KubeHttp, kind: Kind, resourceVersion: string, signal: 
     ...kind.query,
     watch: "true",
     allowWatchBookmarks: "true",
-    timeoutSeconds: `${WATCH_S}`,
+    timeoutSeconds: `${watchS()}`,
     resourceVersion,
   };
   return http.stream({ verb: "watch", ...kind, ...accepting(kind, ""), query, idleMs: SILENCE_MS, signal });

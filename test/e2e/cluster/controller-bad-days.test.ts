@@ -1,5 +1,7 @@
 /** The controller's bad days, on a real API server: after each, all is judged, nothing is counted twice or wrong. */
 import assert from "node:assert/strict";
+import { cpSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type KubeHttp } from "../../../src/kube/http.ts";
@@ -150,6 +152,26 @@ describe("the controller's bad days", { skip }, () => {
       "nodes",
     ]);
     assert.deepEqual(proxy.writes, []);
+  });
+
+  test("when the cluster is restored from an older state it goes by that", async () => {
+    const [state, copy] = [join(cluster.folder, "etcd"), join(cluster.folder, "etcd-copy")];
+    const dumps = await crashes(true);
+    await cluster.down("apiserver", "etcd");
+    cpSync(state, copy, { recursive: true });
+    await cluster.up("etcd", "apiserver");
+    await using controller = await Controller.start(cluster.kubeconfig);
+    await judged(dumps);
+    const later = [await crashes(), await crashes()];
+    for (const each of later) await judged(each);
+    await cluster.down("apiserver", "etcd");
+    rmSync(state, { recursive: true });
+    renameSync(copy, state);
+    await cluster.up("etcd", "apiserver");
+    for (const each of later) assert.deepEqual(await each.states(), {}); // all that is gone
+    await judged(dumps);
+    await judged(await crashes());
+    await eventually(async () => assert.equal((await controller.ask("/readyz")).status, 200));
   });
 
   test("when the kinds are taken away and come back, it goes on with those that are there then", async () => {
