@@ -21,6 +21,11 @@ export class ControllerDiary {
     this.#log.info(facts, message);
   }
 
+  /** What was wrong is another's to find out. */
+  forget(): void {
+    this.#problems.clear();
+  }
+
   /** @param error undefined: what was wrong there is well again */
   trouble(where: string, error: unknown): void {
     if (error === undefined) {

@@ -32,7 +32,7 @@ export class QuotaKeeper {
 
   /** All dumps were listed, behind all quotas: no ledger knows of a dump that we do not. */
   confirmAll(): void {
-    for (const namespace of this.#quotas.namespaces()) this.#confirm(namespace);
+    for (const namespace of this.#quotas.namespaces()) this.#confirm(this.#quotas.in(namespace));
   }
 
   /**
@@ -41,8 +41,15 @@ export class QuotaKeeper {
    */
   async keep(namespace: string, signal: AbortSignal): Promise<Judgement<DumpView>> {
     let judgement = this.#judge(namespace);
+    if (judgement.allowed.length + judgement.denied.length > 0) {
+      // Neither verdict is taken back, so neither is to rest on limits that a watch has not yet told of.
+      await this.#lookAnew("coredumpquotas", this.#quotas, namespace, signal);
+      judgement = this.#judge(namespace);
+    }
     if (this.#isDoubtful(namespace, judgement.beforeNanos)) {
-      await this.#lookAnew(namespace, signal);
+      const quotas = this.#quotas.in(namespace);
+      await this.#lookAnew("coredumps", this.#dumps, namespace, signal);
+      this.#confirm(quotas);
       judgement = this.#judge(namespace);
     }
     const { allowed, denied, beforeNanos, afterNanos } = judgement;
@@ -64,25 +71,28 @@ export class QuotaKeeper {
     });
   }
 
-  #confirm(namespace: string, quotas: readonly QuotaView[] = this.#quotas.in(namespace)): void {
+  #confirm(quotas: readonly QuotaView[]): void {
     for (const { uid, resourceVersion } of quotas) this.#confirmed.set(uid, resourceVersion);
   }
 
   /** What the API server says now, not what its watch has told so far. */
-  async #lookAnew(namespace: string, signal: AbortSignal): Promise<void> {
-    const quotas = this.#quotas.in(namespace);
-    const path = collection(COREDUMP_API, "coredumps", namespace);
+  async #lookAnew<O extends KubeObject, M extends Mirrored>(
+    kind: string,
+    mirror: Mirror<O, M>,
+    namespace: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = collection(COREDUMP_API, kind, namespace);
     const seen = new Set<string>();
-    const body = await this.#http.stream({ verb: "list", resource: "coredumps", path, signal });
+    const body = await this.#http.stream({ verb: "list", resource: kind, path, signal });
     const head = await readList(body, (item) => {
-      const dump = item as CoredumpObject;
-      seen.add(dump.metadata.uid);
-      this.#dumps.put(dump);
+      const object = item as O;
+      seen.add(object.metadata.uid);
+      mirror.put(object);
     });
     const listedAt = BigInt(head.metadata?.resourceVersion ?? 0);
-    for (const { name, uid, resourceVersion } of this.#dumps.in(namespace))
-      if (!seen.has(uid) && BigInt(resourceVersion) <= listedAt) this.#dumps.remove(namespace, name, uid);
-    this.#confirm(namespace, quotas);
+    for (const { name, uid, resourceVersion } of mirror.in(namespace))
+      if (!seen.has(uid) && BigInt(resourceVersion) <= listedAt) mirror.remove(namespace, name, uid);
   }
 
   async #writeLedger(namespace: string, usedNanos: bigint, signal: AbortSignal): Promise<void> {

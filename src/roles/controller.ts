@@ -70,6 +70,7 @@ async function direct(office: Office, signal: AbortSignal): Promise<void> {
     await Promise.all([decide(office, signal), keepNodes(office, signal)]);
   } finally {
     metrics.leading.set(0);
+    diary.forget();
     diary.note("No longer leading");
   }
 }

@@ -164,7 +164,7 @@ test("QuotaKeeper.keep() goes by what is there when another, stopped between its
   api.put("coredumps", "young", { size: "6", dumptime: "2026-01-02T00:00:00Z" }, { state: "Created" });
   const { promise: going, resolve: goOn } = Promise.withResolvers<void>();
   let requests = 0;
-  const stopped = new Controller(api, async () => void (++requests > 4 && (await going))); // behind the claim
+  const stopped = new Controller(api, async () => void (++requests > 6 && (await going))); // behind the claim
   const round = stopped.round();
   await turn();
   assert.equal(api.of("coredumpquotas")[0]?.status["used"], "6");
@@ -185,7 +185,7 @@ test("QuotaKeeper.keep() undoes what one killed between its two writes had claim
   api.put("coredumps", "a", { size: "6" }, { state: "Created" });
   let requests = 0;
   const killed = new Controller(api, async () => {
-    if (++requests > 4) throw new Error("killed"); // there and back for the ledger's two steps
+    if (++requests > 6) throw new Error("killed"); // there and back for the limits, and for the ledger's two steps
   });
   assert.equal(await killed.round(), false);
   assert.equal(api.of("coredumpquotas")[0]?.status["used"], "6");
