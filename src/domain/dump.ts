@@ -150,7 +150,7 @@ export interface DumpBundle {
   readonly volume: string;
   readonly key: string;
   readonly sizeBytes: number;
-  /** As the store answered: `crc64nvme:…`, `crc32c:…` or `sha256:…`. */
+  /** Of all its bytes, as the store answered: `crc32:` and eight hex digits. */
   readonly checksum: string;
 }
 
