@@ -81,13 +81,13 @@ export const NODE_OPTIONS = {
     flag: "cri-endpoint",
     kind: "text",
     settings: true,
-    describe: "CRI socket (default: the first known one that exists)",
+    describe: "CRI socket (default: every known one that exists)",
   },
   dockerHost: {
     flag: "docker-host",
     kind: "text",
     settings: true,
-    describe: "Docker's address (default: /run/docker.sock if it exists)",
+    describe: "Docker's address (default: every known socket that exists)",
   },
 } as const satisfies Record<string, Option>;
 

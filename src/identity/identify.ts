@@ -84,7 +84,7 @@ export async function identifyByApi(
   if (asked.length === 0) problems.push("no engine's socket was found on this node");
   if (problems.length === 0) problems.push(`no engine on this node knows container ${candidates[0]?.id.slice(0, 12)}`);
   // A later try must not repeat what the earlier one said.
-  const reasons = new Set([...(quick.identity.problem ?? "Not confirmed").split("; "), ...problems]);
+  const reasons = new Set([...(quick.identity.problem?.split("; ") ?? []), ...problems]);
   return { ...quick, identity: { ...quick.identity, problem: [...reasons].join("; ") } };
 }
 
