@@ -10,6 +10,8 @@ import type { Registry } from "../registration/registry.ts";
 export type Ship = (record: DumpRecord, entry: Entry, signal: AbortSignal) => Promise<DumpBundle>;
 
 export interface Desk {
+  /** What the cluster calls this node: the handler knows only the host's name where it was not told. */
+  readonly node: string;
   readonly registry: Registry;
   readonly settings: HandlerSettings & ClusterSettings;
   /** Undefined where there is no store, or none yet: what is allowed then waits. */

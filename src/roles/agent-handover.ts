@@ -49,7 +49,8 @@ async function step(id: string, settings: HandlerSettings, signal: AbortSignal):
   );
   const desk: Desk = {
     registry: new KubeRegistry(http),
-    settings: { ...settings, ...cluster, nodeName: settings.nodeName ?? hostname() },
+    settings: { ...settings, ...cluster },
+    node: settings.nodeName ?? hostname(),
     ship: undefined,
     teller: tellerFor(http, settings.nodeName ?? hostname(), (error) =>
       logLine(settings.logDir, `no event for dump ${id}: ${reasonOf(error)}`),

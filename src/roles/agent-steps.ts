@@ -75,9 +75,10 @@ async function register(seat: Seat, record: PodRecord): Promise<Seen> {
     throw new DumpError("NOT_FOUND", "Cannot register dumps: the cluster has no Coredumps (CustomResourceDefinition)", {
       hint: "kubectl apply -f install/crd",
     });
-  const coredump = await desk.registry.create(record, standing.namespaceUid, signal);
+  const here = { ...record, node: desk.node };
+  const coredump = await desk.registry.create(here, standing.namespaceUid, signal);
   const cluster = bindingOf(coredump, standing, standing.namespaceUid);
-  const registered = keep(seat, record, record.state === "Captured" ? "Created" : record.state, { cluster });
+  const registered = keep(seat, here, record.state === "Captured" ? "Created" : record.state, { cluster });
   await recordOnDisk(seat.entry);
   await desk.teller.crash(registered, cluster.name);
   return { record: registered, coredump };

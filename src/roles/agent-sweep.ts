@@ -34,6 +34,7 @@ export async function sweep(
   const http = await connect(settings.kubeconfig);
   const desk: Desk = {
     settings,
+    node: settings.nodeName ?? hostname(),
     registry: new KubeRegistry(http),
     ship: shipTo(settings),
     teller: tellerFor(http, settings.nodeName ?? hostname(), () => undefined),

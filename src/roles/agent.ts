@@ -75,10 +75,10 @@ function tell(diary: Diary, error: unknown): void {
 }
 
 /** Steps that take moments in the one, transfers in the other: a long upload keeps no crash from being seen. */
-function queuesOf({ settings, registry, ship, teller, diary }: AgentWorld, cache: Cache, ending: Ending) {
+function queuesOf({ settings, node, registry, ship, teller, diary }: AgentWorld, cache: Cache, ending: Ending) {
   const { spool } = cache;
   const desk: Desk = {
-    ...{ registry, settings, ship, teller },
+    ...{ node, registry, settings, ship, teller },
     heldBy: (namespace) => heldBy(spool, namespace),
     now: () => new Date(),
   };

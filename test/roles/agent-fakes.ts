@@ -101,6 +101,7 @@ export function scene(change: Partial<DumpRecord> = {}) {
   const told: string[] = [];
   const nothing = () => undefined;
   const desk = {
+    node: "node-1",
     registry: cluster,
     settings: {
       ...valuesOf(NODE_OPTIONS, nothing, nothing),
