@@ -3,34 +3,36 @@ import { join } from "node:path";
 import { type CrashingContainer, crashingContainer } from "./container.ts";
 import { burst, dense, PYTHON, sparse, TINY } from "./crashes.ts";
 import { cat, type Handler, type Ours } from "./handlers.ts";
-import { type Measured, pairs, rounded, type Times } from "./pairs.ts";
+import { type Compared, type Measured, pairs } from "./pairs.ts";
 import { unpackedSystemd } from "./programs.ts";
 import { systemdCoredump } from "./systemd.ts";
 import { type Usage, usage } from "./usage.ts";
 
 /** One line of the output. */
-export interface Line {
+export interface Line extends Compared {
   readonly case: string;
   readonly baseline: string;
   readonly pairs: number;
-  readonly ours: Times;
-  readonly base: Times;
-  /** Of the medians. */
-  readonly ratio: number;
   readonly bar: number | null;
   readonly met: boolean;
-  readonly extra: Usage & Record<string, number>;
+  readonly extra: Usage;
 }
 
 /** For every case, whatever the core's size. */
 const MAX_RSS_MIB = 100;
 const AT_ONCE = 20;
 
+interface Measurement {
+  readonly baseline: Handler["name"];
+  readonly compared: Compared;
+  readonly extra: Usage;
+}
+
 interface Case {
   readonly pairs: number;
   /** Highest ratio; null where nothing is asked. */
   readonly bar: number | null;
-  measure(count: number, ours: Ours, folder: string): Promise<[Handler["name"], Times, Times, Line["extra"]]>;
+  measure(count: number, ours: Ours, folder: string): Promise<Measurement>;
 }
 
 export const CASES: Readonly<Record<string, Case>> = {
@@ -51,18 +53,17 @@ export const CASES: Readonly<Record<string, Case>> = {
 
 export async function measure(name: string, count: number, ours: Ours, folder: string): Promise<Line> {
   const { bar, measure } = CASES[name] as Case;
-  const [baseline, own, base, extra] = await measure(count, ours, folder);
-  const ratio = rounded(own.medianS / base.medianS);
-  const met = (bar === null || ratio <= bar) && extra.maxRssMiB <= MAX_RSS_MIB;
-  return { case: name, baseline, pairs: count, ours: own, base, ratio, bar, met, extra };
+  const { baseline, compared, extra } = await measure(count, ours, folder);
+  const met = (bar === null || compared.ratio <= bar) && extra.maxRssMiB <= MAX_RSS_MIB;
+  return { case: name, baseline, pairs: count, ...compared, bar, met, extra };
 }
 
 function againstCat(what: () => Measured): Case["measure"] {
   return async (count, ours, folder) => {
     const base = cat(join(folder, "cat"));
     const measured = what();
-    const [own, other] = await pairs(count, measured, ours, base);
-    return [base.name, own, other, { ...(await usage(measured, ours)) }];
+    const compared = await pairs(count, measured, ours, base);
+    return { baseline: base.name, compared, extra: await usage(measured, ours) };
   };
 }
 
@@ -81,7 +82,7 @@ function inContainer(crashIn: (container: CrashingContainer) => () => Promise<nu
       },
     };
     const measured = { crash: crashIn(container), crashes: 1 };
-    const [own, other] = await pairs(count, measured, identifying, base);
-    return [base.name, own, other, { ...(await usage(measured, identifying)) }];
+    const compared = await pairs(count, measured, identifying, base);
+    return { baseline: base.name, compared, extra: await usage(measured, identifying) };
   };
 }

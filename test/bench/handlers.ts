@@ -16,7 +16,7 @@ export interface Handler {
   clear(): void;
 }
 
-const SETTLE_MS = 30_000;
+const SETTLE_MS = 120_000;
 
 export async function until(done: () => boolean, what: string): Promise<void> {
   for (const end = performance.now() + SETTLE_MS; !done(); await sleep(10))

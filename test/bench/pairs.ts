@@ -10,6 +10,15 @@ export interface Times {
   readonly maxS: number;
 }
 
+export interface Compared {
+  readonly ours: Times;
+  readonly base: Times;
+  /** Of the medians. */
+  readonly ratio: number;
+  /** The median of the pairs' own ratios: steadier where the machine is busy at times. */
+  readonly pairRatio: number;
+}
+
 /** What is measured: a crash, and how many processes that is. */
 export interface Measured {
   readonly crash: Crash;
@@ -20,14 +29,16 @@ export interface Measured {
  * Both handlers in turn, so that whatever else the machine does meets both; each goes first as often as the other. The
  * machine's core_pattern is held for one crash at a time.
  */
-export async function pairs(count: number, what: Measured, ours: Handler, base: Handler): Promise<[Times, Times]> {
-  const seconds: [number[], number[]] = [[], []];
+export async function pairs(count: number, what: Measured, ours: Handler, base: Handler): Promise<Compared> {
+  const seconds: [own: number[], base: number[]] = [[], []];
   for (const handler of [ours, base]) await timed(what, handler); // programs and libraries are in the page cache from here on
   for (let pair = 0; pair < count; pair++) {
     for (const which of pair % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const))
       seconds[which].push(await timed(what, which === 0 ? ours : base));
   }
-  return [times(seconds[0]), times(seconds[1])];
+  const [own, other] = [times(seconds[0]), times(seconds[1])];
+  const ratios = seconds[0].map((second, pair) => second / (seconds[1][pair] ?? Number.NaN));
+  return { ours: own, base: other, ratio: rounded(own.medianS / other.medianS), pairRatio: times(ratios).medianS };
 }
 
 /** One crash under a handler, on a disk with nothing left to write and a cache with nothing in it. */
