@@ -1,4 +1,6 @@
 /** docs/options.md, out of the options' one declaration. */
+
+import { AGENT_OPTIONS, CLUSTER_OPTIONS } from "../../src/config/cluster-options.ts";
 import { CAPTURE_OPTIONS, KERNEL_OPTIONS, NODE_OPTIONS, type Option } from "../../src/config/options.ts";
 import { STORE_OPTIONS } from "../../src/config/store-options.ts";
 
@@ -17,6 +19,12 @@ const SECTIONS: readonly { title: string; about: string; options: Record<string,
     title: "Store",
     about: "Where bundles go, for the agent and `sweep`. Keys are in files or in the environment, never in a flag.",
     options: STORE_OPTIONS,
+  },
+  {
+    title: "Cluster",
+    about:
+      "For `agent` and `sweep`. `--namespace-disk-quota` and `--namespace` may also come from `NS_DISK_QUOTA`, `POD_NAMESPACE`.",
+    options: { ...CLUSTER_OPTIONS, ...AGENT_OPTIONS },
   },
   {
     title: "From the kernel",
