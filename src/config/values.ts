@@ -45,7 +45,7 @@ export function valuesOf<T extends Record<string, Option>>(
   found: (option: Option) => string | undefined | readonly (string | undefined)[],
   complain: (problem: string) => void,
 ): Values<T> {
-  const valueOf = (option: Option): unknown => {
+  const chosen = (option: Option): unknown => {
     for (const text of [found(option), option.default].flat()) {
       if (text === undefined || text === "") continue;
       const value = parseValue(option, text);
@@ -54,5 +54,5 @@ export function valuesOf<T extends Record<string, Option>>(
     }
     return undefined;
   };
-  return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, valueOf(option)])) as Values<T>;
+  return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, chosen(option)])) as Values<T>;
 }
