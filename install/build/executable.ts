@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { DumpError } from "../../src/domain/failures.ts";
 import type { Bundle } from "./bundle.ts";
-import { cacheOf, codeCacheOf } from "./scripts.ts";
+import { cacheOf, writeCodeCache } from "./scripts.ts";
 import { type Arch, MACHINES, ROOT, type Target } from "./target.ts";
 import { run } from "./tools.ts";
 
@@ -54,7 +54,7 @@ function written(scripts: Bundle["scripts"], { arch }: Target, work: string): Re
     writeFileSync(join(work, name), code);
     files[name] = name;
     if (arch !== process.arch) continue;
-    writeFileSync(join(work, cacheOf(name)), codeCacheOf(name, code));
+    writeCodeCache(name, work);
     files[cacheOf(name)] = cacheOf(name);
   }
   return files;

@@ -4,9 +4,9 @@
  * with all that they need; what two scripts share is there twice, so nothing may depend on a class being the same in both.
  */
 import { relative } from "node:path";
-import { Script } from "node:vm";
 import type { Plugin } from "esbuild";
 import { ROOT } from "./target.ts";
+import { run } from "./tools.ts";
 
 /** The modules that can be asked for, by the name of their script. */
 export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
@@ -62,6 +62,14 @@ export function cacheOf(script: string): string {
 export const wrapped = (code: string): string =>
   `(function (require, module, exports, __filename, __dirname) {${code}\n})`;
 
-/** V8's code cache: for this machine's architecture and this version of Node. */
-export const codeCacheOf = (name: string, code: string): Buffer =>
-  new Script(code, { filename: name }).createCachedData();
+/**
+ * V8's code cache of the script in `file`, for this machine's architecture and this version of Node, written beside it. In
+ * a process of its own, because V8's hash seed goes into it: the same input must give the same bytes.
+ */
+export function writeCodeCache(name: string, folder: string): void {
+  const program = `const { readFileSync, writeFileSync } = require("node:fs");
+    const { Script } = require("node:vm");
+    const [name, cache] = process.argv.slice(1);
+    writeFileSync(cache, new Script(readFileSync(name, "latin1"), { filename: name }).createCachedData());`;
+  run(process.execPath, ["--random-seed=1", "-e", program, name, cacheOf(name)], { cwd: folder });
+}

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import type { DumpRecord } from "../domain/dump.ts";
 import { textOf } from "../domain/text.ts";
@@ -43,12 +43,14 @@ export async function finishIfAbandoned(entry: Entry): Promise<void> {
   if (found === "broken") renameSync(entry.record, entry.path("record.broken"));
   const record = typeof found === "string" ? abandonedRecord(entry) : found;
   if (record.state === "Capturing") await sealAbandoned(entry, record);
-  else dropLocalCopy(entry, record);
+  else if (isHalfDropped(entry, record)) dropLocalCopy(entry, record);
+  rmSync(entry.recordPart, { force: true });
 }
 
 function isUnfinished(entry: Entry): boolean {
   const found = recordOrNot(entry);
-  if (typeof found !== "string") return found.state === "Capturing" || isHalfDropped(entry, found);
+  if (typeof found !== "string")
+    return found.state === "Capturing" || isHalfDropped(entry, found) || existsSync(entry.recordPart);
   return found !== "later" && existsSync(entry.dir);
 }
 

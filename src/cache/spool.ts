@@ -91,6 +91,10 @@ export class Entry {
   get record(): string {
     return join(this.dir, "record.json");
   }
+  /** The next record on its way (system/durable.ts), or what a killed writer left of it. */
+  get recordPart(): string {
+    return `${this.record}.part`;
+  }
   get core(): string {
     return join(this.dir, "core");
   }

@@ -24,8 +24,8 @@ export interface Copied {
   readonly heldMs: number;
   /** The API's answer, asked while the process was held because the state files had none. */
   readonly asked: Promise<Identification> | undefined;
-  /** Record, directory and facts on the disk: what went wrong, if anything. */
-  readonly small: Promise<readonly string[]>;
+  /** Puts record, directory and facts on the disk, unless a long copy left time for it: what went wrong, if anything. */
+  readonly keepSmall: () => Promise<readonly string[]>;
 }
 
 /** A place, the head, the room, then the bytes; identity and facts beside them. */
@@ -58,7 +58,7 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     reservation.end();
     if (asked) await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, settings.lookupMs))]);
     pipe.release();
-    return { received, threadNames: names, heldMs: Math.round(performance.now()), asked, small: small.kept() };
+    return { received, threadNames: names, heldMs: Math.round(performance.now()), asked, keepSmall: small.kept };
   } finally {
     closeSync(fd);
   }
