@@ -38,7 +38,9 @@ export function ours(binary: string, folder: string): Ours {
   cpSync(binary, join(folder, "coredump-detector"));
   cpSync(join(dirname(binary), "lib"), join(folder, "lib"), { recursive: true });
   const settings = (more: Record<string, string>) =>
-    writeFileSync(join(folder, "settings.json"), JSON.stringify({ "dump-dir": cache, ...more }), { mode: 0o600 });
+    writeFileSync(join(folder, "settings.json"), JSON.stringify({ "dump-dir": cache, "free-share": "1", ...more }), {
+      mode: 0o600,
+    });
   settings({});
   const records = () =>
     globSync(join(cache, "*/record.json")).map((path) => JSON.parse(readFileSync(path, "utf8")) as DumpRecord);
@@ -55,7 +57,9 @@ export function ours(binary: string, folder: string): Ours {
     async settle(crashes) {
       await until(() => !inTheWorks(crashes), "a dump is still not Captured");
       const whole = records().filter(({ state, core }) => state === "Captured" && core.complete).length;
-      if (whole < crashes) throw new Error(`Cannot measure: of ${crashes} dumps ${whole} are complete`);
+      const ends = records().map(({ state, executable, message }) => `${executable} ${state} ${message ?? ""}`);
+      if (whole < crashes)
+        throw new Error(`Cannot measure: of ${crashes} dumps ${whole} are complete: ${ends.join("; ")}`);
     },
     clear: () => rmSync(cache, { recursive: true, force: true }),
   };
