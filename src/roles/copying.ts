@@ -1,5 +1,5 @@
 /** The part of the handler that the crashed process waits for. */
-import { closeSync, constants, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import type { OpenEntry } from "../cache/begin.ts";
 import { limitsFor, Reservation } from "../cache/pressure.ts";
 import { takeSlot } from "../cache/slots.ts";
@@ -25,7 +25,7 @@ export interface Copied {
   /** The API's answer, asked while the process was held because the state files had none. */
   readonly asked: Promise<Identification> | undefined;
   /** Puts record, directory and facts on the disk, unless a long copy left time for it: what went wrong, if anything. */
-  readonly keepSmall: () => Promise<readonly string[]>;
+  readonly keepSmall: (room: boolean) => Promise<readonly string[]>;
 }
 
 /** A place, the head, the room, then the bytes; identity and facts beside them. */
@@ -93,16 +93,20 @@ export function ask({ process, quick }: Scene, { identify, settings }: World): P
 /** Until then a copy is not disturbed: most are over sooner. */
 const BESIDE_MS = 50;
 
-/** What is small goes to the disk beside a long copy, and behind the release after a short one. */
+/**
+ * What is small goes to the disk beside a long copy, and behind the release after a short one. On a disk that is full the
+ * room that is left is the record's.
+ */
 function smallThings(open: OpenEntry, process: CrashedProcess | undefined) {
   let keeping: Promise<readonly string[]> | undefined;
-  const kept = () => {
-    keeping ??= Promise.all([open.toDisk(), writeFacts(open.entry, process)]).then((all) =>
+  const kept = (room: boolean) => {
+    const facts = keeping || room ? undefined : "facts were not kept: the disk is full";
+    keeping ??= Promise.all([open.toDisk(), facts ?? writeFacts(open.entry, process)]).then((all) =>
       all.filter((why) => why !== undefined),
     );
     return keeping;
   };
-  const timer = setTimeout(kept, BESIDE_MS);
+  const timer = setTimeout(kept, BESIDE_MS, true);
   return { kept, waitNoMore: () => clearTimeout(timer) };
 }
 
@@ -115,6 +119,7 @@ function writeFacts(entry: Entry, process: CrashedProcess | undefined): string |
     }
     return undefined;
   } catch (error) {
+    rmSync(entry.path("facts"), { recursive: true, force: true }); // what they took may be what the record needs
     return `facts were not kept: ${reasonOf(error)}`;
   }
 }

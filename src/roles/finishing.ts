@@ -36,7 +36,7 @@ export async function finish(open: OpenEntry, scene: Scene, copied: Copied, worl
     },
   };
   writeRecord(entry, arrived); // from here on a killed handler's copy is known to have come to its end
-  const small = copied.keepSmall();
+  const small = copied.keepSmall(received.truncation !== "disk-full");
   const answer = scene.quick.owner === "host" ? scene.quick : (copied.asked ?? ask(scene, world));
   const sealed = await seal(entry, arrived, { ...received, threadNames: copied.threadNames });
   const problems = await small; // all facts are there, before an opt-out takes them away again
