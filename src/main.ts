@@ -6,6 +6,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const { handleKernelCall } = await import("./roles/host.ts");
     process.exit(await handleKernelCall(argv));
   }
+  if (argv[0] === "agent") (await import("./system/footprint.ts")).staySmall(); // before the rest is loaded
   const { runCli } = await import("./commands/cli.ts");
   process.exitCode = await runCli(argv);
 }

@@ -33,7 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "upload",
   ],
   commands: ["cache", "config", "doctor", "domain", "elf", "install", "roles", "system"],
-  main: ["commands", "kernel", "roles"],
+  main: ["commands", "kernel", "roles", "system"],
   bundle: ["domain"],
   kube: ["domain"],
   registration: ["domain", "kube"],

@@ -8,7 +8,7 @@ import { DumpError, reasonOf } from "../domain/failures.ts";
 import { pause } from "../kube/backoff.ts";
 import { connect } from "../kube/http.ts";
 import { KubeRegistry } from "../registration/kube-registry.ts";
-import { staySmall } from "../system/footprint.ts";
+import { forgetStart } from "../system/footprint.ts";
 import { type Diary, runAgent } from "./agent.ts";
 import { tellerFor } from "./agent-announce.ts";
 import type { Ship } from "./agent-desk.ts";
@@ -19,7 +19,6 @@ import { shipTo } from "./agent-store.ts";
 
 /** Runs until the signal. @throws DumpError when it cannot even begin */
 export async function agentOnHost(settings: AgentSettings, signal: AbortSignal): Promise<void> {
-  staySmall();
   const node = settings.nodeName ?? hostname();
   const cache = openCache(settings.dumpDir, { create: true });
   const http = await connect(settings.kubeconfig);
@@ -34,6 +33,7 @@ export async function agentOnHost(settings: AgentSettings, signal: AbortSignal):
   };
   await using _server = settings.metricsPort > 0 ? await serveMetrics(settings.metricsPort, metrics, pulse) : undefined;
   log.info({ node, dumps: settings.dumpDir, store: settings.store ?? null }, "agent started");
+  forgetStart();
   const place = { namespace: settings.systemNamespace, node };
   const isWell = () => pulse.alive() === undefined;
   await Promise.all([

@@ -13,6 +13,7 @@ const SIGNATURES = {
   lseek: { arguments: ["int32", "int64", "int32"], return: "int64" },
   process_vm_readv: { arguments: ["int32", "pointer", "uint64", "pointer", "uint64", "uint64"], return: "int64" },
   alarm: { arguments: ["uint32"], return: "uint32" },
+  madvise: { arguments: ["uint64", "uint64", "int32"], return: "int32" },
   __errno_location: { arguments: [], return: "pointer" },
 } as const;
 
@@ -24,6 +25,7 @@ type Libc = {
   /** @param iovs  two struct iovec: the local one, then the remote one */
   processVmRead(pid: number, iovs: Buffer): bigint;
   alarm(seconds: number): number;
+  madvise(address: bigint, lengthBytes: bigint, advice: number): number;
   address(buffer: Buffer): bigint;
   errno(): number;
 };
@@ -47,8 +49,8 @@ function load(): Libc | undefined {
       const local = ffi.getRawPointer(iovs);
       return functions.process_vm_readv(pid, local, 1n, local + 16n, 1n, 0n);
     };
-    const { flock, fcntl, setns, lseek, alarm } = functions;
-    return { flock, fcntl, setns, lseek, alarm, processVmRead, address: ffi.getRawPointer, errno };
+    const { flock, fcntl, setns, lseek, alarm, madvise } = functions;
+    return { flock, fcntl, setns, lseek, alarm, madvise, processVmRead, address: ffi.getRawPointer, errno };
   } catch {
     return undefined;
   }

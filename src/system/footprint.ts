@@ -1,8 +1,29 @@
+/** Small for ever: what a role that runs on every node does about its memory. */
+import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
+import { libc } from "./ffi.ts";
 
 /**
- * For roles that run on every node, for ever: V8's young generation keeps its first size. Otherwise it grows with the
- * traffic of an upload and holds on to the memory: measured on a bundle of 20 GiB, 130 MiB instead of 106. (As a flag of
- * the executable it would invalidate the code cache; V8 reads it each time that it is about to grow.)
+ * V8's young generation keeps its first size; otherwise it grows with the traffic of an upload and stays large. To be
+ * called before much is loaded. (As a flag of the executable it would invalidate the code cache; V8 reads it each time
+ * that it is about to grow.)
  */
 export const staySmall = (): void => setFlagsFromString("--semi-space-growth-factor=1");
+
+const MADV_DONTNEED = 4;
+/** A part of the program that nobody has written to: `from-to r-xp offset device inode path`, then its figures. */
+const PROGRAM = /^([0-9a-f]+)-([0-9a-f]+) r-[-x]p \S+ \S+ \d+ +(\/.*)$/m;
+const UNTOUCHED = /^Anonymous: +0 kB$/m;
+
+/**
+ * Gives back the program's own pages that only its start needed: half of what an idle agent holds. Those that are needed
+ * again come back from the page cache (madvise(2): a private mapping of a file, never written to).
+ */
+export function forgetStart(): void {
+  for (const mapping of readFileSync("/proc/self/smaps", "latin1").split(/^(?=[0-9a-f]+-)/m)) {
+    const [, from = "", to = "", path] = PROGRAM.exec(mapping) ?? [];
+    if (path !== process.execPath || !UNTOUCHED.test(mapping)) continue;
+    const [start, end] = [BigInt(`0x${from}`), BigInt(`0x${to}`)];
+    libc()?.madvise(start, end - start, MADV_DONTNEED); // a refusal costs memory only
+  }
+}

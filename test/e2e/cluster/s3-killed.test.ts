@@ -15,12 +15,15 @@ import { faultyProxy } from "../../support/faults-http.ts";
 import { ROOT } from "../../support/paths.ts";
 import { startS3 } from "../../support/s3.ts";
 import { keysIn, s3Sink } from "../../support/s3-sink.ts";
+import { needs } from "../../support/set-up.ts";
 import { tempDir } from "../../support/tmp.ts";
 import { bundled, type TestDump, testDump } from "../../upload/dumps.ts";
 
 const MIB = 1 << 20;
-const s3 = await startS3();
-after(() => s3[Symbol.asyncDispose]());
+const skip = needs("root", "cluster");
+const check: typeof test.skip = skip ? test.skip : test;
+const s3 = skip ? (undefined as never) : await startS3();
+after(() => s3?.[Symbol.asyncDispose]());
 
 /** Thirty megabytes that do not compress, and a hole. */
 const dumpOf = (): TestDump => testDump(100 * MIB, [{ atBytes: 50 * MIB, bytes: randomBytes(30 * MIB) }]);
@@ -56,7 +59,7 @@ async function until(isSo: () => boolean): Promise<void> {
     assert.ok(performance.now() < end, "in a minute");
 }
 
-test("an upload to S3 whose process is killed goes on in the next", async () => {
+check("an upload to S3 whose process is killed goes on in the next", async () => {
   await using proxy = await faultyProxy(s3.endpoint);
   await using under = s3Sink(s3);
   using dump = dumpOf();
@@ -71,7 +74,7 @@ test("an upload to S3 whose process is killed goes on in the next", async () => 
   assert.deepEqual(await under.leftovers(), []);
 });
 
-test("an upload to a directory whose process is killed goes on in the next", async () => {
+check("an upload to a directory whose process is killed goes on in the next", async () => {
   using dir = tempDir();
   using dump = dumpOf();
   const settings = { store: dir.path };
@@ -86,7 +89,7 @@ test("an upload to a directory whose process is killed goes on in the next", asy
 });
 
 for (const kind of ["S3", "directory"] as const) {
-  test(`an upload to ${kind} that is killed at any time, many times, comes out whole`, async () => {
+  check(`an upload to ${kind} that is killed at any time, many times, comes out whole`, async () => {
     using dir = tempDir();
     using dump = dumpOf();
     await using under = s3Sink(s3);
@@ -107,7 +110,7 @@ for (const kind of ["S3", "directory"] as const) {
   });
 }
 
-test("abandon() removes what a killed upload left", async () => {
+check("abandon() removes what a killed upload left", async () => {
   await using under = s3Sink(s3);
   using dump = dumpOf();
   const settings = { store: `s3://${s3.bucket}`, s3Endpoint: s3.endpoint, s3CredentialsDir: keysIn(dump.dir, s3) };
