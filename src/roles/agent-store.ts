@@ -1,20 +1,33 @@
 /** The store that bundles go to. Its client is loaded with the first bundle. */
 import type { StoreSettings } from "../config/store-options.ts";
+import type { DumpError } from "../domain/failures.ts";
+import { locationOf } from "../store/location.ts";
 import type { DumpSink } from "../upload/sink.ts";
 import type { Ship } from "./agent-desk.ts";
 
-/** @returns undefined where no store is named: allowed dumps then wait */
+/** How long the leftovers of an upload that nobody wants any more are worth a try. */
+const ABANDON_MS = 30_000;
+
+/** @returns undefined where no store is named: allowed dumps then wait @throws DumpError SETTINGS_INVALID */
 export function shipTo(settings: StoreSettings): Ship | undefined {
   if (settings.store === undefined) return undefined;
+  locationOf(settings.store); // at the start, not with the first dump
   let opened: Promise<DumpSink> | undefined;
   return async (record, entry, signal) => {
-    const { ship } = await import("../upload/ship.ts");
+    const { abandon, ship } = await import("../upload/ship.ts");
     const { openSink } = await import("../store/open.ts");
     opened ??= openSink(settings);
     const sink = await opened.catch((error) => {
       opened = undefined;
       throw error;
     });
-    return await ship(record, entry, sink, signal);
+    try {
+      return await ship(record, entry, sink, signal);
+    } catch (error) {
+      const isDeleted = signal.aborted && (signal.reason as DumpError | undefined)?.code === "NOT_FOUND";
+      const inTime = AbortSignal.timeout(ABANDON_MS);
+      if (isDeleted) await abandon(record, entry, sink, inTime).catch(() => undefined); // the collector will
+      throw error;
+    }
   };
 }
