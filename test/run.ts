@@ -3,7 +3,6 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { run } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { buildIfStale } from "./support/build.ts";
 import { problemOf } from "./support/command.ts";
 import { leftSince, traces } from "./support/leftovers.ts";
 import { ROOT, TESTBED_COMMAND } from "./support/paths.ts";
@@ -45,7 +44,7 @@ async function unit(): Promise<void> {
 async function endToEnd(folder: string): Promise<void> {
   const files = find(`test/e2e/${folder}/*.test.ts`);
   if (files.length === 0) return;
-  await setUp("bin/build", () => buildIfStale(stopping.signal));
+  await setUp("bin/build", () => problemOf("bin/build", [], stopping.signal));
   if (!isRoot) return await runFiles(files, { concurrency: false, timeoutMs: 900_000 });
   const setup = folder === "cluster" ? ["setup", "cluster"] : ["setup"];
   await setUp("testbed setup", () => problemOf(TESTBED_COMMAND, setup, stopping.signal));

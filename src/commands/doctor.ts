@@ -3,7 +3,7 @@ import { NODE_OPTIONS } from "../config/options.ts";
 import { crashHere } from "../doctor/self-test.ts";
 import { DumpError } from "../domain/failures.ts";
 import { DEFAULT_BIN_DIR, thisHost } from "../install/host.ts";
-import { settingsGiven } from "../install/settings-file.ts";
+import { settingsForFile } from "../install/settings-file.ts";
 import type { Step } from "../install/step.ts";
 import { examine } from "../roles/doctor.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
@@ -29,7 +29,7 @@ export const command: CommandModule<object, Parsed> = {
     if (argv["self-test"] === true) asRoot("doctor --self-test");
     const order = {
       binDir: binDirOf(argv),
-      flags: new Map([...settingsGiven(argv)].map(([flag, value]) => [flag, String(value ?? "")])),
+      flags: new Map([...settingsForFile(argv)].map(([flag, value]) => [flag, String(value ?? "")])),
       selfTest: argv["self-test"] === true,
       version: version(),
     };

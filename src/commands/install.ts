@@ -1,7 +1,7 @@
 import type { CommandModule } from "yargs";
 import { DEFAULT_BIN_DIR, thisHost } from "../install/host.ts";
 import { install } from "../install/install.ts";
-import { SETTABLE, settingsGiven } from "../install/settings-file.ts";
+import { SETTABLE, settingsForFile } from "../install/settings-file.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
 import { asRoot, binDirOf } from "./node-flags.ts";
 import { print } from "./output/print.ts";
@@ -30,7 +30,7 @@ export const command: CommandModule<object, Parsed> = {
       binDir: binDirOf(argv),
       from: argv["from"] as string | undefined,
       patternOnly: argv["pattern-only"] === true,
-      settings: settingsGiven(argv),
+      settings: settingsForFile(argv),
     };
     const steps = await install(order, thisHost(), new Date());
     const undo = order.binDir === DEFAULT_BIN_DIR ? "" : ` --bin-dir ${order.binDir}`;

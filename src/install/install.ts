@@ -15,7 +15,7 @@ import { assertGoodPlace, putHandler, start } from "./handler.ts";
 import { type Host, type Places, placesIn, seen } from "./host.ts";
 import { takeOver } from "./kernel-settings.ts";
 import { makeDirectory } from "./put.ts";
-import { mergeSettings, type settingsGiven } from "./settings-file.ts";
+import { mergeSettings, type settingsForFile } from "./settings-file.ts";
 import { rememberFormer } from "./state.ts";
 import { ok, type Step, warning } from "./step.ts";
 import { putUnits } from "./units.ts";
@@ -24,7 +24,7 @@ export interface InstallOrder {
   readonly binDir: string;
   /** The executable to copy, its `lib/` beside it; without one, the program that runs. */
   readonly from?: string | undefined;
-  readonly settings: ReturnType<typeof settingsGiven>;
+  readonly settings: ReturnType<typeof settingsForFile>;
   /** At boot: the files are there, only the kernel has forgotten. */
   readonly patternOnly: boolean;
 }

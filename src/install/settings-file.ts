@@ -16,7 +16,7 @@ type Json = Record<string, string | number | boolean>;
  * What was given on the command line, by flag, as it goes into the file; null takes a setting away (`--cache-size=`).
  * @throws DumpError USAGE on a bad value
  */
-export function settingsGiven(argv: Readonly<Record<string, unknown>>): ReadonlyMap<string, Json[string] | null> {
+export function settingsForFile(argv: Readonly<Record<string, unknown>>): ReadonlyMap<string, Json[string] | null> {
   const given = new Map<string, Json[string] | null>();
   for (const option of Object.values(SETTABLE)) {
     const value = argv[option.flag];

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { assertGoodPlace } from "../../src/install/handler.ts";
 import { placesIn } from "../../src/install/host.ts";
 import { type InstallOrder, install } from "../../src/install/install.ts";
-import { settingsGiven } from "../../src/install/settings-file.ts";
+import { settingsForFile } from "../../src/install/settings-file.ts";
 import { SYSCTL, TMPFILES, UNIT, unitFiles } from "../../src/install/units.ts";
 import { patternFor } from "../../src/kernel/core-pattern.ts";
 import { type FakeHost, fakeHost, program } from "./fake-host.ts";
@@ -21,7 +21,7 @@ const order = (
   binDir: DIR,
   from: join(host.root, "src/coredump-detector"),
   patternOnly: false,
-  settings: settingsGiven(change.flags ?? {}),
+  settings: settingsForFile(change.flags ?? {}),
   ...change,
 });
 
@@ -167,8 +167,8 @@ const badFlags = [
   { flags: { "dump-dir": "/cores\nd /etc" }, message: /not an absolute path/ }, // a line of its own in tmpfiles.d
 ];
 for (const { flags, message } of badFlags) {
-  test(`settingsGiven() refuses ${JSON.stringify(flags)}`, () => {
-    assert.throws(() => settingsGiven(flags), { code: "USAGE", message });
+  test(`settingsForFile() refuses ${JSON.stringify(flags)}`, () => {
+    assert.throws(() => settingsForFile(flags), { code: "USAGE", message });
   });
 }
 
