@@ -1,6 +1,7 @@
 /** bin/build: sources → bundle → executable → libraries → tarball. */
 import { createHash } from "node:crypto";
 import {
+  cpSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -24,6 +25,8 @@ import { ensureTools } from "./tools.ts";
 const ASSETS = ["containerd/*.proto", "systemd/**/*"];
 
 const NOTICES = "THIRD-PARTY-NOTICES.txt";
+/** Starts the executable also where the host's C library cannot. */
+const INSTALLER = "install.sh";
 
 /** Builds `target` and returns the executable's path. */
 export async function build(target: Target): Promise<string> {
@@ -42,7 +45,9 @@ export async function build(target: Target): Promise<string> {
   assemble(target, bundled, assets, work.path);
   copyLibraries(target, debian, join(work.path, "lib"));
   writeFileSync(join(work.path, NOTICES), noticesOf(bundled.packages, debian));
-  await pack(work.path, [EXECUTABLE, "lib", NOTICES], basename(tarball, ".tar.gz"), join(work.path, "tarball"));
+  cpSync(join(ROOT, "install", INSTALLER), join(work.path, INSTALLER));
+  const packed = [EXECUTABLE, "lib", NOTICES, INSTALLER];
+  await pack(work.path, packed, basename(tarball, ".tar.gz"), join(work.path, "tarball"));
   publish(work.path, folder, tarball, inputs);
   return executable;
 }
@@ -65,7 +70,11 @@ function assetsByName(): Record<string, string> {
 function fingerprint(target: Target, bundled: Bundle, assets: readonly string[], debian: readonly string[]): string {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([target, process.version, bundled, debian.map((each) => basename(each))]));
-  for (const file of [...assets, ...globSync(join(import.meta.dirname, "*.ts")).sort()])
+  for (const file of [
+    ...assets,
+    join(ROOT, "install", INSTALLER),
+    ...globSync(join(import.meta.dirname, "*.ts")).sort(),
+  ])
     hash.update(file).update(readFileSync(file));
   return hash.digest("hex");
 }

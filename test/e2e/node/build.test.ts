@@ -90,7 +90,7 @@ describe("bin/build", { skip: needs("root") }, () => {
     assertPrintsVersion(command(build(), ["--version"], env));
   });
 
-  test("the tarball holds executable, libraries and notices, owned by root, and no date", () => {
+  test("the tarball holds executable, libraries, notices and installer, owned by root, and no date", () => {
     const tarball = join(build(), `../coredump-detector-${version}-linux-${HOST}.tar.gz`);
     const { stdout } = command("tar", ["-tvzf", tarball, "--full-time", "--utc", "--numeric-owner"]);
     const lines = stdout
@@ -107,8 +107,18 @@ describe("bin/build", { skip: needs("root") }, () => {
         ["-rw-r--r--", "lib/libgcc_s.so.1"],
         ["-rw-r--r--", "lib/libstdc++.so.6"],
         ["-rw-r--r--", "THIRD-PARTY-NOTICES.txt"],
+        ["-rwxr-xr-x", "install.sh"],
       ].map(([mode, name]) => [mode, "0/0", "1970-01-01 00:00:00", `${top}/${name}`]),
     );
+  });
+
+  test("the unpacked tarball's installer starts the executable that is beside it", () => {
+    using unpacked = tempDir();
+    const top = `coredump-detector-${version}-linux-${HOST}`;
+    command("tar", ["-xzf", join(build(), `../${top}.tar.gz`), "-C", unpacked.path]);
+    const { status, stdout } = command("sh", [join(unpacked.path, top, "install.sh"), "--help"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /^coredump-detector install\n/);
   });
 
   test("the same sources give the same bytes, wherever they go", () => {
