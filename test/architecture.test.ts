@@ -39,9 +39,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   registration: ["domain", "kube"],
   upload: ["bundle", "domain", "system"],
   store: ["=config", "domain", "=upload"],
+  storage: ["=config", "domain"],
 };
 /** Ahead of its roles: what no role joins yet. An entry goes when all of it is needed. */
-const AHEAD = ["src/bundle/"];
+const AHEAD = ["src/bundle/", "src/storage/"];
 const MAX_FILE_LINES = 300;
 const MAX_ENTRY_LINES = 60;
 

@@ -43,6 +43,8 @@ export const FAILURES = {
   API_KIND_MISSING: { retry: true, exitCode: 69 },
   /** No such object. */
   NOT_FOUND: { retry: false, exitCode: 66 },
+  /** What the API server keeps its objects in (etcd, SQLite) does not answer. */
+  STORAGE_UNAVAILABLE: { retry: true, exitCode: 69 },
   SETTINGS_INVALID: { retry: false, exitCode: 78 },
   NOT_PERMITTED: { retry: false, exitCode: 77 },
   PATTERN_REFUSED: { retry: false, exitCode: 71 },
