@@ -1,37 +1,19 @@
 /** Agents of a test: the real command on this machine, as a node's. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { openSync } from "node:fs";
-import { join } from "node:path";
-import { ROOT } from "./paths.ts";
+import { freePort, RELEASED, RoleProcess, SOURCES } from "./role-process.ts";
 
-export interface Agent extends AsyncDisposable {
-  readonly pid: number;
-  /** Ends it as systemd and kubelets do. @returns its exit code */
-  stop(): Promise<number | null>;
-  /** Ends it as an OOM killer does. */
-  kill(): Promise<void>;
-}
+export class Agent extends RoleProcess {
+  /** Of the sources. Started, and not waited for. */
+  static start(...flags: readonly string[]): Promise<Agent> {
+    return Agent.#run(SOURCES, flags);
+  }
 
-/** @param log file that gets what it says */
-export function startAgent(log: string, flags: readonly string[], env: NodeJS.ProcessEnv = {}): Agent {
-  const out = openSync(log, "a");
-  const args = ["src/main.ts", "agent", "--v=1", "--metrics-port=0", ...flags];
-  const child = spawn(join(ROOT, "bin/node"), ["--disable-warning=ExperimentalWarning", ...args], {
-    cwd: ROOT,
-    stdio: ["ignore", out, out],
-    env: { ...process.env, ...env },
-  });
-  const ended = once(child, "exit");
-  const end = async (signal: NodeJS.Signals) => {
-    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-    await ended;
-    return child.exitCode;
-  };
-  return {
-    pid: child.pid ?? 0,
-    stop: () => end("SIGTERM"),
-    kill: async () => void (await end("SIGKILL")),
-    [Symbol.asyncDispose]: async () => void (await end("SIGKILL")),
-  };
+  /** The released executable. */
+  static startReleased(...flags: readonly string[]): Promise<Agent> {
+    return Agent.#run(RELEASED, flags);
+  }
+
+  static async #run(program: readonly string[], flags: readonly string[]): Promise<Agent> {
+    const port = await freePort();
+    return new Agent(program, ["agent", "--v=1", `--metrics-port=${port}`, ...flags], port);
+  }
 }

@@ -1,102 +1,24 @@
 /** The controller as a process, and the dumps that it decides about. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import type { KubeHttp } from "../../src/kube/http.ts";
 import { COREDUMP_API, collection, member } from "../../src/kube/objects.ts";
 import { coredump } from "./coredump-resources.ts";
 import { eventually } from "./eventually.ts";
 import type { Resource } from "./kubectl.ts";
-import { BINARY } from "./paths.ts";
+import { freePort, RELEASED, RoleProcess } from "./role-process.ts";
 
-export interface LogLine {
-  readonly level: number;
-  readonly msg: string;
-  readonly code?: string;
-  readonly hint?: string;
-  readonly where?: string;
-}
-
-export class Controller implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly #port: number;
-  #log = "";
-
-  private constructor(child: ChildProcess, port: number) {
-    this.#child = child;
-    this.#port = port;
-    child.stdout?.on("data", (chunk) => (this.#log += chunk));
-    child.stderr?.on("data", (chunk) => (this.#log += chunk));
-  }
-
+export class Controller extends RoleProcess {
   /** Started, and not waited for. */
   static async start(kubeconfig: string, ...flags: readonly string[]): Promise<Controller> {
     const port = await freePort();
-    const args = [
-      "controller",
-      "--kubeconfig",
-      kubeconfig,
-      "--metrics-port",
-      `${port}`,
-      "--lease-duration",
-      "2s",
-      ...flags,
-    ];
-    return new Controller(spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] }), port);
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? 0;
-  }
-
-  get log(): LogLine[] {
-    return this.#log.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as LogLine] : []));
-  }
-
-  /** All that it said, also what is no log line. */
-  get said(): string {
-    return this.#log;
-  }
-
-  async ask(path: string): Promise<{ status: number; text: string }> {
-    const answer = await fetch(`http://127.0.0.1:${this.#port}${path}`);
-    return { status: answer.status, text: await answer.text() };
-  }
-
-  /** A figure of /metrics: `coredump_controller_requests_total{verb="list",resource="nodes"}`; 0 when there is none. */
-  async metric(name: string): Promise<number> {
-    const line = (await this.ask("/metrics")).text.split("\n").find((each) => each.startsWith(`${name} `));
-    return Number(line?.split(" ").at(-1) ?? 0);
+    const own = ["--kubeconfig", kubeconfig, "--metrics-port", `${port}`, "--lease-duration", "2s"];
+    return new Controller(RELEASED, ["controller", ...own, ...flags], port);
   }
 
   async leads(): Promise<void> {
     await eventually(async () => {
-      if ((await this.metric("coredump_controller_leading")) !== 1) throw new Error(`it does not lead: ${this.#log}`);
+      if ((await this.metric("coredump_controller_leading")) !== 1) throw new Error(`it does not lead: ${this.said}`);
     });
   }
-
-  /** Ends it. @returns its exit code, or the signal that it died of */
-  async end(signal: NodeJS.Signals = "SIGTERM"): Promise<number | string | null> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const ended = once(this.#child, "exit");
-      this.#child.kill(signal);
-      await ended;
-    }
-    return this.#child.exitCode ?? this.#child.signalCode;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.end("SIGKILL");
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Dumps and quotas of one namespace, without the detour of kubectl. */

@@ -1,12 +1,12 @@
 /** A crash in a pod, and its whole way: object, decision, bundle, event, and a cache that holds nothing any more. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { openCache } from "../../../src/cache/cache.ts";
 import type { DumpRecord } from "../../../src/domain/dump.ts";
-import { type Agent, startAgent } from "../../support/agents.ts";
+import { Agent } from "../../support/agents.ts";
 import { KERNEL_ARGUMENTS } from "../../support/captured.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds } from "../../support/coredump-resources.ts";
@@ -33,7 +33,7 @@ interface Place extends Disposable {
   readonly folder: TempDir;
   readonly dumpDir: string;
   readonly store: string;
-  agent(...flags: readonly string[]): Agent;
+  agent(...flags: readonly string[]): Promise<Agent>;
   /** Records of the node's cache. */
   records(): readonly DumpRecord[];
   /** Crashes a pod of that name under our handler. @returns the pod, unless its end was awaited in another way */
@@ -55,24 +55,19 @@ after(async () => await (await shared)?.[Symbol.asyncDispose]());
 async function place(): Promise<Place> {
   const cluster = await theCluster();
   const folder = tempDir();
-  const [dumpDir, store, log] = ["cache", "store", "agent.log"].map((name) => join(folder.path, name)) as [
-    string,
-    string,
-    string,
-  ];
+  const [dumpDir, store] = [join(folder.path, "cache"), join(folder.path, "store")];
+  const agents: Agent[] = [];
+  const log = () => agents.map(({ said }) => said).join("");
   mkdirSync(store);
   const endpoint = `--cri-endpoint=${join(cluster.nodeFolder(), "run/containerd.sock")}`;
   return {
     ...{ cluster, folder, dumpDir, store },
-    agent: (...flags) =>
-      startAgent(log, [
-        `-c=${cluster.kubeconfig}`,
-        `-d=${dumpDir}`,
-        "--node-name=node-1",
-        endpoint,
-        `--store=${store}`,
-        ...flags,
-      ]),
+    agent: async (...flags) => {
+      const own = [`-c=${cluster.kubeconfig}`, `-d=${dumpDir}`, "--node-name=node-1", endpoint, `--store=${store}`];
+      const agent = await Agent.start(...own, ...flags);
+      agents.push(agent);
+      return agent;
+    },
     records: () => openCache(dumpDir, { create: true }).records(),
     crash: async (namespace, name, { labels = {}, ended, handlerFlags = [] } = {}) => {
       const slowly = ["/bin/busybox", "sh", "-c", "/bin/busybox sleep 5; exec /bin/crash"];
@@ -90,20 +85,17 @@ async function place(): Promise<Place> {
     coredump: (namespace, is) =>
       eventually(async () => {
         const found: Resource | undefined = (await cluster.in(namespace).get("coredumps"))["items"].find(is);
-        assert.ok(
-          found,
-          `${existsSync(log) ? readFileSync(log, "utf8") : ""}\n${await cluster.in(namespace).kubectl("get", "coredumps", "-o", "yaml")}`,
-        );
+        assert.ok(found, `${log()}\n${await cluster.in(namespace).kubectl("get", "coredumps", "-o", "yaml")}`);
         return found;
       }),
-    log: () => (existsSync(log) ? readFileSync(log, "utf8") : ""),
+    log,
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
 }
 
 test("agent: a crash becomes an object, a bundle, an event, and leaves the node", { skip }, async () => {
   using at = await place();
-  await using agent = at.agent("--admission=all");
+  await using agent = await at.agent("--admission=all");
   const namespace = await at.cluster.namespace();
   const pod = await at.crash(namespace, "web-0");
   const coredump = await at.coredump(namespace, ({ status }) => status?.state === "Saved");
@@ -135,7 +127,7 @@ test("agent: a crash becomes an object, a bundle, an event, and leaves the node"
     events[0].message,
     /^crash \(container app\) was killed by SIG\w+.*complete\. See: kubectl coredump info web-0-crash-/,
   );
-  assert.equal(await agent.stop(), 0);
+  assert.equal(await agent.end(), 0);
 });
 
 const stateOf =
@@ -146,7 +138,7 @@ const stateOf =
 test("agent: the API server away before, during and after a crash", { skip }, async () => {
   using at = await place();
   const namespace = await at.cluster.namespace();
-  await using _agent = at.agent("--admission=all");
+  await using _agent = await at.agent("--admission=all");
   await eventually(() => assert.match(at.log(), /agent started/));
   const ended = async () => {
     await at.cluster.in(namespace).kubectl("wait", "--for=condition=Ready", "pod/web-1", "--timeout=30s");
@@ -164,12 +156,12 @@ test("agent: killed behind a crash, another one takes over, and makes no second 
   using at = await place();
   const namespace = await at.cluster.namespace();
   for (const afterMs of [0, 100, 400]) {
-    await using agent = at.agent("--admission=all");
+    await using agent = await at.agent("--admission=all");
     await at.crash(namespace, `web-${afterMs}`);
     await new Promise((resolve) => setTimeout(resolve, afterMs));
-    await agent.kill();
+    await agent.end("SIGKILL");
   }
-  await using _agent = at.agent("--admission=all");
+  await using _agent = await at.agent("--admission=all");
   for (const afterMs of [0, 100, 400])
     await at.coredump(namespace, ({ spec, status }) => spec.pod === `web-${afterMs}` && status?.state === "Saved");
   assert.equal((await at.cluster.in(namespace).get("coredumps"))["items"].length, 3);
@@ -184,7 +176,7 @@ test("agent: a dump that its owner deletes while it waits is dropped; one that g
 }, async () => {
   using at = await place();
   const namespace = await at.cluster.namespace();
-  await using _agent = at.agent();
+  await using _agent = await at.agent();
   await at.crash(namespace, "web-3");
   const first = await at.coredump(namespace, stateOf("Created"));
   await at.cluster.in(namespace).kubectl("delete", "coredump", first.metadata["name"]);
@@ -207,7 +199,7 @@ test("agent: a pod or a namespace that wants no core has a record that says so, 
   using at = await place();
   const label = { "coredump.fujitsu.com/no-coredump": "true" };
   const [open, closed] = [await at.cluster.namespace(), await at.cluster.namespace(label)];
-  await using _agent = at.agent("--admission=all");
+  await using _agent = await at.agent("--admission=all");
   await at.crash(open, "web-5", { labels: label });
   await at.crash(closed, "web-6");
   for (const namespace of [open, closed]) {
