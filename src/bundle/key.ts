@@ -12,6 +12,7 @@
  */
 import type { DumpContainer, DumpPod, DumpRecord } from "../domain/dump.ts";
 import { shortId } from "../domain/id.ts";
+import { printable } from "../domain/text.ts";
 
 /** What a key is made of; a Coredump object knows all of it, too. */
 export interface KeyIdentity
@@ -25,10 +26,40 @@ const SUFFIX = ".tar.zst";
 const MAX_PART = 64;
 /** With the rest of it, and what a directory store puts around it, a file name stays below 255 bytes. */
 const MAX_EXECUTABLE = 128;
+/** What a Coredump says in the place of a name that is not known. */
+const UNKNOWN = "unknown";
 
-/** Names in lower case with hyphens, as Kubernetes makes them, stay as they are; so do most others. */
+/** What a Coredump says of the dump's identity: all of it immutable, and written by none but us. */
+export interface CoredumpIdentity {
+  readonly id: string;
+  readonly dumptime: string;
+  readonly pid: number;
+  readonly filename: string;
+  /** The pod's. */
+  readonly uid: string;
+  readonly containerName: string;
+  readonly node: string;
+}
+
+/** Where the bundle of a Coredump lies: by the namespace that it is in and its spec, never by a key that stands in it. */
+export const keyOfCoredump = (namespace: string, spec: CoredumpIdentity): string =>
+  keyOf({
+    ...spec,
+    state: "Saved",
+    dumpable: 1, // of others there is no bundle in a namespace's place
+    owner: "pod",
+    hostPid: spec.pid,
+    executable: spec.filename,
+    pod: { namespace, uid: spec.uid },
+    container: { id: "", name: spec.containerName },
+  });
+
+/**
+ * Names in lower case with hyphens, as Kubernetes makes them, stay as they are; so do most others. The executable's is taken
+ * as its Coredump says it, so that a record and its Coredump give the same key.
+ */
 export function keyOf(dump: KeyIdentity): string {
-  const file = `${part(dump.executable, MAX_EXECUTABLE)}-${stamp(dump.dumptime)}-${pid(dump.hostPid)}-${shortId(dump.id)}${SUFFIX}`;
+  const file = `${part(printable(dump.executable) || UNKNOWN, MAX_EXECUTABLE)}-${stamp(dump.dumptime)}-${pid(dump.hostPid)}-${shortId(dump.id)}${SUFFIX}`;
   return [...(isRestricted(dump) ? ["_restricted"] : []), ...place(dump), file].join("/");
 }
 
@@ -37,8 +68,9 @@ export const isRestricted = ({ state, dumpable }: Pick<KeyIdentity, "state" | "d
   state === "Restricted" || (dumpable !== null && dumpable !== 1);
 
 function place({ owner, pod, container, node }: KeyIdentity): string[] {
+  if (owner === "pod" && pod)
+    return [part(pod.namespace).replace(/^_/, "x"), part(pod.uid), part(container?.name ?? UNKNOWN)];
   const name = part(container?.name ?? container?.id ?? "");
-  if (owner === "pod" && pod) return [part(pod.namespace).replace(/^_/, "x"), part(pod.uid), name];
   return owner === "host" ? ["_host", part(node)] : ["_docker", part(node), name];
 }
 

@@ -2,9 +2,10 @@
 import { DumpError } from "../domain/failures.ts";
 import type { KubeHttp, KubeRequest } from "../kube/http.ts";
 import { follow } from "../kube/informer.ts";
+import { LABELS, labelValue } from "../kube/labels.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../kube/objects.ts";
 import { type Coredump, coredumpOf, lateFields, type PodRecord, statusOf } from "./coredump.ts";
-import { LABELS, labelValue, objectName } from "./names.ts";
+import { objectName } from "./names.ts";
 import type { Changes, PodSeen, Registry, Standing } from "./registry.ts";
 
 const CRD = member("apiextensions.k8s.io/v1", "customresourcedefinitions", "coredumps.coredump.fujitsu.com");

@@ -1,19 +1,11 @@
 /** Names that the API server takes, made of names that crashed processes chose. */
 import type { DumpRecord } from "../domain/dump.ts";
 import { shortId } from "../domain/id.ts";
+import { LABELS, labelValue } from "../kube/labels.ts";
 
 /** DNS-1123 allows an object more; a label's length lets the name stand in labels, host names and file names too. */
 const NAME_LENGTH = 63;
 const EXECUTABLE_LENGTH = 20;
-const PREFIX = "coredump.fujitsu.com";
-
-export const LABELS = {
-  id: `${PREFIX}/id`,
-  podUid: `${PREFIX}/pod-uid`,
-  container: `${PREFIX}/container`,
-  node: `${PREFIX}/node`,
-  executable: `${PREFIX}/executable`,
-} as const;
 
 /** `<pod>-<executable>-<short id>`: valid for any input, and told apart by the short id, which is random. */
 export function objectName({ pod, executable, id }: Pick<DumpRecord, "pod" | "executable" | "id">): string {
@@ -26,12 +18,6 @@ export function objectName({ pod, executable, id }: Pick<DumpRecord, "pod" | "ex
 function dnsPart(text: string, length: number): string {
   const plain = text.toLowerCase().replace(/[^a-z0-9]+/g, "-");
   return plain.replace(/^-/, "").slice(0, length).replace(/-$/, "");
-}
-
-/** A valid label value for any text; the empty one is valid too. */
-export function labelValue(text: string | null | undefined): string {
-  const plain = (text ?? "").replace(/[^A-Za-z0-9._-]+/g, "_").replace(/^[^A-Za-z0-9]+/, "");
-  return plain.slice(0, NAME_LENGTH).replace(/[^A-Za-z0-9]+$/, "");
 }
 
 /** By which `kubectl get coredumps -l` finds them. */

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type KeyIdentity, keyOf, parseKey } from "../../src/bundle/key.ts";
+import { type KeyIdentity, keyOf, keyOfCoredump, parseKey } from "../../src/bundle/key.ts";
 import { STATES } from "../../src/domain/dump.ts";
 import { newDumpId, shortId } from "../../src/domain/id.ts";
+import { coredumpOf } from "../../src/registration/coredump.ts";
+import { anyRecord } from "../registration/records.ts";
 
 const DUMP: KeyIdentity = {
   id: "019e0000-0000-7000-8000-3f9c2a71b0de",
@@ -125,4 +127,14 @@ for (const key of foreign)
 test("parseKey() takes a file's name apart from its end", () => {
   const executable = "a-20200101T000000000Z-1-aaaaaaaaaaaa.tar.zst";
   assert.equal(parseKey(keyOf({ ...DUMP, executable }))?.executable, executable);
+});
+
+test("keyOfCoredump() of a record's Coredump is the record's key", () => {
+  fc.assert(
+    fc.property(anyRecord, (record) => {
+      const plain = { ...record, state: "Saved" as const, dumpable: 1 };
+      const { metadata, spec } = coredumpOf(plain, "uid");
+      assert.equal(keyOfCoredump(metadata.namespace, spec), keyOf(plain));
+    }),
+  );
 });

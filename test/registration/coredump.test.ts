@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { newDumpId, shortId } from "../../src/domain/id.ts";
+import { labelValue } from "../../src/kube/labels.ts";
 import { type Coredump, coredumpOf, stateInApi, statusOf } from "../../src/registration/coredump.ts";
-import { labelValue, objectName } from "../../src/registration/names.ts";
+import { objectName } from "../../src/registration/names.ts";
 import { anyRecord, podRecord, UID } from "./records.ts";
 import { COREDUMP_SCHEMA, faults } from "./schema.ts";
 
