@@ -1,8 +1,9 @@
 /**
  * Keeps up with all objects of a kind: one list, then a watch that goes on from it for ever. A watch that ends goes on from
- * the last version seen (bookmarks keep that fresh); only when the server no longer knows that version is there a new list.
+ * the last version seen (bookmarks keep that fresh); there is a new list only when the server no longer knows that version,
+ * or, now and then, where watching is not granted or keeps failing while lists do not.
  */
-import { DumpError } from "../domain/failures.ts";
+import { DumpError, type FailureCode } from "../domain/failures.ts";
 import { failureOf } from "./answers.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import type { KubeHttp } from "./http.ts";
@@ -29,10 +30,13 @@ export interface Kind {
 /** Of a watch; the server sends a bookmark every minute or so, hence silence is a connection that died. */
 const watchS = () => 300 + Math.floor(Math.random() * 300); // of a thousand nodes not all come at once
 const SILENCE_MS = 150_000;
+/** After so many watches in a row that told nothing (half a minute of failures), lists have to. */
+const PATIENCE = 8;
 
 /**
  * Runs until the signal aborts. Failures are told and tried again, with back-off.
  * @param onProblem  gets what went wrong, and undefined as soon as all is well again
+ * @param pauseMs    how long to wait behind so many failures in a row
  */
 export async function follow<O extends KubeObject>(
   http: KubeHttp,
@@ -40,6 +44,7 @@ export async function follow<O extends KubeObject>(
   follower: Follower<O>,
   onProblem: (problem: unknown) => void,
   signal: AbortSignal,
+  pauseMs: (failures: number) => number = backoffMs,
 ): Promise<void> {
   let version: string | undefined;
   for (let failures = 0; !signal.aborted; ) {
@@ -53,12 +58,17 @@ export async function follow<O extends KubeObject>(
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof DumpError && error.code === "API_GONE") version = undefined;
+      if (isCode(error, "API_GONE")) version = undefined;
       else onProblem(error);
+      // Not granted: no use in trying soon.
+      if (version !== undefined && isCode(error, "API_DENIED")) failures = Math.max(failures, PATIENCE);
     }
-    await pause(backoffMs(failures++), signal);
+    if (failures >= PATIENCE) version &&= await list(http, kind, follower, signal).catch(() => version);
+    await pause(pauseMs(failures++), signal);
   }
 }
+
+const isCode = (error: unknown, code: FailureCode): boolean => error instanceof DumpError && error.code === code;
 
 async function list<O extends KubeObject>(http: KubeHttp, kind: Kind, follower: Follower<O>, signal: AbortSignal) {
   const body = await http.stream({ verb: "list", ...kind, ...accepting(kind, "List"), signal });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DumpError } from "../../src/domain/failures.ts";
+import { backoffMs } from "../../src/kube/backoff.ts";
 import { type Follower, follow } from "../../src/kube/informer.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
 import { eventually } from "../support/eventually.ts";
@@ -17,6 +18,7 @@ const GONE = `${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 
 async function followed(answers: readonly Answer[]) {
   const told: string[] = [];
   const problems: unknown[] = [];
+  const pauses: number[] = [];
   const stop = new AbortController();
   const follower: Follower<KubeObject> = {
     listed: ({ metadata }) => void told.push(`listed ${metadata.name}`),
@@ -29,11 +31,21 @@ async function followed(answers: readonly Answer[]) {
     if (rest.length === 0) stop.abort();
     return rest.shift() ?? new Error("stopped");
   });
-  await follow(http, KIND, follower, (problem) => problems.push(problem), stop.signal);
+  await follow(
+    http,
+    KIND,
+    follower,
+    (problem) => problems.push(problem),
+    stop.signal,
+    (failures) => {
+      pauses.push(failures);
+      return 1;
+    },
+  );
   const asked = http.asked
     .slice(0, answers.length)
     .map(({ verb, query }) => `${verb} ${query?.["resourceVersion"] ?? ""}`.trim());
-  return { told, asked, problems };
+  return { told, asked, problems, pauses };
 }
 
 test("follow() lists once, then watches from there, and goes on from the last version seen, bookmarks too", async () => {
@@ -66,6 +78,28 @@ test("follow() goes on from where it was when the server was away, and says so m
   const { asked, problems } = await followed([away, list("5"), event("ADDED", "b", "6"), away, ""]);
   assert.deepEqual(asked, ["list", "list", "watch 5", "watch 6", "watch 6"]);
   assert.deepEqual(problems, [away, undefined, away, undefined]);
+});
+
+test("follow() lists now and then where watching is not granted, and goes on watching once it is", async () => {
+  const denied = new DumpError("API_DENIED", "no watch");
+  const answers = [list("5"), denied, list("7", object("a", "7")), denied, list("9"), ""];
+  const { asked, told, problems, pauses } = await followed(answers);
+  assert.deepEqual(asked, ["list", "watch 5", "list", "watch 7", "list", "watch 9"]);
+  assert.deepEqual(told, ["list ended", "listed a", "list ended", "list ended"]);
+  assert.deepEqual(problems, [denied, denied, undefined]);
+  assert.ok(
+    pauses.every((failures) => backoffMs(failures) >= 15_000),
+    String(pauses),
+  );
+});
+
+test("follow() lists now and then when watches end without a word, and not while lists fail as well", async () => {
+  const away = new DumpError("API_UNAVAILABLE", "away");
+  const silent = await followed([list("5"), ...Array(9).fill(""), list("8"), ""]);
+  assert.deepEqual(silent.asked.slice(-3), ["watch 5", "list", "watch 8"]);
+  const outage = await followed([list("5"), ...Array(14).fill(away), event("ADDED", "b", "6")]);
+  assert.deepEqual(outage.told, ["list ended", "changed b 6"]);
+  assert.deepEqual(outage.asked.slice(-3), ["watch 5", "list", "watch 5"]);
 });
 
 test("follow() takes no event that a broken connection cut short", async () => {
