@@ -19,7 +19,7 @@ const CODES: Readonly<Record<number, FailureCode>> = {
 /** metav1.Status, as far as we read it. */
 interface Status {
   readonly message?: string;
-  readonly details?: { readonly name?: string };
+  readonly details?: { readonly name?: string; readonly causes?: readonly { readonly reason?: string }[] };
 }
 
 /**
@@ -29,7 +29,8 @@ interface Status {
 export function failureOf({ verb, resource }: Asked, httpStatus: number, body: string): DumpError {
   const { message, details } = statusIn(body);
   const words = message ?? (body.trim().slice(0, 200) || `the server answered ${httpStatus}`);
-  const code = codeFor(httpStatus, words, details?.name);
+  const isGoing = details?.causes?.some(({ reason }) => reason === "NamespaceTerminating");
+  const code = isGoing ? "NOT_FOUND" : codeFor(httpStatus, words, details?.name); // its namespace takes nothing new
   const hint = hintFor(code, httpStatus, { verb, resource }, words);
   return new DumpError(code, `Cannot ${verb} ${resource}: ${words}`, hint === undefined ? {} : { hint });
 }

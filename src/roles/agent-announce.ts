@@ -12,11 +12,14 @@ const REFILL_MS = 10_000;
 const NEWS_MS = 3600_000;
 const SEND_MS = 5000;
 
-/** @param onProblem gets what could not be told; a dump does not wait for that */
+/** It was told before, or its namespace is going away. */
+const NOBODY_MISSES_IT: ReadonlySet<string> = new Set(["API_CONFLICT", "NOT_FOUND"]);
+
+/** @param onProblem gets why something could not be told, for which no dump waits; and undefined when one was */
 export function tellerFor(
   http: KubeHttp,
   node: string,
-  onProblem: (error: unknown) => void,
+  onProblem: (problem: unknown) => void,
   now = () => new Date(),
 ): Teller {
   const crashes = new Allowance(BURST, REFILL_MS);
@@ -24,9 +27,12 @@ export function tellerFor(
   const send = async (namespace: string, body: object) => {
     const path = collection("v1", "events", namespace);
     const signal = AbortSignal.timeout(SEND_MS);
-    await http.json({ verb: "create", resource: "events", path, body, signal }).catch((error: unknown) => {
-      if (!(error instanceof DumpError && error.code === "API_CONFLICT")) onProblem(error); // told before
-    });
+    try {
+      await http.json({ verb: "create", resource: "events", path, body, signal });
+      onProblem(undefined);
+    } catch (error) {
+      if (!(error instanceof DumpError && NOBODY_MISSES_IT.has(error.code))) onProblem(error);
+    }
   };
   return {
     crash: async (record, coredump) => {

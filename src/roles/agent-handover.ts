@@ -52,9 +52,9 @@ async function step(id: string, settings: HandlerSettings, signal: AbortSignal):
     settings: { ...settings, ...cluster },
     node: settings.nodeName ?? hostname(),
     ship: undefined,
-    teller: tellerFor(http, settings.nodeName ?? hostname(), (error) =>
-      logLine(settings.logDir, `no event for dump ${id}: ${reasonOf(error)}`),
-    ),
+    teller: tellerFor(http, settings.nodeName ?? hostname(), (problem) => {
+      if (problem !== undefined) logLine(settings.logDir, `no event for dump ${id}: ${reasonOf(problem)}`);
+    }),
     heldBy: () => 0n, // the cap of a namespace is the agent's
     now: () => new Date(),
   };

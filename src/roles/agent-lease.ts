@@ -8,16 +8,25 @@ import { AGENT_LEASE } from "../policy/node-label.ts";
 const DURATION_S = 40;
 const RENEW_MS = 10_000;
 
-/** Runs until the signal; then it says that nobody holds it, so that no pod that needs the label comes here. */
+/**
+ * Runs until the signal; then it says that nobody holds it, so that no pod that needs the label comes here.
+ * @param onProblem gets what went wrong, and undefined when it is well
+ */
 export async function keepLease(
   http: KubeHttp,
   where: { readonly namespace: string; readonly node: string },
   isWell: () => boolean,
-  onProblem: (error: unknown) => void,
+  onProblem: (problem: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const wellAgain = () => onProblem(undefined);
+  const told = (error: unknown) => signal.aborted || onProblem(error);
   while (!signal.aborted) {
-    if (isWell()) await renew(http, where, DURATION_S, signal).catch((error) => signal.aborted || onProblem(error));
+    if (isWell())
+      await renew(http, where, DURATION_S, signal).then(
+        () => onProblem(undefined),
+        (error) => signal.aborted || onProblem(error),
+      );
     await pause(RENEW_MS, signal);
   }
   await renew(http, where, 1, AbortSignal.timeout(2000)).catch(onProblem);

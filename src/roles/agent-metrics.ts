@@ -1,5 +1,4 @@
-/** What the agent tells of itself in figures, and whether it is well. */
-import { createServer } from "node:http";
+/** What the agent tells of itself in figures. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Cache } from "../cache/cache.ts";
 import { heldBytes } from "../cache/pressure.ts";
@@ -55,37 +54,4 @@ export class AgentMetrics {
     if (core.truncation) this.truncated.inc({ cause: core.truncation });
     if (heldMs !== null) this.handlerSeconds.observe(heldMs / 1000);
   }
-}
-
-export interface Health {
-  /** Why not; undefined while all is well. */
-  readonly alive: () => string | undefined;
-  readonly ready: () => string | undefined;
-}
-
-/** `/metrics`, `/healthz`, `/readyz` until disposed of. @throws the errno of listen(2) */
-export async function serveMetrics(port: number, metrics: AgentMetrics, health: Health): Promise<AsyncDisposable> {
-  const server = createServer(async ({ url = "/" }, response) => {
-    const { status, type, text } = await answer(url.split("?")[0] ?? "", metrics, health);
-    response.writeHead(status, { "content-type": type }).end(text);
-  });
-  server.requestTimeout = 10_000;
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve));
-  return {
-    [Symbol.asyncDispose]: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
-const PLAIN = "text/plain; charset=utf-8";
-
-async function answer(path: string, { registry }: AgentMetrics, health: Health) {
-  if (path === "/metrics") return { status: 200, type: registry.contentType, text: await registry.metrics() };
-  const check = path === "/healthz" ? health.alive : path === "/readyz" ? health.ready : undefined;
-  if (!check) return { status: 404, type: PLAIN, text: "not found\n" };
-  const problem = check();
-  return { status: problem === undefined ? 200 : 503, type: PLAIN, text: `${problem ?? "ok"}\n` };
 }

@@ -6,10 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Cache, openCache } from "../cache/cache.ts";
 import { readRecord } from "../cache/record.ts";
 import type { AgentSettings } from "../config/cluster-options.ts";
-import { DumpError } from "../domain/failures.ts";
-import { isDumpId } from "../domain/id.ts";
-import type { Coredump } from "../registration/coredump.ts";
-import type { Registry } from "../registration/registry.ts";
+import type { Changes, Registry } from "../registration/registry.ts";
+import { changesFor, hasten } from "./agent-changes.ts";
 import type { Desk, Next, Ship, Teller } from "./agent-desk.ts";
 import { AgentQueue, type Ending } from "./agent-queue.ts";
 import { listenForHandlers } from "./agent-socket.ts";
@@ -20,7 +18,8 @@ import { forgetOld, heldBy, isOpen, watchCache } from "./agent-upkeep.ts";
 export interface Diary {
   advanced(id: string, next: Next): void;
   failed(id: string, error: unknown, againMs: number): void;
-  problem(what: string, error: unknown): void;
+  /** @param error undefined: what was wrong there is well again */
+  trouble(where: string, error: unknown): void;
   /** The cache was looked through; the API's list of this node's dumps came in. */
   pulse(what: "scan" | "list"): void;
 }
@@ -53,25 +52,20 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
   const noted = (id: string) => quick.add(id);
   await using _socket = await listenForHandlers(settings.dumpDir, noted);
   using _watching = watchCache(settings.dumpDir, noted);
-  const changes = {
-    listed: () => {
-      diary.pulse("list");
-      quick.hasten();
-    },
-    changed: ({ spec }: Coredump) => void (isDumpId(spec.id) && quick.add(spec.id)),
-    deleted: ({ spec: { id } }: Coredump) => {
-      if (!isDumpId(id)) return;
-      uploads.interrupt(id, new DumpError("NOT_FOUND", "its Coredump was deleted"));
-      quick.add(id);
-    },
+  const changes = changesFor(cache, { quick, uploads });
+  const listed: Changes["listed"] = (coredumps) => {
+    diary.pulse("list");
+    changes.listed(coredumps);
   };
-  const following = world.registry.follow(world.node, changes, (error) => tell(diary, error), signal);
+  let isCutOff = false;
+  const heard = (problem: unknown) => {
+    diary.problem("watch", problem);
+    if (problem === undefined && isCutOff) hasten({ quick, uploads });
+    isCutOff = problem !== undefined;
+  };
+  const following = world.registry.follow(world.node, { ...changes, listed }, heard, signal);
   await keepUp(world, cache, quick, signal);
   await Promise.all([following, quick.ended(), uploads.ended()]);
-}
-
-function tell(diary: Diary, error: unknown): void {
-  if (error !== undefined) diary.problem("watch", error);
 }
 
 /** Steps that take moments in the one, transfers in the other: a long upload keeps no crash from being seen. */
@@ -123,8 +117,10 @@ async function keepUp({ settings, diary }: AgentWorld, cache: Cache, quick: Agen
       forgetOld(cache, settings.keepRecordsMs, new Date());
       // Once all of them: what the API was not told of before we were killed shows only by asking.
       for (const record of cache.records()) if (first ? record.pod !== null : isOpen(record)) quick.add(record.id);
+      diary.problem("cache", undefined);
+      diary.trouble("cache", undefined);
     } catch (error) {
-      diary.problem("cache", error);
+      diary.trouble("cache", error);
     }
     diary.pulse("scan");
     await sleep(SCAN_MS, undefined, { signal }).catch(() => undefined);

@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 
 export interface Health {
+  /** Why it would be better started anew; undefined while it would not. */
+  alive?(): string | undefined;
   /** Why the role is not doing all of its work; empty when it is. */
   problems(): readonly string[];
   /** In Prometheus's text format. */
@@ -34,7 +36,8 @@ export async function serveHealth(port: number, health: Health): Promise<AsyncDi
 async function answer(url: string, response: ServerResponse, health: Health): Promise<void> {
   const say = (status: number, text: string) => response.writeHead(status, { "content-type": "text/plain" }).end(text);
   try {
-    if (url === "/healthz") say(200, "ok\n");
+    const dead = health.alive?.();
+    if (url === "/healthz") say(dead === undefined ? 200 : 503, `${dead ?? "ok"}\n`);
     else if (url === "/metrics") say(200, await health.metrics());
     else if (url === "/readyz") {
       const problems = health.problems();

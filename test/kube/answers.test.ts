@@ -25,6 +25,14 @@ const cases = [
     hint: /admission policy/,
   },
   {
+    on: "a namespace that is going away",
+    http: 403,
+    body: status("because it is being terminated", { details: { causes: [{ reason: "NamespaceTerminating" }] } }),
+    code: "NOT_FOUND",
+    says: /being terminated/,
+    hint: null,
+  },
+  {
     on: "an unknown user",
     http: 401,
     body: status("Unauthorized"),
