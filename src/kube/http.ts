@@ -23,6 +23,7 @@ export interface KubeRequest {
   readonly body?: object;
   readonly contentType?: string;
   readonly accept?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   /** How long the server may say nothing; default 30 s. */
   readonly idleMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -33,6 +34,12 @@ export interface KubeHttp {
   json<T>(request: KubeRequest): Promise<T>;
   /** The answer's body as it comes. Whoever stops reading early closes the connection. */
   stream(request: KubeRequest): Promise<AsyncIterable<Buffer>>;
+}
+
+/** For whoever needs an answer's head, too. */
+export interface KubeAnswers extends KubeHttp {
+  /** Only an answer of success. Whoever does not read all of its body must destroy it. */
+  answer(request: KubeRequest): Promise<IncomingMessage>;
 }
 
 const METHODS = {
@@ -58,20 +65,30 @@ export async function connect(kubeconfig?: string): Promise<KubeHttp> {
     else config.loadFromFile(kubeconfig);
     return config;
   };
-  return new Connection(load);
+  return new Connection(load, {});
 }
 
-class Connection implements KubeHttp {
+/**
+ * As a person's own kubeconfig says.
+ * @param load     called again when the server no longer knows the credentials
+ * @param headers  of every request
+ */
+export const connectAs = (load: () => KubeConfig, headers: Readonly<Record<string, string | string[]>>): KubeAnswers =>
+  new Connection(load, headers);
+
+class Connection implements KubeAnswers {
   readonly #load: () => KubeConfig;
+  readonly #headers: Readonly<Record<string, string | string[]>>;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   #config: KubeConfig | undefined;
 
-  constructor(load: () => KubeConfig) {
+  constructor(load: () => KubeConfig, headers: Readonly<Record<string, string | string[]>>) {
     this.#load = load;
+    this.#headers = headers;
   }
 
   async json<T>(request: KubeRequest): Promise<T> {
-    const answer = await this.#send(request);
+    const answer = await this.answer(request);
     try {
       return JSON.parse(await text(answer)) as T;
     } catch (error) {
@@ -80,7 +97,7 @@ class Connection implements KubeHttp {
   }
 
   async stream(request: KubeRequest): Promise<AsyncIterable<Buffer>> {
-    const answer = await this.#send(request);
+    const answer = await this.answer(request);
     return (async function* () {
       try {
         yield* answer as AsyncIterable<Buffer>;
@@ -91,7 +108,7 @@ class Connection implements KubeHttp {
     })();
   }
 
-  async #send(request: KubeRequest): Promise<IncomingMessage> {
+  async answer(request: KubeRequest): Promise<IncomingMessage> {
     request.signal?.throwIfAborted();
     const answer = await this.#exchange(request).catch((error) => {
       request.signal?.throwIfAborted();
@@ -103,14 +120,17 @@ class Connection implements KubeHttp {
     throw failureOf(request, status, await text(answer).catch(() => ""));
   }
 
-  async #exchange({ verb, path, query, body, contentType, accept, idleMs = IDLE_MS, signal }: KubeRequest) {
+  async #exchange(request: KubeRequest) {
+    const { verb, path, query, body, idleMs = IDLE_MS, signal } = request;
     const { options, url } = await this.#target(path, query);
     const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = {
       ...options.headers,
-      accept: accept ?? "application/json",
+      ...this.#headers,
+      ...request.headers,
+      accept: request.accept ?? "application/json",
       "user-agent": "coredump-detector",
-      ...(bytes && { "content-type": contentType ?? "application/json", "content-length": `${bytes.length}` }),
+      ...(bytes && { "content-type": request.contentType ?? "application/json", "content-length": `${bytes.length}` }),
     };
     const send = url.protocol === "http:" ? httpRequest : httpsRequest;
     return await new Promise<IncomingMessage>((resolve, reject) => {
