@@ -137,11 +137,25 @@ const RECORD_BYTES = 16384;
  * @throws the errno of open(2): EPERM where dmesg_restrict keeps it from us, ENOENT in a container without the device
  */
 export function readKmsg(path = "/dev/kmsg"): KernelLog {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    return collect(() => nextRecord(fd), bootTimeMs());
-  } finally {
-    closeSync(fd);
+  using log = new Kmsg(path);
+  return log.read();
+}
+
+/** The log from its first line on, as it grows: each read gives what has come since the last one. */
+export class Kmsg implements Disposable {
+  readonly #fd: number;
+
+  /** @throws the errno of open(2), as `readKmsg()` */
+  constructor(path = "/dev/kmsg") {
+    this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  }
+
+  read(): KernelLog {
+    return collect(() => nextRecord(this.#fd), bootTimeMs());
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the steps of a dump's way through the cluster need around them. The agent and the lone handler each bring theirs. */
+import { hostname } from "node:os";
 import type { Entry } from "../cache/spool.ts";
 import type { ClusterSettings } from "../config/cluster-options.ts";
 import type { HandlerSettings } from "../config/options.ts";
@@ -44,3 +45,7 @@ export interface Seat {
   readonly mayShip: boolean;
   readonly signal: AbortSignal;
 }
+
+/** What the cluster calls this node where nobody said so: the host's name in small letters, as kubelets register it. */
+export const nodeNameOf = ({ nodeName }: Pick<HandlerSettings, "nodeName">): string =>
+  nodeName ?? hostname().toLowerCase();

@@ -1,5 +1,4 @@
 /** What the handler does with a dump that is finished: an agent takes it over, or the handler itself tells the cluster. */
-import { hostname } from "node:os";
 import { Spool } from "../cache/spool.ts";
 import { CLUSTER_OPTIONS } from "../config/cluster-options.ts";
 import type { HandlerSettings } from "../config/options.ts";
@@ -7,7 +6,7 @@ import { valuesOf } from "../config/values.ts";
 import { reasonOf } from "../domain/failures.ts";
 import { backoffMs, pause } from "../kube/backoff.ts";
 import { logLine } from "../system/log.ts";
-import type { Desk, Next } from "./agent-desk.ts";
+import { type Desk, type Next, nodeNameOf } from "./agent-desk.ts";
 import { tellAgent } from "./agent-socket.ts";
 
 /** Nobody waits for the handler any more; but it is a process for each crash, so it does not try for ever. */
@@ -50,9 +49,9 @@ async function step(id: string, settings: HandlerSettings, signal: AbortSignal):
   const desk: Desk = {
     registry: new KubeRegistry(http),
     settings: { ...settings, ...cluster },
-    node: settings.nodeName ?? hostname(),
+    node: nodeNameOf(settings),
     ship: undefined,
-    teller: tellerFor(http, settings.nodeName ?? hostname(), (problem) => {
+    teller: tellerFor(http, nodeNameOf(settings), (problem) => {
       if (problem !== undefined) logLine(settings.logDir, `no event for dump ${id}: ${reasonOf(problem)}`);
     }),
     heldBy: () => 0n, // the cap of a namespace is the agent's

@@ -1,5 +1,4 @@
 /** The agent on a real node: its connections, its log, its figures, its end. */
-import { hostname } from "node:os";
 import { type Cache, openCache } from "../cache/cache.ts";
 import type { AgentSettings } from "../config/cluster-options.ts";
 import { pause } from "../kube/backoff.ts";
@@ -8,17 +7,17 @@ import { KubeRegistry } from "../registration/kube-registry.ts";
 import { forgetStart } from "../system/footprint.ts";
 import { runAgent } from "./agent.ts";
 import { tellerFor } from "./agent-announce.ts";
-import type { Ship } from "./agent-desk.ts";
+import { nodeNameOf, type Ship } from "./agent-desk.ts";
 import { AgentDiary } from "./agent-diary.ts";
 import { keepLease } from "./agent-lease.ts";
-import { recordLost, thisKernel } from "./agent-lost.ts";
+import { type LostWorld, recordLost, thisKernel } from "./agent-lost.ts";
 import { AgentMetrics } from "./agent-metrics.ts";
 import { shipTo } from "./agent-store.ts";
 import { serveHealth } from "./health.ts";
 
 /** Runs until the signal. @throws DumpError when it cannot even begin */
 export async function agentOnHost(settings: AgentSettings, signal: AbortSignal): Promise<void> {
-  const node = settings.nodeName ?? hostname();
+  const node = nodeNameOf(settings);
   const cache = openCache(settings.dumpDir, { create: true });
   const http = await connect(settings.kubeconfig);
   const metrics = new AgentMetrics(cache);
@@ -58,13 +57,15 @@ const KMSG_MS = 10_000;
 
 /** What the kernel gave up. In a container without /dev/kmsg that cannot be told. */
 async function readKernelLog(cache: Cache, node: string, diary: AgentDiary, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
+  for (let kernel: LostWorld | undefined; !signal.aborted; await pause(KMSG_MS, signal)) {
     try {
-      for (const id of await recordLost(cache.spool, node, thisKernel())) diary.advanced(id, "done");
+      kernel ??= thisKernel();
+      for (const id of await recordLost(cache.spool, node, kernel)) diary.advanced(id, "done");
       diary.trouble("kernel log", undefined);
     } catch (error) {
       diary.trouble("kernel log", error);
+      kernel?.[Symbol.dispose]();
+      kernel = undefined; // what was read and not recorded is read again
     }
-    await pause(KMSG_MS, signal);
   }
 }

@@ -19,8 +19,6 @@ export async function keepLease(
   onProblem: (problem: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const wellAgain = () => onProblem(undefined);
-  const told = (error: unknown) => signal.aborted || onProblem(error);
   while (!signal.aborted) {
     if (isWell())
       await renew(http, where, DURATION_S, signal).then(

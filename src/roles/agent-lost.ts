@@ -9,7 +9,7 @@ import { blankRecord } from "../cache/blank.ts";
 import { recordOnDisk, writeRecord } from "../cache/record.ts";
 import type { Spool } from "../cache/spool.ts";
 import { errnoOf } from "../domain/failures.ts";
-import { type KernelLog, type KernelRefusal, readKmsg } from "../kernel/kmsg.ts";
+import { type KernelLog, type KernelRefusal, Kmsg } from "../kernel/kmsg.ts";
 import { replaceSync } from "../system/durable.ts";
 
 /** `<dump-dir>/.kmsg`: up to which line of which boot the log was read. */
@@ -18,21 +18,28 @@ interface Cursor {
   readonly seq: number;
 }
 
-export interface LostWorld {
+export interface LostWorld extends Disposable {
   readonly boot: string;
+  /** What has come since the last time; at first all that the log has. */
   readonly read: () => KernelLog;
 }
 
-export const thisKernel = (): LostWorld => ({
-  boot: readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim(),
-  read: () => readKmsg(),
-});
+/** @throws the errno of open(2): EPERM, or ENOENT in a container without /dev/kmsg */
+export function thisKernel(): LostWorld {
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  const log = new Kmsg();
+  return { boot, read: () => log.read(), [Symbol.dispose]: () => log[Symbol.dispose]() };
+}
 
 /**
  * Records what is new. At the very first time nothing is: what was lost before there was an agent is not ours to tell.
  * @returns ids of the records made
  */
-export async function recordLost(spool: Spool, node: string, { boot, read }: LostWorld): Promise<string[]> {
+export async function recordLost(
+  spool: Spool,
+  node: string,
+  { boot, read }: Pick<LostWorld, "boot" | "read">,
+): Promise<string[]> {
   const path = join(spool.dir, ".kmsg");
   const cursor = cursorIn(path);
   const { refusals, incomplete } = read();

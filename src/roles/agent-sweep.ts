@@ -1,5 +1,4 @@
 /** Uploads what waits and ends: a node that is being retired. The agent may be running or not; the records' locks share it out. */
-import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openCache } from "../cache/cache.ts";
 import { readRecord } from "../cache/record.ts";
@@ -8,7 +7,7 @@ import { reasonOf } from "../domain/failures.ts";
 import { connect } from "../kube/http.ts";
 import { KubeRegistry } from "../registration/kube-registry.ts";
 import { tellerFor } from "./agent-announce.ts";
-import type { Desk, Next } from "./agent-desk.ts";
+import { type Desk, type Next, nodeNameOf } from "./agent-desk.ts";
 import { advanceDump } from "./agent-steps.ts";
 import { shipTo } from "./agent-store.ts";
 import { heldBy, isOpen } from "./agent-upkeep.ts";
@@ -34,10 +33,10 @@ export async function sweep(
   const http = await connect(settings.kubeconfig);
   const desk: Desk = {
     settings,
-    node: settings.nodeName ?? hostname(),
+    node: nodeNameOf(settings),
     registry: new KubeRegistry(http),
     ship: shipTo(settings),
-    teller: tellerFor(http, settings.nodeName ?? hostname(), () => undefined),
+    teller: tellerFor(http, nodeNameOf(settings), () => undefined),
     heldBy: (namespace) => heldBy(cache.spool, namespace),
     now: () => new Date(),
   };

@@ -59,7 +59,7 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
   };
   let isCutOff = false;
   const heard = (problem: unknown) => {
-    diary.problem("watch", problem);
+    diary.trouble("watch", problem);
     if (problem === undefined && isCutOff) hasten({ quick, uploads });
     isCutOff = problem !== undefined;
   };
@@ -117,7 +117,6 @@ async function keepUp({ settings, diary }: AgentWorld, cache: Cache, quick: Agen
       forgetOld(cache, settings.keepRecordsMs, new Date());
       // Once all of them: what the API was not told of before we were killed shows only by asking.
       for (const record of cache.records()) if (first ? record.pod !== null : isOpen(record)) quick.add(record.id);
-      diary.problem("cache", undefined);
       diary.trouble("cache", undefined);
     } catch (error) {
       diary.trouble("cache", error);
