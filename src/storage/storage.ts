@@ -2,8 +2,8 @@
  * Where the API server keeps its objects: texts under keys, with one revision for all of it, as etcd counts. Every change is
  * one revision further, and no revision comes twice, whatever restarts in between. A resourceVersion is such a revision.
  *
- * Keys     are paths without a NUL (`/registry/fujitsu.com/coredumpendpoints/<namespace>/<name>`), ordered by their bytes.
- *          A prefix is the beginning of a key, nothing more: end it with `/` to mean what is in a folder.
+ * Keys     are ASCII paths (`/registry/fujitsu.com/coredumpendpoints/<namespace>/<name>`), ordered by their bytes. A prefix
+ *          is the beginning of a key and not empty: end it with `/` to mean what is in a folder.
  * Values   are texts (JSON) below a megabyte.
  * Durable  What was answered is on the disk. Who is told of a failure does not know whether it was done, unless it is
  *          API_CONFLICT or NOT_FOUND: look again.
@@ -82,10 +82,8 @@ export interface Change {
   /** What it is now; what it was last, when it was deleted. */
   readonly value: string;
   readonly revision: bigint;
-  /** What it was before this change; undefined when there was none, or nobody knows any more. */
-  readonly previous?: StoredObject | undefined;
-  /** Whether it was not there before. */
-  readonly created: boolean;
+  /** What it was before this change; undefined when it was not there. */
+  readonly previous: StoredObject | undefined;
 }
 
 /** All changes up to this revision have been told. */

@@ -1,0 +1,198 @@
+/**
+ * Objects in one SQLite file: for one API server, with nothing else to run. The file is ours alone while it is open.
+ *
+ * `objects` is what is there now. `history` has each change beside what was there before it: that tells watchers what
+ * happened, and what was there as of any revision that it reaches back to. Compaction removes its oldest rows.
+ *
+ * Calls hold this thread: reading for microseconds, writing for an fsync, and it is people who write here.
+ */
+import { performance } from "node:perf_hooks";
+import type { StatementSync } from "node:sqlite";
+import { Bell } from "./bell.ts";
+import { changed, endOf, exists, gone, notThere } from "./keys.ts";
+import { Database } from "./sqlite-database.ts";
+import type { Listed, ObjectStorage, Page, StoredItem, StoredObject, WatchEvent } from "./storage.ts";
+
+const GET = "SELECT value, revision FROM objects WHERE key = ?";
+/** As of :revision: what has not changed since then, and what was there before the first change since then. */
+const AS_OF = `FROM (
+  SELECT key, value, revision FROM objects WHERE key >= :from AND key < :end AND revision <= :revision
+  UNION ALL
+  SELECT key, previous_value AS value, previous_revision AS revision FROM history
+  WHERE revision > :revision AND previous_revision <= :revision AND key >= :from AND key < :end)`;
+const LIST = `SELECT key, value, revision ${AS_OF} ORDER BY key LIMIT :limit`;
+const COUNT = `SELECT count(*) AS count ${AS_OF}`;
+const PUT =
+  "INSERT INTO objects VALUES (:key, :value, :revision) ON CONFLICT DO UPDATE SET value = :value, revision = :revision";
+const DELETE = "DELETE FROM objects WHERE key = ?";
+const RECORD = "INSERT INTO history VALUES (:revision, :atMs, :key, :value, :previousValue, :previousRevision)";
+const CHANGES = "SELECT * FROM history WHERE revision > ? AND key >= ? AND key < ? ORDER BY revision LIMIT ?";
+const OLDER_THAN = "SELECT coalesce(max(revision), 0) AS revision FROM history WHERE at_ms < ?";
+const REVISIONS = "SELECT current, compacted FROM revisions";
+const ADVANCE = "UPDATE revisions SET current = ?";
+const COMPACTED = "UPDATE revisions SET compacted = ?";
+const FORGET = "DELETE FROM history WHERE revision <= ?";
+
+/** How much of the history stays: what a client may have missed and still go on. */
+const KEEP_MS = 5 * 60_000;
+const KEEP_CHANGES = 20_000n;
+const COMPACT_EVERY_MS = 60_000;
+/** Changes that a watcher reads at once. */
+const BATCH = 200;
+const PROGRESS_MS = 5000;
+const ALL = -1n;
+
+interface HistoryRow {
+  readonly revision: bigint;
+  readonly key: string;
+  /** Null: it was deleted. */
+  readonly value: string | null;
+  readonly previous_value: string | null;
+  readonly previous_revision: bigint | null;
+}
+
+export class SqliteStorage implements ObjectStorage {
+  readonly #database: Database;
+  readonly #changed = new Bell();
+  readonly #closing = new AbortController();
+  #compactAtMs = performance.now() + COMPACT_EVERY_MS;
+
+  /** @throws DumpError STORAGE_UNAVAILABLE when the file is another's, or cannot be read; SETTINGS_INVALID when it is no storage */
+  constructor(path: string) {
+    this.#database = new Database(path);
+  }
+
+  async get(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    signal?.throwIfAborted();
+    return this.#database.read((sql) => sql(GET).get(key) as StoredObject | undefined);
+  }
+
+  async list(prefix: string, page: Page = {}, signal?: AbortSignal): Promise<Listed> {
+    signal?.throwIfAborted();
+    return this.#database.read((sql) => {
+      const revision = page.revision ?? current(sql);
+      known(sql, revision);
+      const from = page.after === undefined ? prefix : `${page.after}\0`;
+      const range = { from, end: endOf(prefix), revision };
+      const limit = page.limit === undefined ? ALL : BigInt(page.limit);
+      const items = sql(LIST).all({ ...range, limit }) as unknown as StoredItem[];
+      const isAll = BigInt(items.length) !== limit;
+      const count = isAll ? items.length : Number((sql(COUNT).get(range) as { count: bigint }).count);
+      return { items, revision, remaining: count - items.length };
+    });
+  }
+
+  async create(key: string, value: string, signal?: AbortSignal): Promise<bigint> {
+    return this.#write(key, signal, (previous) => {
+      if (previous) throw exists(key);
+      return value;
+    });
+  }
+
+  async update(key: string, value: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint> {
+    return this.#write(key, signal, (previous) => {
+      expect(key, previous, expectedRevision);
+      return value;
+    });
+  }
+
+  async delete(key: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint> {
+    return this.#write(key, signal, (previous) => {
+      expect(key, previous, expectedRevision);
+      return null;
+    });
+  }
+
+  /** Each watcher reads the history for itself, as far as it has come: one that is slow takes no memory. */
+  async *watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    const end = endOf(prefix);
+    const until = AbortSignal.any([signal, this.#closing.signal]);
+    let toldMs = performance.now();
+    for (let revision = afterRevision; ; ) {
+      until.throwIfAborted();
+      const { rows, now } = this.#database.read((sql) => {
+        known(sql, revision);
+        return { rows: sql(CHANGES).all(revision, prefix, end, BATCH) as unknown as HistoryRow[], now: current(sql) };
+      });
+      for (const row of rows) yield eventOf(row);
+      revision = rows.length === BATCH ? (rows.at(-1)?.revision ?? revision) : now;
+      if (rows.length > 0) continue; // reading took its time: there may be more
+      if (performance.now() - toldMs >= PROGRESS_MS) {
+        toldMs = performance.now();
+        yield { type: "progress", revision };
+      } else await this.#changed.heard(toldMs + PROGRESS_MS - performance.now(), until);
+    }
+  }
+
+  async ping(): Promise<void> {
+    this.#database.read(current);
+  }
+
+  /** Forgets the changes up to `revision`, what is there stays. By itself it does so with those that are older than five minutes. */
+  compact(revision: bigint): void {
+    this.#database.write((sql) => {
+      if (revision > compacted(sql)) sql(COMPACTED).run(revision);
+      sql(FORGET).run(revision);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(this.#database.close());
+  }
+
+  /** @param decide  gets what is there, and answers what is to be there instead; null: nothing */
+  #write(
+    key: string,
+    signal: AbortSignal | undefined,
+    decide: (previous: StoredObject | undefined) => string | null,
+  ): bigint {
+    signal?.throwIfAborted();
+    const written = this.#database.write((sql) => {
+      const previous = sql(GET).get(key) as StoredObject | undefined;
+      const value = decide(previous);
+      const revision = current(sql) + 1n;
+      if (value === null) sql(DELETE).run(key);
+      else sql(PUT).run({ key, value, revision });
+      const before = { previousValue: previous?.value ?? null, previousRevision: previous?.revision ?? null };
+      sql(RECORD).run({ revision, atMs: Date.now(), key, value, ...before });
+      sql(ADVANCE).run(revision);
+      return revision;
+    });
+    this.#changed.ring();
+    this.#compactNowAndThen(written);
+    return written;
+  }
+
+  #compactNowAndThen(now: bigint): void {
+    if (performance.now() < this.#compactAtMs) return;
+    this.#compactAtMs = performance.now() + COMPACT_EVERY_MS;
+    const old = this.#database.read((sql) => sql(OLDER_THAN).get(Date.now() - KEEP_MS) as { revision: bigint });
+    const tooMany = now - KEEP_CHANGES;
+    const revision = old.revision > tooMany ? old.revision : tooMany;
+    if (revision > 0n) this.compact(revision);
+  }
+}
+
+type Sql = (text: string) => StatementSync;
+
+const current = (sql: Sql): bigint => (sql(REVISIONS).get() as { current: bigint }).current;
+const compacted = (sql: Sql): bigint => (sql(REVISIONS).get() as { compacted: bigint }).compacted;
+
+/** @throws DumpError API_GONE unless the history reaches from that revision to now */
+function known(sql: Sql, revision: bigint): void {
+  if (revision < compacted(sql) || revision > current(sql)) throw gone(revision);
+}
+
+function expect(key: string, previous: StoredObject | undefined, expectedRevision: bigint): void {
+  if (!previous) throw notThere(key);
+  if (previous.revision !== expectedRevision) throw changed(key, expectedRevision);
+}
+
+function eventOf({ key, revision, value, previous_value, previous_revision }: HistoryRow): WatchEvent {
+  const previous =
+    previous_value === null || previous_revision === null
+      ? undefined
+      : { value: previous_value, revision: previous_revision };
+  if (value === null) return { type: "delete", key, value: previous?.value ?? "", revision, previous };
+  return { type: "put", key, value, revision, previous };
+}

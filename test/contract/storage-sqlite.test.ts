@@ -1,0 +1,14 @@
+import { join } from "node:path";
+import { after } from "node:test";
+import { SqliteStorage } from "../../src/storage/sqlite.ts";
+import { tempDir } from "../support/tmp.ts";
+import { storageContract } from "./storage.ts";
+
+const dir = tempDir();
+const storage = new SqliteStorage(join(dir.path, "objects.db"));
+after(async () => {
+  await storage[Symbol.asyncDispose]();
+  dir[Symbol.dispose]();
+});
+
+storageContract("SqliteStorage", () => ({ storage, compact: async (revision) => storage.compact(revision) }));
