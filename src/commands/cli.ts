@@ -28,6 +28,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   controller: verb(() => import("./controller.ts")),
   agent: verb(() => import("./agent.ts")),
   sweep: verb(() => import("./sweep.ts")),
+  "in-root": verb(() => import("./in-root.ts")),
 };
 
 /**
@@ -79,7 +80,7 @@ async function parserFor(argv: readonly string[]) {
 }
 
 /** What may be given more than once. (yargs's own "duplicate-arguments-array" would take away all positional words but one.) */
-const LISTS: ReadonlySet<string> = new Set(["_", "ids", "state"]);
+const LISTS: ReadonlySet<string> = new Set(["_", "--", "ids", "state"]);
 
 /** Of anything else the last word counts, as in every shell script that appends its own flags. */
 function lastCounts(argv: Record<string, unknown>): void {

@@ -57,13 +57,13 @@ export function readHandler(path: string, host: Host): HandlerReading {
     file: file && { isFile: file.isFile(), mode: file.mode, uid: file.uid },
     weakSpot: weak,
     noexec: mount?.options.includes("noexec") ? mount.mountPoint : undefined,
-    started: weak === undefined && file?.isFile() ? tryStart(seen(host, path)) : undefined,
+    started: weak === undefined && file?.isFile() ? tryStart(path, host) : undefined,
   };
 }
 
-function tryStart(path: string): HandlerReading["started"] {
+function tryStart(path: string, host: Host): HandlerReading["started"] {
   try {
-    return start(path);
+    return start(path, host);
   } catch (error) {
     return { failed: reasonOf(error), hint: error instanceof DumpError ? error.hint : undefined };
   }

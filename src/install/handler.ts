@@ -1,7 +1,6 @@
 /** Puts the executable and its libraries where the kernel will find them. */
-import { spawnSync } from "node:child_process";
 import { lstatSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { printable } from "../domain/text.ts";
 import { type Host, type Places, seen } from "./host.ts";
@@ -52,7 +51,7 @@ export function putHandler(source: string, places: Places, host: Host): Started 
     makeDirectory(dirname(binary));
     for (const name of wanted) libraries.put(join(ownLib, name), name);
     const changed = !sameContent(source, binary);
-    const started = changed ? putExecutable(source, binary) : start(binary);
+    const started = changed ? putExecutable(source, places, host) : start(places.binary, host);
     libraries.keep();
     // Only now: a library of another build left there (a libc of its own) would be loaded in place of the host's.
     const stale = filesIn(lib).filter((name) => !wanted.includes(name));
@@ -65,11 +64,11 @@ export function putHandler(source: string, places: Places, host: Host): Started 
   }
 }
 
-function putExecutable(source: string, binary: string): Started {
-  const part = stage(source, binary, 0o755);
+function putExecutable(source: string, { binary }: Places, host: Host): Started {
+  const part = stage(source, seen(host, binary), 0o755);
   try {
-    const started = start(part); // beside its final place, so it finds the same libraries
-    settle(part, binary);
+    const started = start(join(dirname(binary), basename(part)), host); // beside its final place: the same libraries
+    settle(part, seen(host, binary));
     return started;
   } catch (error) {
     rmSync(part, { force: true });
@@ -78,23 +77,19 @@ function putExecutable(source: string, binary: string): Started {
 }
 
 /**
- * Runs it as the kernel would: in `/`, with nothing in its environment.
+ * Runs it as the kernel would: in the host's `/`, with nothing in its environment.
+ * @param binary as the host sees it
  * @throws DumpError UNEXPECTED with what the loader said
  */
-export function start(binary: string): Started {
+export function start(binary: string, host: Host): Started {
   const before = performance.now();
-  const { status, signal, error, stdout, stderr } = spawnSync(binary, ["--version"], {
-    env: {},
-    cwd: "/",
-    encoding: "utf8",
-    timeout: 30_000,
-  });
+  const { status, signal, error, stdout, stderr } = host.run(binary, ["--version"]);
   if (status === 0) return { version: printable(stdout.trim()), startMs: Math.round(performance.now() - before) };
   const said = printable((stderr ?? "").trim().split("\n")[0] ?? "");
   const why = error ? reasonOf(error) : said || (signal ? `killed by ${signal}` : `exit code ${status}`);
   throw new DumpError("UNEXPECTED", `Cannot start ${binary} on this host: ${why}`, {
     cause: error,
-    hint: remedyFor(binary),
+    hint: remedyFor(seen(host, binary)),
   });
 }
 

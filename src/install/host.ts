@@ -1,6 +1,7 @@
-import { spawnSync } from "node:child_process";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { release } from "node:os";
 import { join } from "node:path";
+import { isSea } from "node:sea";
 import { BINARY_NAME } from "../kernel/core-pattern.ts";
 
 /** The machine that install, uninstall and doctor work on. */
@@ -9,16 +10,36 @@ export interface Host {
   readonly root: string;
   readonly procSys: string;
   readonly kernelRelease: string;
-  /** Runs a program of the host; the exit code, 127 when there is none. */
-  run(program: string, args: readonly string[]): number;
+  /** Runs a program of the host in the host's root, with nothing in its environment and `/` as its directory. */
+  run(
+    program: string,
+    args: readonly string[],
+  ): Pick<SpawnSyncReturns<string>, "status" | "signal" | "stdout" | "stderr" | "error">;
 }
 
 export const thisHost = (): Host => ({
   root: "",
   procSys: "/proc/sys",
   kernelRelease: release(),
-  run: (program, args) => spawnSync(program, args, { stdio: "ignore", timeout: 30_000 }).status ?? 127,
+  run: runHere,
 });
+
+/** A host whose root is mounted in our container: `/` of the host's mount namespace, its /proc below it. */
+export const mountedHost = (root: string): Host => ({
+  root,
+  procSys: join(root, "proc/sys"),
+  kernelRelease: release(),
+  run: (program, args) =>
+    runHere(process.execPath, [...(isSea() ? [] : [MAIN]), IN_ROOT, root, "--", program, ...args]),
+});
+
+/** The verb by which we run a program in another root directory (chroot(2)): nothing in a small image could do it for us. */
+export const IN_ROOT = "in-root";
+const MAIN = join(import.meta.dirname, "../main.ts");
+
+function runHere(program: string, args: readonly string[]) {
+  return spawnSync(program, args, { env: {}, cwd: "/", encoding: "utf8", timeout: 30_000 });
+}
 
 /** A path of the host as this process sees it. */
 export const seen = (host: Host, path: string): string => join(host.root, path);

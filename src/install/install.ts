@@ -27,6 +27,8 @@ export interface InstallOrder {
   readonly settings: ReturnType<typeof settingsForFile>;
   /** At boot: the files are there, only the kernel has forgotten. */
   readonly patternOnly: boolean;
+  /** Whether the host's systemd is to set the pattern at boot; an agent does it by itself. Default: yes. */
+  readonly atBoot?: boolean;
 }
 
 /** @throws DumpError NOT_PERMITTED, PATTERN_REFUSED, SETTINGS_INVALID, UNEXPECTED; whatever came before the failure is safe */
@@ -43,7 +45,7 @@ export async function install(order: InstallOrder, host: Host, now: Date): Promi
   const handler = putHandler(source, places, host);
   const settings = mergeSettings(seen(host, places.settings), order.settings);
   const { dumpDir, passesOn, problems } = inForce(places, host);
-  const boot = putUnits(places, pattern, dumpDir, host);
+  const boot = order.atBoot === false ? [] : [putUnits(places, pattern, dumpDir, host)];
   const kernel = takeOver(pattern, state, passesOn, host);
   return [
     ok(
@@ -53,17 +55,16 @@ export async function install(order: InstallOrder, host: Host, now: Date): Promi
     ...kernel,
     ...(settings.length > 0 ? [ok("settings", settings.join(", "))] : []),
     ...problems.map((problem) => warning("settings", problem)),
-    boot,
+    ...boot,
   ];
 }
 
 function applyPattern(places: Places, pattern: string, host: Host, now: Date): Step[] {
-  const binary = seen(host, places.binary);
-  if (!existsSync(binary)) {
+  if (!existsSync(seen(host, places.binary))) {
     const hint = `Run ${dirname(process.execPath)}/coredump-detector install, or uninstall to take the rest away`;
     throw new DumpError("UNEXPECTED", `Cannot set the pattern: ${places.binary} is not there`, { hint });
   }
-  start(binary); // rather no handler than one that cannot be loaded: it would lose every core without a word
+  start(places.binary, host); // rather no handler than one that cannot be loaded: it would lose every core without a word
   return takeOver(pattern, rememberFormer(places, host, now), inForce(places, host).passesOn, host);
 }
 

@@ -91,6 +91,6 @@ export function removeUnits(host: Host): Step | undefined {
 }
 
 function reloaded(host: Host, text: string): Step {
-  if (host.root === "" && host.run("systemctl", ["daemon-reload"]) === 0) return ok("boot", text);
+  if (host.root === "" && host.run("systemctl", ["daemon-reload"]).status === 0) return ok("boot", text);
   return warning("boot", `${text}, but systemd was not told`, "systemctl daemon-reload");
 }

@@ -13,6 +13,7 @@ const SIGNATURES = {
   lseek: { arguments: ["int32", "int64", "int32"], return: "int64" },
   process_vm_readv: { arguments: ["int32", "pointer", "uint64", "pointer", "uint64", "uint64"], return: "int64" },
   alarm: { arguments: ["uint32"], return: "uint32" },
+  chroot: { arguments: ["pointer"], return: "int32" },
   madvise: { arguments: ["uint64", "uint64", "int32"], return: "int32" },
   __errno_location: { arguments: [], return: "pointer" },
 } as const;
@@ -25,6 +26,8 @@ type Libc = {
   /** @param iovs  two struct iovec: the local one, then the remote one */
   processVmRead(pid: number, iovs: Buffer): bigint;
   alarm(seconds: number): number;
+  /** @param path closed by a NUL */
+  chroot(path: Buffer): number;
   madvise(address: bigint, lengthBytes: bigint, advice: number): number;
   address(buffer: Buffer): bigint;
   errno(): number;
@@ -49,8 +52,9 @@ function load(): Libc | undefined {
       const local = ffi.getRawPointer(iovs);
       return functions.process_vm_readv(pid, local, 1n, local + 16n, 1n, 0n);
     };
+    const chroot = (path: Buffer) => functions.chroot(ffi.getRawPointer(path));
     const { flock, fcntl, setns, lseek, alarm, madvise } = functions;
-    return { flock, fcntl, setns, lseek, alarm, madvise, processVmRead, address: ffi.getRawPointer, errno };
+    return { flock, fcntl, setns, lseek, alarm, madvise, chroot, processVmRead, address: ffi.getRawPointer, errno };
   } catch {
     return undefined;
   }
@@ -76,6 +80,15 @@ export function tryFlock(fd: number): boolean {
 export function enlargePipe(fd: number, bytes: number): void {
   const F_SETPIPE_SZ = 1031;
   libc()?.fcntl(fd, F_SETPIPE_SZ, bytes);
+}
+
+/** chroot(2), and `/` of there as the working directory. @throws DumpError SYSTEM_CALL_FAILED; it takes CAP_SYS_CHROOT */
+export function enterRoot(path: string): void {
+  const c = libc();
+  if (!c) throw new DumpError("SYSTEM_CALL_FAILED", `Cannot enter ${path}: this Node calls no system calls`);
+  if (c.chroot(Buffer.from(`${path}\0`)) !== 0)
+    throw new DumpError("SYSTEM_CALL_FAILED", `Cannot enter ${path}: chroot: errno ${c.errno()}`);
+  process.chdir("/");
 }
 
 const CLONE_NEWUTS = 0x04000000;

@@ -1,4 +1,5 @@
 /** A host in a folder: its root, its /proc/sys, and a program to install. */
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import type { Host } from "../../src/install/host.ts";
 import { SETTINGS, type Setting } from "../../src/kernel/core-pattern.ts";
 
 export interface FakeHost extends Host, Disposable {
-  /** What `run()` was asked for. */
+  /** What `run()` was asked for, but for programs that were installed there: those run. */
   readonly ran: string[];
   get(setting: Setting): string;
   set(setting: Setting, value: string): void;
@@ -33,8 +34,9 @@ export function fakeHost({ systemd = false, pattern = "core" }: FakeHostOptions 
     kernelRelease: "6.18.1",
     ran,
     run: (program, args) => {
+      if (program.startsWith("/")) return spawnSync(join(root, program), args, { encoding: "utf8" });
       ran.push([program, ...args].join(" "));
-      return 0;
+      return spawnSync("true", { encoding: "utf8" });
     },
     get: (setting) => readFileSync(path(setting), "utf8").trimEnd(),
     set: (setting, value) => writeFileSync(path(setting), `${value}\n`),
