@@ -20,6 +20,10 @@ export const FAILURES = {
   DUMP_AMBIGUOUS: { retry: false, exitCode: 66 },
   /** The record is there, its core is not (refused, evicted, lost, stored elsewhere). */
   DUMP_NOT_HELD: { retry: false, exitCode: 66 },
+  /** Its core is on its way into the store: the state says how far it came. */
+  DUMP_NOT_READY: { retry: true, exitCode: 75 },
+  /** The process was not dumpable (`%d` ≠ 1): its memory is for root of the node. */
+  DUMP_RESTRICTED: { retry: false, exitCode: 77 },
   DUMP_BUSY: { retry: true, exitCode: 75 },
   PROCESS_GONE: { retry: false, exitCode: 68 },
   PROCESS_MISMATCH: { retry: false, exitCode: 68 },
@@ -63,6 +67,10 @@ export const FAILURES = {
   STORE_REFUSED: { retry: false, exitCode: 78 },
   /** A file that was asked for (`dump <id> FILE`) is there already or cannot be written. */
   OUTPUT_UNWRITABLE: { retry: false, exitCode: 74 },
+  /** A debugger, an engine or an image that is needed is not to be had here. */
+  TOOL_MISSING: { retry: false, exitCode: 72 },
+  /** SIGINT, SIGTERM: what was begun can be gone on with, or was taken back. */
+  INTERRUPTED: { retry: true, exitCode: 130 },
   /** Nobody reads our stdout any more (`dump <id> | head`): 128 + SIGPIPE, as every other tool ends then. */
   OUTPUT_CLOSED: { retry: false, exitCode: 141 },
 } as const satisfies Record<string, Traits>;

@@ -5,8 +5,9 @@ import { DumpError, errnoOf, FAILURES, type FailureCode, reasonOf } from "../../
 
 for (const [code, { exitCode }] of Object.entries(FAILURES)) {
   test(`${code} has an exit code that means a failure and is none of the shell's own`, () => {
-    // 141: what a shell reports of a writer whose reader went away, whether or not SIGPIPE killed it.
-    assert.ok(code === "OUTPUT_CLOSED" ? exitCode === 141 : exitCode > 0 && exitCode < 126);
+    // What a shell reports of a writer whose reader went away, and of a program that Ctrl-C ended, whatever killed it.
+    const ofShell: Readonly<Record<string, number>> = { OUTPUT_CLOSED: 141, INTERRUPTED: 130 };
+    assert.ok(code in ofShell ? exitCode === ofShell[code] : exitCode > 0 && exitCode < 126);
     assert.equal(exitCode === 2, code === "USAGE"); // what scripts take for their own mistake
   });
 }

@@ -4,6 +4,7 @@ import { closeSync, constants, existsSync, ftruncateSync, linkSync, openSync, re
 import { dirname, join } from "node:path";
 import { DumpError, errnoOf, reasonOf } from "../../domain/failures.ts";
 import { writeAllSync, writeAt } from "../../system/io.ts";
+import { dataRuns } from "../../system/zeros.ts";
 import { print } from "./print.ts";
 
 export interface Sink extends Disposable {
@@ -36,9 +37,6 @@ export class Device implements Sink {
     closeSync(this.#fd);
   }
 }
-
-const PAGE_BYTES = 4096;
-const ZEROS = Buffer.alloc(PAGE_BYTES);
 
 /**
  * A file that gets its name when it is whole. It holds somebody's memory: 0600, made anew, nobody's link followed.
@@ -89,19 +87,6 @@ export class NewFile implements Sink {
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-/** `[from, to)` of everything between pages of zeros. */
-function* dataRuns(chunk: Buffer): Iterable<readonly [number, number]> {
-  let from: number | undefined;
-  for (let at = 0; at < chunk.length; at += PAGE_BYTES) {
-    const end = Math.min(at + PAGE_BYTES, chunk.length);
-    const zero = chunk[at] === 0 && chunk.compare(ZEROS, 0, end - at, at, end) === 0;
-    if (!zero) from ??= at;
-    else if (from !== undefined) yield [from, at];
-    if (zero) from = undefined;
-  }
-  if (from !== undefined) yield [from, chunk.length];
-}
 
 function attempt<T>(path: string, act: () => T): T {
   try {
