@@ -24,8 +24,14 @@ const NAMES: Readonly<Record<number, string>> = {
   31: "SIGSYS",
 };
 
-/** `SIGSEGV`, or `signal 42` for one without a name here. */
-export const signalName = (number: number): string => NAMES[number] ?? `signal ${number}`;
+/** glibc's real-time signals; it keeps 32 and 33 for itself (signal(7)). */
+const [RTMIN, RTMAX] = [34, 64];
+
+/** `SIGSEGV`, `SIGRTMIN+8`, or `signal 33` for one without a name here. */
+export function signalName(number: number): string {
+  const real = number >= RTMIN && number <= RTMAX ? `SIGRTMIN${number > RTMIN ? `+${number - RTMIN}` : ""}` : undefined;
+  return NAMES[number] ?? real ?? `signal ${number}`;
+}
 
 /** Codes that any signal may have: who sent it. */
 const SENT_BY: Readonly<Record<number, string>> = {

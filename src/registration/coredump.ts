@@ -4,6 +4,7 @@
  */
 import type { DumpPod, DumpRecord, State } from "../domain/dump.ts";
 import { printable } from "../domain/text.ts";
+import { formatBytes } from "../domain/units.ts";
 import { COREDUMP_API, type KubeObject } from "../kube/objects.ts";
 import { conditionsOf } from "./conditions.ts";
 import { labelsOf, objectName } from "./names.ts";
@@ -81,7 +82,7 @@ export const lateFields = ({ core, bundle }: DumpRecord): { size?: string; volum
  */
 export function stateInApi({ state }: Pick<DumpRecord, "state">, before: State | undefined): State {
   if (state === "Captured") return "Created";
-  const isUnjudged = before === undefined || before === "Created";
+  const isUnjudged = before === undefined || before === "Capturing" || before === "Created";
   if (isUnjudged && (state === "Allowed" || state === "FailedToSave")) return "Created";
   return isUnjudged && state === "Denied" ? "Refused" : state;
 }
@@ -98,6 +99,7 @@ export function statusOf(record: DumpRecord, before: Coredump["status"], now: Da
       reason: record.reason,
       message: line(record.message, 4000),
       complete: core.complete,
+      displaySize: core.storedBytes === null ? undefined : formatBytes(core.storedBytes).replace(/ (.*)B$/, "$1"),
       logicalSize: quantity(core.logicalBytes),
       expectedSize: quantity(core.expectedBytes),
       bundleSize: quantity(bundle?.sizeBytes),
@@ -121,9 +123,9 @@ function threadsOf({ threads }: DumpRecord) {
   return known.map(({ tid, name, crashed }) => ({ tid, ...defined({ name: line(name, 60) }), crashed }));
 }
 
-/** The schema takes the signals that there are; of others the record on the node tells. */
+/** The schema takes the signals that there are, with a name or without; of others the record on the node tells. */
 function signalOf({ signal }: DumpRecord) {
-  if (!signal || signal.number < 1 || signal.number > 64 || !/^SIG[A-Z0-9+]+$/.test(signal.name)) return undefined;
+  if (!signal || signal.number < 1 || signal.number > 64) return undefined;
   return { number: signal.number, name: signal.name };
 }
 

@@ -23,8 +23,9 @@ for (const name of DUMPING) {
   });
 }
 
-test("signalName() says the number of a signal without a name", () => {
-  assert.deepEqual([34, 64, 0, -1].map(signalName), ["signal 34", "signal 64", "signal 0", "signal -1"]);
+test("signalName() counts real-time signals, and says the number of a signal without a name", () => {
+  assert.deepEqual([34, 42, 64].map(signalName), ["SIGRTMIN", "SIGRTMIN+8", "SIGRTMIN+30"]);
+  assert.deepEqual([33, 65, 0, -1].map(signalName), ["signal 33", "signal 65", "signal 0", "signal -1"]);
 });
 
 // sigaction(2), asm-generic/siginfo.h

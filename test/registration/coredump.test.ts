@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { signalOf as signalFrom } from "../../src/cache/examine.ts";
 import { newDumpId, shortId } from "../../src/domain/id.ts";
 import { labelValue } from "../../src/kube/labels.ts";
 import { type Coredump, coredumpOf, stateInApi, statusOf } from "../../src/registration/coredump.ts";
@@ -63,11 +64,37 @@ test("statusOf() keeps the time of a condition's last change, and what others wr
   assert.equal(saved["repeats"], 3);
 });
 
+test("statusOf() says the size for people, and spec exactly", () => {
+  const sized = (storedBytes: number | null) => podRecord({ core: { ...podRecord().core, storedBytes } });
+  const said = [224788480, 6 * 2 ** 30, 1536, 512, 0, null].map((bytes) => {
+    const record = sized(bytes);
+    return [coredumpOf(record, UID).spec.size, statusOf(record, undefined, NOW)["displaySize"]];
+  });
+  assert.deepEqual(said, [
+    ["224788480", "214Mi"],
+    ["6442450944", "6Gi"],
+    ["1536", "1.5Ki"],
+    ["512", "512"],
+    ["0", "0"],
+    [undefined, undefined],
+  ]);
+});
+
+test("coredumpOf() tells of every signal that there is", () => {
+  const signal = (number: number) => coredumpOf(podRecord({ signal: signalFrom(number) }), UID).spec.signal;
+  assert.deepEqual(
+    [11, 33, 42, 64, 0, 65].map((number) => signal(number)?.name),
+    ["SIGSEGV", "signal 33", "SIGRTMIN+8", "SIGRTMIN+30", undefined, undefined],
+  );
+});
+
 test("stateInApi() never takes a decision for the controller in a new object", () => {
   for (const [state, before, want] of [
     ["Captured", undefined, "Created"],
     ["Allowed", undefined, "Created"],
     ["FailedToSave", "Created", "Created"],
+    ["Allowed", "Capturing", "Created"],
+    ["Capturing", undefined, "Capturing"],
     ["Denied", undefined, "Refused"],
     ["Saved", undefined, "Saved"],
     ["Allowed", "Allowed", "Allowed"],

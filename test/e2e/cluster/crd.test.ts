@@ -223,8 +223,9 @@ describe("custom resources", { skip }, () => {
   });
 
   test("kubectl get shows a line a dump, more with -o wide, and selects by field", async () => {
-    await created("web-0-nginx-3f9c2a71b0de", { ...FULL, size: "214Mi" });
-    await admin.kubectl("patch", "coredump", "web-0-nginx-3f9c2a71b0de", ...statusPatch({ state: "Saved" }));
+    await created("web-0-nginx-3f9c2a71b0de", { ...FULL, size: "224788480" });
+    const status = { state: "Saved", displaySize: "214Mi" };
+    await admin.kubectl("patch", "coredump", "web-0-nginx-3f9c2a71b0de", ...statusPatch(status));
     const [head, line] = (await admin.kubectl("get", "core", "web-0-nginx-3f9c2a71b0de")).split("\n");
     assert.match(head ?? "", /^NAME +STATE +POD +CONTAINER +EXECUTABLE +SIGNAL +SIZE +NODE +AGE$/);
     assert.match(line ?? "", /^web-0-nginx-3f9c2a71b0de +Saved +web-0 +nginx +nginx +SIGSEGV +214Mi +node-1 +\S+$/);
