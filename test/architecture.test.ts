@@ -38,11 +38,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   kube: ["domain"],
   registration: ["domain", "kube"],
   upload: ["bundle", "domain", "system"],
-  store: ["=config", "domain", "=upload"],
+  download: ["bundle", "domain", "kube"],
+  store: ["=config", "domain", "=download", "=upload"],
   storage: ["=config", "domain"],
 };
 /** Ahead of its roles: what no role joins yet. An entry goes when all of it is needed. */
-const AHEAD = ["src/bundle/", "src/storage/"];
+const AHEAD = ["src/bundle/", "src/storage/", "src/download/", "src/store/source"];
 const MAX_FILE_LINES = 300;
 const MAX_ENTRY_LINES = 60;
 

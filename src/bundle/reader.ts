@@ -50,6 +50,21 @@ export class SeekableReader {
     return new SeekableReader(source, parseSeekTable(await tail(footer.tableBytes), footer, sizeBytes));
   }
 
+  get frameCount(): number {
+    return this.#frames.length;
+  }
+
+  /** Whether a frame begins there and all from it on are of one length, but the last, which may be shorter. */
+  isEvenFrom(fromBytes: number): boolean {
+    const first = firstWhere(this.#frames, ({ plainAt }) => plainAt >= fromBytes);
+    const frames = this.#frames.slice(first);
+    const length = frames[0]?.plainBytes ?? 0;
+    const isEven = frames.every(
+      ({ plainBytes }, at) => plainBytes === length || (at === frames.length - 1 && plainBytes < length),
+    );
+    return frames[0]?.plainAt === fromBytes && isEven;
+  }
+
   /**
    * The tar's bytes in [from, to), in order, a frame or less at a time; the next frames are fetched meanwhile.
    * @throws DumpError STORE_CORRUPT rather than yield a byte that is not what was stored

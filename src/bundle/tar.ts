@@ -22,15 +22,19 @@ const MTIME = [136, 12] as const;
 const CHECKSUM = [148, 8] as const;
 const MAGIC = [257, 8] as const;
 
-/** Root's own and nobody else's to read; whoever unpacks it owns it then. */
-export function tarHeader({ name, sizeBytes }: TarEntry, mtime: Date): Buffer {
+/**
+ * Root's own and nobody else's to read; whoever unpacks it owns it then.
+ *
+ * @param type  an ordinary file, or pax records of the next one
+ */
+export function tarHeader({ name, sizeBytes }: TarEntry, mtime: Date, type: "0" | "x" = "0"): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES);
   block.write(name, ...NAME, "latin1");
   for (const field of [UID, GID]) octal(block, field, 0);
   octal(block, MODE, 0o600);
   octal(block, MTIME, Math.max(0, Math.floor(mtime.getTime() / 1000)));
   number(block, SIZE, sizeBytes);
-  block.write("0", 156, "latin1"); // an ordinary file
+  block.write(type, 156, "latin1");
   block.write("ustar\u000000", ...MAGIC, "latin1");
   block.write(`${checksum(block).toString(8).padStart(6, "0")}\0 `, ...CHECKSUM, "latin1");
   return block;

@@ -1,27 +1,24 @@
 /**
  * A directory as the store: any mounted volume (NFS, Ceph, a PersistentVolume).
  *
- * The store's own directory must be there: making it would fill the node's disk where a volume is not mounted. Below it,
- * directories are opened one by one, each through its parent, and no link is followed: whoever can write to the volume
- * cannot lead us out of it. Nothing here waits on this thread, because a network file system may not answer.
+ * Nothing here waits on this thread, because a network file system may not answer.
  */
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { DumpBundle } from "../domain/dump.ts";
 import { DumpError, errnoOf } from "../domain/failures.ts";
 import type { DumpSink, Upload } from "../upload/sink.ts";
 import { checksumText, fileFailure } from "./failures.ts";
+import { folderOf } from "./folder.ts";
 
-/** Read by the volume's group, where its directory hands that on (setgid): so the API server need not be root. */
-const DIRECTORY_MODE = 0o750;
+/** As the folders' (folder.ts). */
 const FILE_MODE = 0o640;
 
 /** After so many bytes the sink notes how far it has come. */
 const NOTE_BYTES = 16 << 20;
 const READ_BYTES = 1 << 20;
 
-const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const PART = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
 /** How far an attempt came: so many bytes are in the temporary file, and this is their CRC-32. */
@@ -42,7 +39,7 @@ export class DirectorySink implements DumpSink {
   async put(upload: Upload, signal: AbortSignal): Promise<DumpBundle> {
     try {
       signal.throwIfAborted();
-      await using folder = await this.#folder(upload.key, "make");
+      await using folder = await folderOf(this.volume, upload.key, "make");
       const { part, file } = folder.names;
       await using handle = await open(part, PART, FILE_MODE);
       const sent = await this.#write(handle, upload, signal);
@@ -59,7 +56,7 @@ export class DirectorySink implements DumpSink {
 
   async discard({ key, note }: Pick<Upload, "key" | "note">): Promise<void> {
     try {
-      await using folder = await this.#folder(key, "look");
+      await using folder = await folderOf(this.volume, key, "look");
       await rm(folder.names.part, { force: true });
       note(undefined);
     } catch (error) {
@@ -93,40 +90,6 @@ export class DirectorySink implements DumpSink {
     }
     return { sizeBytes: 0, crc: 0 };
   }
-
-  /** The bundle's own directory, open: every name in it is reached through the descriptor. */
-  async #folder(key: string, mode: "make" | "look"): Promise<Folder> {
-    const parts = key.split("/");
-    const name = parts.pop() ?? "";
-    let directory = await open(this.volume, constants.O_RDONLY | constants.O_DIRECTORY).catch((cause) => {
-      throw errnoOf(cause) === "ENOENT" ? missing(this.volume, cause) : cause;
-    });
-    for (const part of parts) {
-      await using parent = directory;
-      const path = `/proc/self/fd/${parent.fd}/${part}`;
-      if (mode === "make" && (await made(path))) await parent.sync();
-      directory = await open(path, DIRECTORY);
-    }
-    const inside = (name: string) => `/proc/self/fd/${directory.fd}/${name}`;
-    const names = { file: inside(name), part: inside(`.${name}.part`) };
-    return { directory, names, [Symbol.asyncDispose]: () => directory.close() };
-  }
-}
-
-interface Folder extends AsyncDisposable {
-  readonly directory: FileHandle;
-  readonly names: { readonly file: string; readonly part: string };
-}
-
-/** @returns whether it was not there before */
-async function made(path: string): Promise<boolean> {
-  try {
-    await mkdir(path, { mode: DIRECTORY_MODE });
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") return false;
-    throw error;
-  }
 }
 
 async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
@@ -147,12 +110,6 @@ async function summed(handle: FileHandle, limitBytes: number): Promise<{ sizeByt
   }
   return { sizeBytes, crc };
 }
-
-const missing = (directory: string, cause: unknown): DumpError =>
-  new DumpError("STORE_MISSING", `Cannot find the store's directory ${directory}`, {
-    cause,
-    hint: "mount the volume, or make the directory: it is never made by itself",
-  });
 
 const notWhatWasSent = (key: string, volume: string): DumpError =>
   new DumpError("STORE_CORRUPT", `Cannot put ${key} into ${volume}: what is there is not what was written`, {
