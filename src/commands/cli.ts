@@ -1,10 +1,9 @@
 import type { CommandModule } from "yargs";
-import yargs from "yargs";
 import { NODE_OPTIONS } from "../config/options.ts";
 import { DumpError } from "../domain/failures.ts";
-import { exitCodes, report } from "./failure.ts";
+import { report } from "./failure.ts";
 import { flagsOf } from "./flags.ts";
-import { version } from "./version.ts";
+import { parserOf } from "./parser.ts";
 
 const PROGRAM = "coredump-detector";
 
@@ -51,43 +50,14 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 async function parserFor(argv: readonly string[]) {
   const named = Object.hasOwn(VERBS, argv[0] ?? "") ? VERBS[argv[0] ?? ""] : undefined;
   const commands = await Promise.all((named ? [named] : Object.values(VERBS)).map((load) => load()));
-  const parser = yargs([...argv])
-    .scriptName(PROGRAM)
+  const parser = parserOf(argv, PROGRAM, LISTS, (message) => usageError(argv, message))
     .usage("$0 <command>\n\nCore dumps of this node's containers and processes.")
-    // No number is meant anywhere: an id may look like one (1e5…), and so may a name.
-    .parserConfiguration({
-      "parse-numbers": false,
-      "parse-positional-numbers": false,
-      "dot-notation": false,
-      "greedy-arrays": false,
-    })
-    .middleware(lastCounts, true)
-    .options(flagsOf({ verbosity: NODE_OPTIONS.verbosity }))
-    .locale("en")
-    .strict()
-    .recommendCommands()
-    .demandCommand(1, "No command given")
-    .version(version())
-    .alias({ help: "h" })
-    .epilogue(exitCodes())
-    .wrap(Math.min(process.stdout.columns ?? 100, 110))
-    .exitProcess(false)
-    .fail((message, error) => {
-      // A command's own error comes without a message; everything else is yargs finding fault with the words.
-      throw error && error.name !== "YError" ? error : usageError(argv, message ?? error?.message);
-    });
+    .options(flagsOf({ verbosity: NODE_OPTIONS.verbosity }));
   return parser.command(commands);
 }
 
-/** What may be given more than once. (yargs's own "duplicate-arguments-array" would take away all positional words but one.) */
-const LISTS: ReadonlySet<string> = new Set(["_", "--", "ids", "state"]);
-
-/** Of anything else the last word counts, as in every shell script that appends its own flags. */
-function lastCounts(argv: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(argv)) {
-    if (Array.isArray(value) && !LISTS.has(name)) argv[name] = value.at(-1);
-  }
-}
+/** What may be given more than once. */
+const LISTS: ReadonlySet<string> = new Set(["_", "ids", "state"]);
 
 /** yargs calls an unknown command an argument, or only says what may have been meant. */
 function usageError(argv: readonly string[], message: string): DumpError {
@@ -102,5 +72,6 @@ function usageError(argv: readonly string[], message: string): DumpError {
   });
 }
 
-const verbosityIn = (argv: readonly string[]): number =>
+/** `--v=10` counts also where the words are at fault. */
+export const verbosityIn = (argv: readonly string[]): number =>
   Number(argv.findLast((word) => /^--?v=\d+$/.test(word))?.replace(/^--?v=/, "") ?? 0);

@@ -1,0 +1,47 @@
+/** What our command lines have in common, whatever the program is called. */
+import yargs, { type Argv } from "yargs";
+import { exitCodes } from "./failure.ts";
+import { version } from "./version.ts";
+
+/**
+ * A parser without commands yet. It never ends the process: faults are thrown.
+ * @param lists  what may be given more than once; of anything else the last word counts, as in every shell script that appends
+ *               its own flags. (yargs's own "duplicate-arguments-array" would take away all positional words but one.)
+ * @param fault  makes an error of what yargs finds wrong with the words
+ */
+export function parserOf(
+  argv: readonly string[],
+  name: string,
+  lists: ReadonlySet<string>,
+  fault: (message: string) => Error,
+): Argv {
+  const lastCounts = (parsed: Record<string, unknown>): void => {
+    for (const [word, value] of Object.entries(parsed))
+      if (Array.isArray(value) && !lists.has(word)) parsed[word] = value.at(-1);
+  };
+  return (
+    yargs([...argv])
+      .scriptName(name)
+      // No number is meant anywhere: an id may look like one (1e5…), and so may a name.
+      .parserConfiguration({
+        "parse-numbers": false,
+        "parse-positional-numbers": false,
+        "dot-notation": false,
+        "greedy-arrays": false,
+      })
+      .middleware(lastCounts, true)
+      .locale("en")
+      .strict()
+      .recommendCommands()
+      .demandCommand(1, "No command given")
+      .version(version())
+      .alias({ help: "h" })
+      .epilogue(exitCodes())
+      .wrap(Math.min(process.stdout.columns ?? 100, 110))
+      .exitProcess(false)
+      .fail((message, error) => {
+        // A command's own error comes without a message; everything else is yargs finding fault with the words.
+        throw error && error.name !== "YError" ? error : fault(message ?? error?.message);
+      })
+  );
+}
