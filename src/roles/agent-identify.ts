@@ -23,8 +23,22 @@ export async function identifyLate(
   settings: HandlerSettings,
   signal: AbortSignal,
 ): Promise<Identified> {
+  const { found, answered } = await askEngines(entry, record, settings, signal);
+  if (!found) return { record, answered };
+  const known = await withOwner(entry, record, found, { settings });
+  if (JSON.stringify(known) !== JSON.stringify(readRecord(entry))) writeRecord(entry, known);
+  return { record: known, answered };
+}
+
+/** @returns what the run-times' APIs say, undefined where there is nothing to ask for; and whether all of them answered, or one that knew */
+export async function askEngines(
+  entry: Entry,
+  record: DumpRecord,
+  settings: HandlerSettings,
+  signal: AbortSignal,
+): Promise<{ readonly found: Identification | undefined; readonly answered: boolean }> {
   const cgroup = cgroupOf(entry);
-  if (!cgroup || candidatesFrom(cgroup).length === 0) return { record, answered: true };
+  if (!cgroup || candidatesFrom(cgroup).length === 0) return { found: undefined, answered: true };
   const { runtimesOf } = await import("../identity/confirm.ts");
   const engines = runtimesOf(settings);
   let failed = engines.length === 0;
@@ -40,9 +54,7 @@ export async function identifyLate(
     }),
   );
   const found = await identifyByApi(quickOf(record), cgroup, settings, signal, heard);
-  const known = await withOwner(entry, record, found, { settings });
-  if (JSON.stringify(known) !== JSON.stringify(readRecord(entry))) writeRecord(entry, known);
-  return { record: known, answered: found.identity.confirmed || !failed };
+  return { found, answered: found.identity.confirmed || !failed };
 }
 
 const quickOf = ({ owner, container, pod, identity }: DumpRecord): Identification => ({

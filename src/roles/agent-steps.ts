@@ -5,19 +5,24 @@
  */
 import { dropLocalCopy } from "../cache/drop.ts";
 import { readRecord, recordOnDisk, writeRecord } from "../cache/record.ts";
-import type { DumpRecord, State } from "../domain/dump.ts";
+import type { DumpCluster, DumpRecord, State } from "../domain/dump.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 import { advance } from "../domain/life-cycle.ts";
 import { type Coredump, hasPod, type PodRecord, stateInApi } from "../registration/coredump.ts";
-import { bindingOf, isDeletion, type Standing } from "../registration/registry.ts";
+import { isDeletion } from "../registration/registry.ts";
 import { FileLock } from "../system/lock.ts";
 import { admitted } from "./agent-admission.ts";
+import { announce, announcedIn } from "./agent-capturing.ts";
 import type { Next, Seat } from "./agent-desk.ts";
+import { enter } from "./agent-entering.ts";
 
 /** Takes the dump as far as it goes now. @throws whatever stood in the way; DumpErrors say whether it may pass */
 export async function advanceDump(seat: Seat): Promise<Next> {
   using lock = FileLock.try(seat.entry.lock);
-  if (!lock) return "busy";
+  if (!lock) {
+    await announce(seat);
+    return "busy";
+  }
   const found = readRecord(seat.entry);
   if (!found) return "done"; // whoever opens the cache finishes it first
   if (found.state === "Capturing") return "waiting";
@@ -34,7 +39,11 @@ interface Seen {
 
 /** Its object, made where there is none; undefined when its owner deleted it. */
 async function objectOf(seat: Seat, record: PodRecord): Promise<Seen | undefined> {
-  if (!record.cluster) return record.state === "Deleted" ? undefined : await register(seat, record);
+  if (!record.cluster) {
+    if (record.state === "Deleted") return undefined;
+    const announced = announcedIn(seat.entry);
+    return announced ? await objectOf(seat, await bind(seat, record, announced)) : await register(seat, record);
+  }
   const coredump = await seat.desk.registry.read(record, record.cluster.name, seat.signal);
   if (coredump && coredump.metadata.uid === record.cluster.objectUid) return { record, coredump };
   return await whenVanished(seat, record, record.cluster);
@@ -43,11 +52,7 @@ async function objectOf(seat: Seat, record: PodRecord): Promise<Seen | undefined
 const HOLDS_NOTHING: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted", "Lost"]);
 
 /** 404, or another object in its place: the owner's decision, or an API that lost its memory. */
-async function whenVanished(
-  seat: Seat,
-  record: PodRecord,
-  known: NonNullable<DumpRecord["cluster"]>,
-): Promise<Seen | undefined> {
+async function whenVanished(seat: Seat, record: PodRecord, known: DumpCluster): Promise<Seen | undefined> {
   if (record.state === "Deleted") return undefined;
   const standing = await seat.desk.registry.standing(record.pod.namespace, seat.signal);
   const again = await seat.desk.registry.read(record, known.name, seat.signal); // it may have come back meanwhile
@@ -66,30 +71,18 @@ async function whenVanished(
 }
 
 async function register(seat: Seat, record: PodRecord): Promise<Seen> {
-  const { desk, signal } = seat;
-  const { namespace } = record.pod;
-  const standing = await desk.registry.standing(namespace, signal);
-  if (standing.namespaceUid === undefined || isYounger(standing, record))
-    throw new DumpError("NOT_FOUND", `Cannot register dump ${record.id}: its namespace ${namespace} is gone`);
-  if (standing.crdUid === undefined)
-    throw new DumpError("NOT_FOUND", "Cannot register dumps: the cluster has no Coredumps (CustomResourceDefinition)", {
-      hint: "kubectl apply -f install/crd",
-    });
-  const here = { ...record, node: desk.node };
-  const coredump = await desk.registry.create(here, standing.namespaceUid, signal);
-  const cluster = bindingOf(coredump, standing, standing.namespaceUid);
-  const registered = keep(seat, here, record.state === "Captured" ? "Created" : record.state, { cluster });
-  await recordOnDisk(seat.entry);
-  await desk.teller.crash(registered, cluster.name);
-  return { record: registered, coredump };
+  const { coredump, cluster } = await enter(seat, record);
+  return { record: await bind(seat, record, cluster), coredump };
 }
 
-/** Clocks of nodes and of the API server may differ so much. */
-const SKEW_MS = 60_000;
-
-/** A namespace that was made after the crash is another one, whose owner has no claim to it. */
-const isYounger = ({ namespaceSince }: Standing, { dumptime }: DumpRecord): boolean =>
-  namespaceSince !== undefined && Date.parse(namespaceSince) > Date.parse(dumptime) + SKEW_MS;
+/** From here on the record and that object are two views of one dump. */
+async function bind(seat: Seat, record: PodRecord, cluster: DumpCluster): Promise<PodRecord> {
+  const to = record.state === "Captured" ? "Created" : record.state;
+  const bound = keep(seat, { ...record, node: seat.desk.node }, to, { cluster });
+  await recordOnDisk(seat.entry);
+  await seat.desk.teller.crash(bound, cluster.name);
+  return bound;
+}
 
 /** What the two sides say, and which of them is to follow the other. */
 async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promise<Next> {

@@ -3,6 +3,7 @@
  * its own: cache and API say what is to be done, so it may be killed at any step.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { finishIfAbandoned } from "../cache/abandoned.ts";
 import { type Cache, openCache } from "../cache/cache.ts";
 import { readRecord } from "../cache/record.ts";
 import type { AgentSettings } from "../config/cluster-options.ts";
@@ -94,7 +95,10 @@ function queuesOf({ settings, node, registry, ship, teller, diary }: AgentWorld,
   const work = async (id: string, signal: AbortSignal) => {
     const next = await step(id, false, signal);
     if (next === "ship") uploads.offer(id); // one that failed waits for its next try
-    return next === "waiting" && isCapturing(spool.entry(id)) ? 1000 : AGAIN_MS[next];
+    const entry = spool.entry(id);
+    if (next !== "waiting" || readRecord(entry)?.state !== "Capturing") return AGAIN_MS[next];
+    await finishIfAbandoned(entry); // nobody holds its lock: its handler was killed
+    return AGAIN_MS.busy;
   };
   return { quick: new AgentQueue(REGISTRATIONS, work, failed, ending), uploads };
 }
@@ -105,9 +109,6 @@ function endingOf(stop: AbortSignal, graceMs: number): Ending {
   stop.addEventListener("abort", () => void setTimeout(() => park.abort(), graceMs).unref(), { once: true });
   return { stop, park: park.signal };
 }
-
-/** Its handler says when it is done; if that is killed first, the scan finishes the record. */
-const isCapturing = (entry: Parameters<typeof readRecord>[0]): boolean => readRecord(entry)?.state === "Capturing";
 
 /** All that is there at the start; then whatever nobody told of. */
 async function keepUp({ settings, diary }: AgentWorld, cache: Cache, quick: AgentQueue, signal: AbortSignal) {

@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openCache } from "../../src/cache/cache.ts";
+import type { State } from "../../src/domain/dump.ts";
 import type { KernelRefusal } from "../../src/kernel/kmsg.ts";
+import type { Coredump, PodRecord } from "../../src/registration/coredump.ts";
 import { podEvent } from "../../src/registration/events.ts";
+import { strayedFrom } from "../../src/roles/agent-changes.ts";
 import { recordLost } from "../../src/roles/agent-lost.ts";
 import { AgentQueue } from "../../src/roles/agent-queue.ts";
 import { listenForHandlers, tellAgent } from "../../src/roles/agent-socket.ts";
@@ -76,6 +79,25 @@ test("AgentQueue takes nothing more once it is to stop, and lets work end until 
   assert.deepEqual([started, ended], [["a"], false]);
   park.abort();
   await end;
+});
+
+test("strayedFrom() finds what no watch has told of: other states, and objects that are gone", () => {
+  const cluster = { name: "x", objectUid: "x", resourceVersion: "1", namespaceUid: "x", crdUid: "x", clusterUid: "x" };
+  const record = (state: State, bound = true) => podRecord({ state, cluster: bound ? cluster : null });
+  const [same, allowed, retired, gone, told, unbound] = [
+    record("Created"),
+    record("Created"),
+    record("Saved"),
+    record("Allowed"),
+    record("Denied"),
+    record("Captured", false),
+  ] as const;
+  const object = ({ id }: PodRecord, state: State) => ({ spec: { id }, status: { state } }) as Coredump;
+  const listed = [object(same, "Created"), object(allowed, "Allowed"), object(retired, "Deleted")];
+  assert.deepEqual(strayedFrom([same, allowed, retired, gone, told, unbound], listed), {
+    changed: [allowed.id, retired.id],
+    gone: [gone.id],
+  });
 });
 
 test("tellAgent() is answered by an agent that lives, and by no other", async () => {
