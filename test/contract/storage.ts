@@ -178,9 +178,9 @@ export function storageContract(name: string, under: () => StorageUnderTest): vo
     const { revision } = await storage.list(prefix);
     const watchers = Array.from({ length: 200 }, () => watching(storage, prefix, revision));
     for (const name of ["a", "b", "c"]) await storage.create(prefix + name, name);
-    for (const watcher of watchers)
+    for (const changes of await Promise.all(watchers.map((watcher) => watcher.take(3))))
       assert.deepEqual(
-        (await watcher.take(3)).map(({ key }) => key.slice(prefix.length)),
+        changes.map(({ key }) => key.slice(prefix.length)),
         ["a", "b", "c"],
       );
     await Promise.all(watchers.map((watcher) => watcher[Symbol.asyncDispose]()));
