@@ -3,6 +3,7 @@
 import { AGENT_OPTIONS, CLUSTER_OPTIONS } from "../../src/config/cluster-options.ts";
 import { CAPTURE_OPTIONS, KERNEL_OPTIONS, NODE_OPTIONS, type Option } from "../../src/config/options.ts";
 import { STORE_OPTIONS } from "../../src/config/store-options.ts";
+import { WEBHOOK_OPTIONS } from "../../src/config/webhook-options.ts";
 
 const SECTIONS: readonly { title: string; about: string; options: Record<string, Option> }[] = [
   {
@@ -25,6 +26,12 @@ const SECTIONS: readonly { title: string; about: string; options: Record<string,
     about:
       "For `agent` and `sweep`. `--namespace-disk-quota` and `--namespace` may also come from `NS_DISK_QUOTA`, `POD_NAMESPACE`.",
     options: { ...CLUSTER_OPTIONS, ...AGENT_OPTIONS },
+  },
+  {
+    title: "Webhook",
+    about:
+      "For `webhook`, which gives pods that name a claim its volume. `--namespace` may also come from `POD_NAMESPACE`.",
+    options: WEBHOOK_OPTIONS,
   },
   {
     title: "From the kernel",

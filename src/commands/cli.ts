@@ -25,6 +25,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   uninstall: verb(() => import("./uninstall.ts")),
   doctor: verb(() => import("./doctor.ts")),
   controller: verb(() => import("./controller.ts")),
+  webhook: verb(() => import("./webhook.ts")),
   agent: verb(() => import("./agent.ts")),
   sweep: verb(() => import("./sweep.ts")),
   "in-root": verb(() => import("./in-root.ts")),

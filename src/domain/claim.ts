@@ -49,7 +49,10 @@ export interface Pod {
 }
 
 /** The claim that the pod's cores go to; undefined when it names none. */
-export const claimOf = (pod: Pod): string | undefined => pod.metadata?.annotations?.[CLAIM_ANNOTATION] || undefined;
+export function claimOf(pod: Pod): string | undefined {
+  const claim = pod.metadata?.annotations?.[CLAIM_ANNOTATION];
+  return typeof claim === "string" && claim !== "" ? claim : undefined;
+}
 
 export const isVolumeOf = (claim: string, volume: Volume): boolean => volume.persistentVolumeClaim?.claimName === claim;
 

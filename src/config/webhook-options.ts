@@ -1,0 +1,60 @@
+/** Options of the webhook. The first four are the predecessor's. */
+import { AGENT_OPTIONS, CONTROLLER_OPTIONS } from "./cluster-options.ts";
+import type { Option, Values } from "./options.ts";
+
+export const WEBHOOK_OPTIONS = {
+  certFile: {
+    flag: "tls-cert-file",
+    kind: "text",
+    describe: "the server's certificate, PEM; read again when it changes",
+  },
+  keyFile: { flag: "tls-private-key-file", kind: "text", describe: "its key, PEM" },
+  clientCaFile: {
+    flag: "client-ca-file",
+    kind: "text",
+    describe: "CA of the API server's client certificate (default: whoever calls is answered)",
+  },
+  port: {
+    flag: "bind-port",
+    kind: "integer",
+    min: 1,
+    default: "8443",
+    describe: "port on which it is called, by HTTPS",
+  },
+  selfSigned: {
+    flag: "self-signed",
+    kind: "switch",
+    default: "false",
+    describe: "make CA and certificate, keep them in a Secret, and put the CA into the webhook's configuration",
+  },
+  names: {
+    flag: "names",
+    kind: "text",
+    describe:
+      "with --self-signed: host names and addresses in the certificate (default: coredump-webhook.<namespace>.svc)",
+  },
+  secret: {
+    flag: "secret",
+    kind: "text",
+    default: "coredump-webhook",
+    describe: "with --self-signed: the Secret, in --namespace",
+  },
+  configuration: {
+    flag: "configuration",
+    kind: "text",
+    default: "coredump-webhook",
+    describe: "with --self-signed: the MutatingWebhookConfiguration that gets the CA",
+  },
+  graceMs: {
+    flag: "grace",
+    kind: "duration",
+    default: "5s",
+    describe: "how long it still answers behind SIGTERM: until callers know",
+  },
+  systemNamespace: AGENT_OPTIONS.systemNamespace,
+  metricsPort: AGENT_OPTIONS.metricsPort,
+  kubeconfig: CONTROLLER_OPTIONS.kubeconfig,
+  verbosity: CONTROLLER_OPTIONS.verbosity,
+} as const satisfies Record<string, Option>;
+
+export type WebhookSettings = Values<typeof WEBHOOK_OPTIONS>;
