@@ -15,15 +15,22 @@ export class Diary {
     this.#onFailure = onFailure;
   }
 
-  problems = (): readonly string[] => [...new Set(this.#problems.values())].slice(0, MOST_PROBLEMS);
+  problems = (): readonly string[] => this.troubles();
+
+  /** What is wrong at the places that count. */
+  protected troubles(counts: (where: string) => boolean = () => true): readonly string[] {
+    const all = [...this.#problems].flatMap(([where, message]) => (counts(where) ? [message] : []));
+    return [...new Set(all)].slice(0, MOST_PROBLEMS);
+  }
 
   note(message: string, facts: object = {}): void {
     this.log.info(facts, message);
   }
 
-  /** What was wrong is another's to find out. */
-  forget(): void {
-    this.#problems.clear();
+  /** What was wrong, there or anywhere, is another's to find out. */
+  forget(where?: string): void {
+    if (where === undefined) this.#problems.clear();
+    else this.#problems.delete(where);
   }
 
   /** @param error undefined: what was wrong there is well again */
@@ -32,12 +39,23 @@ export class Diary {
       if (this.#problems.delete(where)) this.log.info({ where }, "Well again");
       return;
     }
-    const { code, hint } = error instanceof DumpError ? error : { code: "UNEXPECTED", hint: undefined };
-    const [message, facts] = [reasonOf(error), { where, code, hint }];
-    this.#onFailure(code);
+    const { code, hint } = this.count(error);
+    this.log[this.remember(where, error) ? "error" : "debug"]({ where, code, hint }, reasonOf(error));
+  }
+
+  protected count(error: unknown): { readonly code: string; readonly hint: string | undefined } {
+    const traits = error instanceof DumpError ? error : { code: "UNEXPECTED", hint: undefined };
+    this.#onFailure(traits.code);
+    return traits;
+  }
+
+  /** @returns whether it is news */
+  protected remember(where: string, error: unknown): boolean {
     // Somebody else was quicker: that is how it works.
-    const isNews = code !== "API_CONFLICT" && this.#problems.get(where) !== message;
-    if (code !== "API_CONFLICT") this.#problems.set(where, message);
-    this.log[isNews ? "error" : "debug"](facts, message);
+    if (error instanceof DumpError && error.code === "API_CONFLICT") return false;
+    const message = reasonOf(error);
+    const isNews = this.#problems.get(where) !== message;
+    this.#problems.set(where, message);
+    return isNews;
   }
 }
