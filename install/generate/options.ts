@@ -1,6 +1,6 @@
 /** docs/options.md, out of the options' one declaration. */
 
-import { AGENT_OPTIONS, CLUSTER_OPTIONS } from "../../src/config/cluster-options.ts";
+import { AGENT_OPTIONS, CLUSTER_OPTIONS, CONTROLLER_OPTIONS, HOST_OPTIONS } from "../../src/config/cluster-options.ts";
 import { CAPTURE_OPTIONS, KERNEL_OPTIONS, NODE_OPTIONS, type Option } from "../../src/config/options.ts";
 import { STORE_OPTIONS } from "../../src/config/store-options.ts";
 import { WEBHOOK_OPTIONS } from "../../src/config/webhook-options.ts";
@@ -26,6 +26,16 @@ const SECTIONS: readonly { title: string; about: string; options: Record<string,
     about:
       "For `agent` and `sweep`. `--namespace-disk-quota` and `--namespace` may also come from `NS_DISK_QUOTA`, `POD_NAMESPACE`.",
     options: { ...CLUSTER_OPTIONS, ...AGENT_OPTIONS },
+  },
+  {
+    title: "An agent that installs the handler itself",
+    about: "As in a pod; it then takes what is for the handler as well, and writes it to `settings.json`.",
+    options: HOST_OPTIONS,
+  },
+  {
+    title: "Controller",
+    about: "`--namespace` may also come from `POD_NAMESPACE`.",
+    options: CONTROLLER_OPTIONS,
   },
   {
     title: "Webhook",

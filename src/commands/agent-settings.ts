@@ -1,12 +1,11 @@
-import { AGENT_OPTIONS, type AgentSettings, CLUSTER_OPTIONS } from "../config/cluster-options.ts";
-import { NODE_OPTIONS } from "../config/options.ts";
+import { AGENT_OPTIONS, type AgentSettings, CLUSTER_OPTIONS, HOST_OPTIONS } from "../config/cluster-options.ts";
+import { CAPTURE_OPTIONS, NODE_OPTIONS } from "../config/options.ts";
 import { STORE_OPTIONS } from "../config/store-options.ts";
 import { type Parsed, settingsOf } from "./flags.ts";
 import { settingsGiven } from "./given.ts";
 
-const { dumpDir, verbosity, kubeconfig, nodeName, criEndpoint, dockerHost } = NODE_OPTIONS;
-const OF_NODE = { dumpDir, verbosity, kubeconfig, nodeName, criEndpoint, dockerHost };
-const OF_CLUSTER = { ...CLUSTER_OPTIONS, ...STORE_OPTIONS, ...AGENT_OPTIONS };
+const OF_NODE = { ...NODE_OPTIONS, ...CAPTURE_OPTIONS };
+const OF_CLUSTER = { ...CLUSTER_OPTIONS, ...STORE_OPTIONS, ...AGENT_OPTIONS, ...HOST_OPTIONS };
 
 /** All that the agent takes. */
 export const AGENT_FLAGS = { ...OF_NODE, ...OF_CLUSTER };

@@ -1,4 +1,5 @@
 import type { CommandModule } from "yargs";
+import { settingsForFile } from "../install/settings-file.ts";
 import { agentOnHost } from "../roles/agent-host.ts";
 import { AGENT_FLAGS, agentSettings } from "./agent-settings.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
@@ -13,6 +14,6 @@ export const command: CommandModule<object, Parsed> = {
     const settings = agentSettings(argv);
     const stopping = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
-    await agentOnHost(settings, stopping.signal);
+    await agentOnHost(settings, settingsForFile(argv), stopping.signal);
   },
 };

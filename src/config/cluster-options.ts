@@ -40,11 +40,44 @@ export const AGENT_OPTIONS = {
     default: "30d",
     describe: "how long records of dumps that hold nothing stay on the node",
   },
+  kubeletRoot: {
+    flag: "kubelet-root",
+    kind: "text",
+    default: "/var/lib/kubelet",
+    describe: "the kubelet's --root-dir, by whose mounts cores get into their pods' own claims",
+  },
+  deliveryMs: {
+    flag: "delivery-wait",
+    kind: "duration",
+    default: "10m",
+    describe: "how long a core is kept for a pod's own claim that does not take it",
+  },
   graceMs: {
     flag: "grace",
     kind: "duration",
     default: "20s",
     describe: "how long an upload may go on behind SIGTERM",
+  },
+} as const satisfies Record<string, Option>;
+
+/** An agent that puts the handler on its node itself, as in a pod; without --bin-dir an admin does (`install`). */
+export const HOST_OPTIONS = {
+  binDir: {
+    flag: "bin-dir",
+    kind: "text",
+    describe:
+      "directory of the node to put the handler in; the kernel is made to call it (default: `install` did that)",
+  },
+  hostRoot: {
+    flag: "host-root",
+    kind: "text",
+    describe: "where the node's root directory is mounted (default: this is it)",
+  },
+  onConflict: {
+    flag: "on-conflict",
+    kind: ["report", "retake"],
+    default: "report",
+    describe: "when somebody else sets core_pattern: only say so, or set it again as well",
   },
 } as const satisfies Record<string, Option>;
 
@@ -70,5 +103,9 @@ export const CONTROLLER_OPTIONS = {
 } as const satisfies Record<string, Option>;
 
 export type ClusterSettings = Values<typeof CLUSTER_OPTIONS>;
-export type AgentSettings = HandlerSettings & ClusterSettings & StoreSettings & Values<typeof AGENT_OPTIONS>;
+export type AgentSettings = HandlerSettings &
+  ClusterSettings &
+  StoreSettings &
+  Values<typeof AGENT_OPTIONS> &
+  Values<typeof HOST_OPTIONS>;
 export type ControllerSettings = Values<typeof CONTROLLER_OPTIONS>;

@@ -1,4 +1,4 @@
-/** Events on the pod: what `kubectl describe pod` shows of a crash. Pure. */
+/** Events: what `kubectl describe` shows of a crash, of a namespace's dumps, of a node's pattern. Pure. */
 import { shortId } from "../domain/id.ts";
 import { printable } from "../domain/text.ts";
 import { formatBytes, formatDuration } from "../domain/units.ts";
@@ -9,23 +9,14 @@ const MESSAGE_LENGTH = 1024;
 /** A Warning event; its name is the dump's, so that one that is sent twice is there once. */
 export function podEvent(record: PodRecord, coredump: string, now: Date) {
   const { pod, id, state, node } = record;
-  const reason = state === "Denied" ? "CoreDumpDenied" : "CoreDumped";
-  const time = now.toISOString().replace(/\.\d+Z$/, "Z");
-  return {
-    apiVersion: "v1",
-    kind: "Event",
-    metadata: { name: `coredump-${shortId(id)}${state === "Denied" ? "-denied" : ""}`, namespace: pod.namespace },
-    involvedObject: { apiVersion: "v1", kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid },
-    type: "Warning",
-    reason,
-    message: messageOf(record, coredump).slice(0, MESSAGE_LENGTH).toWellFormed(),
-    source: { component: "coredump-detector", host: node },
-    reportingComponent: "coredump-detector",
-    reportingInstance: node.slice(0, 128),
-    firstTimestamp: time,
-    lastTimestamp: time,
-    count: 1,
-  };
+  const isDenied = state === "Denied";
+  return warning(
+    { name: `coredump-${shortId(id)}${isDenied ? "-denied" : ""}`, namespace: pod.namespace },
+    { kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid },
+    isDenied ? "CoreDumpDenied" : "CoreDumped",
+    messageOf(record, coredump),
+    { node, now },
+  );
 }
 
 function messageOf(record: PodRecord, coredump: string): string {
@@ -41,24 +32,67 @@ function messageOf(record: PodRecord, coredump: string): string {
   return `${what}; core of ${formatBytes(core.storedBytes)}${held} ${whole}. ${see}`;
 }
 
+/** What became of the copy for the pod's own claim. */
+export function deliveryEvent({ pod, id, delivery, node }: PodRecord, now: Date) {
+  const isThere = delivery?.state === "Delivered";
+  const event = warning(
+    { name: `coredump-${shortId(id)}-delivery`, namespace: pod.namespace },
+    { kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid },
+    isThere ? "CoreDumpDelivered" : "CoreDumpNotDelivered",
+    `core ${isThere ? "" : "not "}delivered into claim ${delivery?.claim}: ${printable(delivery?.message ?? "")}`,
+    { node, now },
+  );
+  return isThere ? { ...event, type: "Normal" } : event;
+}
+
 /** The namespace's dumps on this node near their limit: an event on the namespace. */
 export function quotaEvent(
-  namespace: string,
-  uid: string,
-  node: string,
+  { name, uid }: { readonly name: string; readonly uid: string },
   heldBytes: bigint,
   quotaBytes: bigint,
-  now: Date,
+  where: Where,
+) {
+  return warning(
+    { generateName: "coredump-quota-", namespace: name },
+    { kind: "Namespace", name, namespace: name, uid },
+    "CoreDumpQuotaNearlyUsed",
+    `core dumps of this namespace hold ${formatBytes(heldBytes)} of the ${formatBytes(quotaBytes)} that they may hold on node ${where.node}`,
+    where,
+  );
+}
+
+/** Somebody else has the node's core_pattern: an event on the node, beside the kubelet's own, which give its name as uid. */
+export function conflictEvent(pattern: string, where: Where) {
+  return warning(
+    { generateName: "coredump-pattern-", namespace: "default" },
+    { kind: "Node", name: where.node, uid: where.node },
+    "CorePatternTaken",
+    `core_pattern of this node was set to ${printable(pattern)}, which is not coredump-detector's`,
+    where,
+  );
+}
+
+interface Where {
+  readonly node: string;
+  readonly now: Date;
+}
+
+function warning(
+  metadata: { readonly namespace: string; readonly name?: string; readonly generateName?: string },
+  involved: { readonly kind: string; readonly name: string; readonly namespace?: string; readonly uid: string },
+  reason: string,
+  message: string,
+  { node, now }: Where,
 ) {
   const time = now.toISOString().replace(/\.\d+Z$/, "Z");
   return {
     apiVersion: "v1",
     kind: "Event",
-    metadata: { generateName: "coredump-quota-", namespace },
-    involvedObject: { apiVersion: "v1", kind: "Namespace", name: namespace, namespace, uid },
+    metadata,
+    involvedObject: { apiVersion: "v1", ...involved },
     type: "Warning",
-    reason: "CoreDumpQuotaNearlyUsed",
-    message: `core dumps of this namespace hold ${formatBytes(heldBytes)} of the ${formatBytes(quotaBytes)} that they may hold on node ${node}`,
+    reason,
+    message: message.slice(0, MESSAGE_LENGTH).toWellFormed(),
     source: { component: "coredump-detector", host: node },
     reportingComponent: "coredump-detector",
     reportingInstance: node.slice(0, 128),

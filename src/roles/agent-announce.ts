@@ -2,7 +2,7 @@
 import { DumpError } from "../domain/failures.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { collection } from "../kube/objects.ts";
-import { podEvent, quotaEvent } from "../registration/events.ts";
+import { conflictEvent, deliveryEvent, podEvent, quotaEvent } from "../registration/events.ts";
 import type { Teller } from "./agent-desk.ts";
 
 /** A namespace's crashes that are told at once, and how long until there may be one more. */
@@ -24,16 +24,7 @@ export function tellerFor(
 ): Teller {
   const crashes = new Allowance(BURST, REFILL_MS);
   const warnings = new Allowance(1, NEWS_MS);
-  const send = async (namespace: string, body: object) => {
-    const path = collection("v1", "events", namespace);
-    const signal = AbortSignal.timeout(SEND_MS);
-    try {
-      await http.json({ verb: "create", resource: "events", path, body, signal });
-      onProblem(undefined);
-    } catch (error) {
-      if (!(error instanceof DumpError && NOBODY_MISSES_IT.has(error.code))) onProblem(error);
-    }
-  };
+  const send = (namespace: string, body: object) => sendEvent(http, namespace, body, onProblem);
   return {
     crash: async (record, coredump) => {
       const { namespace } = record.pod;
@@ -41,11 +32,33 @@ export function tellerFor(
       if (nowMs - Date.parse(record.dumptime) > NEWS_MS || !crashes.take(namespace, nowMs)) return;
       await send(namespace, podEvent(record, coredump, now()));
     },
+    delivery: async (record) => await send(record.pod.namespace, deliveryEvent(record, now())),
     nearlyFull: async ({ name, uid }, heldBytes, quotaBytes) => {
       if (warnings.take(name, now().getTime()))
-        await send(name, quotaEvent(name, uid, node, heldBytes, quotaBytes, now()));
+        await send(name, quotaEvent({ name, uid }, heldBytes, quotaBytes, { node, now: now() }));
     },
   };
+}
+
+/** Tells the node's admins that somebody else has the pattern: an event on the node. */
+export async function tellOfConflict(
+  http: KubeHttp,
+  node: string,
+  pattern: string,
+  onProblem: (problem: unknown) => void,
+): Promise<void> {
+  await sendEvent(http, "default", conflictEvent(pattern, { node, now: new Date() }), onProblem); // where events of nodes are
+}
+
+async function sendEvent(http: KubeHttp, namespace: string, body: object, onProblem: (problem: unknown) => void) {
+  const path = collection("v1", "events", namespace);
+  const signal = AbortSignal.timeout(SEND_MS);
+  try {
+    await http.json({ verb: "create", resource: "events", path, body, signal });
+    onProblem(undefined);
+  } catch (error) {
+    if (!(error instanceof DumpError && NOBODY_MISSES_IT.has(error.code))) onProblem(error);
+  }
 }
 
 /** So many at once for each key, and one more each while. */

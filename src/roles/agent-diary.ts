@@ -4,9 +4,11 @@ import type { Logger } from "pino";
 import type { Cache } from "../cache/cache.ts";
 import { readRecord } from "../cache/record.ts";
 import { reasonOf } from "../domain/failures.ts";
+import type { Step } from "../install/step.ts";
 import type { Diary as Told } from "./agent.ts";
 import type { Next } from "./agent-desk.ts";
 import type { AgentMetrics } from "./agent-metrics.ts";
+import type { PatternDiary } from "./agent-pattern.ts";
 import { Diary } from "./diary.ts";
 
 /** A scan comes once a minute. */
@@ -15,7 +17,7 @@ const SILENCE_MS = 300_000;
 /** Not every container may read the kernel's log: then fewer dumps are known to be lost. */
 const DISPENSABLE = "kernel log";
 
-export class AgentDiary extends Diary implements Told {
+export class AgentDiary extends Diary implements Told, PatternDiary {
   readonly #metrics: AgentMetrics;
   readonly #cache: Cache;
   /** Dumps that are in the figures. Those that are there already were counted by the agent before us. */
@@ -59,6 +61,15 @@ export class AgentDiary extends Diary implements Told {
     const { code, hint } = this.count(error);
     if (code.startsWith("API_")) this.remember(dump, error);
     this.log.warn({ dump, code, againS: Math.round(againMs / 1000), hint }, reasonOf(error));
+  }
+
+  installed(steps: readonly Step[]): void {
+    for (const { what, text, hint, level } of steps) this.log[level === "ok" ? "info" : "warn"]({ what, hint }, text);
+  }
+
+  conflict(pattern: string): void {
+    this.#metrics.conflicts.inc();
+    this.log.warn({ pattern }, "somebody else set core_pattern");
   }
 
   pulse(what: "scan" | "list"): void {

@@ -1,7 +1,6 @@
 /** The agent on a real node: its connections, its log, its figures, its end. */
-import { type Cache, openCache } from "../cache/cache.ts";
+import { openCache } from "../cache/cache.ts";
 import type { AgentSettings } from "../config/cluster-options.ts";
-import { pause } from "../kube/backoff.ts";
 import { connect } from "../kube/http.ts";
 import { KubeRegistry } from "../registration/kube-registry.ts";
 import { forgetStart } from "../system/footprint.ts";
@@ -9,14 +8,17 @@ import { runAgent } from "./agent.ts";
 import { tellerFor } from "./agent-announce.ts";
 import { nodeNameOf, type Ship } from "./agent-desk.ts";
 import { AgentDiary } from "./agent-diary.ts";
-import { keepLease } from "./agent-lease.ts";
-import { type LostWorld, recordLost, thisKernel } from "./agent-lost.ts";
 import { AgentMetrics } from "./agent-metrics.ts";
+import { type NodeService, serveNode } from "./agent-node.ts";
 import { shipTo } from "./agent-store.ts";
 import { serveHealth } from "./health.ts";
 
 /** Runs until the signal. @throws DumpError when it cannot even begin */
-export async function agentOnHost(settings: AgentSettings, signal: AbortSignal): Promise<void> {
+export async function agentOnHost(
+  settings: AgentSettings,
+  forHandler: NodeService["forHandler"],
+  signal: AbortSignal,
+): Promise<void> {
   const node = nodeNameOf(settings);
   const cache = openCache(settings.dumpDir, { create: true });
   const http = await connect(settings.kubeconfig);
@@ -35,13 +37,8 @@ export async function agentOnHost(settings: AgentSettings, signal: AbortSignal):
   await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
   log.info({ node, dumps: settings.dumpDir, store: settings.store ?? null }, "agent started");
   forgetStart();
-  const place = { namespace: settings.systemNamespace, node };
-  const isWell = () => diary.alive() === undefined;
-  await Promise.all([
-    runAgent(world, signal),
-    keepLease(http, place, isWell, (error) => diary.trouble("lease", error), signal),
-    readKernelLog(cache, node, diary, signal),
-  ]);
+  const service = { settings, forHandler, node, cache, http, diary, hasStore: world.ship !== undefined };
+  await Promise.all([runAgent(world, signal), serveNode(service, signal)]);
   log.info("agent ended");
 }
 
@@ -52,20 +49,3 @@ const counted = (ship: Ship | undefined, metrics: AgentMetrics): Ship | undefine
     metrics.stored.inc();
     return bundle;
   });
-
-const KMSG_MS = 10_000;
-
-/** What the kernel gave up. In a container without /dev/kmsg that cannot be told. */
-async function readKernelLog(cache: Cache, node: string, diary: AgentDiary, signal: AbortSignal): Promise<void> {
-  for (let kernel: LostWorld | undefined; !signal.aborted; await pause(KMSG_MS, signal)) {
-    try {
-      kernel ??= thisKernel();
-      for (const id of await recordLost(cache.spool, node, kernel)) diary.advanced(id, "done");
-      diary.trouble("kernel log", undefined);
-    } catch (error) {
-      diary.trouble("kernel log", error);
-      kernel?.[Symbol.dispose]();
-      kernel = undefined; // what was read and not recorded is read again
-    }
-  }
-}

@@ -5,6 +5,9 @@ import type { KubeHttp } from "../kube/http.ts";
 import { type Lease, leasesPath } from "../kube/lease.ts";
 import { AGENT_LEASE } from "../policy/node-label.ts";
 
+/** Told of the Lease's annotations at each renewal; what it answers is added to them. */
+export type Heed = (annotations: Readonly<Record<string, string>> | undefined) => Readonly<Record<string, string>>;
+
 const DURATION_S = 40;
 const RENEW_MS = 10_000;
 
@@ -18,22 +21,24 @@ export async function keepLease(
   isWell: () => boolean,
   onProblem: (problem: unknown) => void,
   signal: AbortSignal,
+  heed: Heed = () => ({}),
 ): Promise<void> {
   while (!signal.aborted) {
     if (isWell())
-      await renew(http, where, DURATION_S, signal).then(
+      await renew(http, where, DURATION_S, heed, signal).then(
         () => onProblem(undefined),
         (error) => signal.aborted || onProblem(error),
       );
     await pause(RENEW_MS, signal);
   }
-  await renew(http, where, 1, AbortSignal.timeout(2000)).catch(onProblem);
+  await renew(http, where, 1, heed, AbortSignal.timeout(2000)).catch(onProblem);
 }
 
 async function renew(
   http: KubeHttp,
   { namespace, node }: { namespace: string; node: string },
   leaseDurationSeconds: number,
+  heed: Heed,
   signal: AbortSignal,
 ): Promise<void> {
   const name = `${AGENT_LEASE}${node}`;
@@ -42,10 +47,13 @@ async function renew(
   const spec = { holderIdentity: node, leaseDurationSeconds, renewTime };
   try {
     const lease = await http.json<Lease>({ verb: "get", resource: "leases", path, signal });
-    const body = { ...lease, spec: { ...lease.spec, ...spec } };
+    const added = heed(lease.metadata.annotations);
+    const metadata = { ...lease.metadata, annotations: { ...lease.metadata.annotations, ...added } };
+    const body = { ...lease, metadata, spec: { ...lease.spec, ...spec } };
     await http.json({ verb: "update", resource: "leases", path, body, signal });
   } catch (error) {
     if (!(error instanceof DumpError && error.code === "NOT_FOUND")) throw error;
+    heed(undefined);
     const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, namespace }, spec };
     await http.json({ verb: "create", resource: "leases", path: leasesPath(namespace), body, signal });
   }

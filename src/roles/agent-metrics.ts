@@ -17,6 +17,7 @@ export class AgentMetrics {
   readonly truncated = this.#counter("truncated_total", "Cores that are cut short", ["cause"]);
   readonly stored = this.#counter("stored_total", "Bundles verified in the store");
   readonly failed = this.#counter("failures_total", "Steps that failed, by code; each is tried again", ["code"]);
+  readonly conflicts = this.#counter("pattern_conflicts_total", "Times that somebody else set core_pattern");
   readonly handlerSeconds = new Histogram({
     name: "coredump_handler_seconds",
     help: "How long handlers held crashed processes",
