@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import type { DumpCluster } from "../../src/domain/dump.ts";
 import { DumpError } from "../../src/domain/failures.ts";
@@ -167,6 +167,15 @@ test("advanceDump() leaves a dump alone that somebody else is at", async () => {
   assert.equal(await at.step(), "busy");
 });
 
+test("advanceDump() leaves the lock to a handler that has not written its record yet", async () => {
+  using at = scene();
+  rmSync(at.entry.record);
+  assert.equal(await at.step(), "busy");
+  assert.equal(existsSync(at.entry.lock), false);
+  rmSync(at.entry.dir, { recursive: true });
+  assert.equal(await at.step(), "done");
+});
+
 test("advanceDump() lets the node allow where it was told to", async () => {
   using at = scene();
   at.desk.settings = { ...at.desk.settings, admission: "all" };
@@ -206,7 +215,7 @@ for (const { on, change, reason } of [
   test(`advanceDump() refuses by ${on}`, async () => {
     using at = scene();
     const { pod, ...standing } = change;
-    if (pod) at.cluster.podNow = { uid: at.record()?.pod?.uid ?? "", labels: pod };
+    if (pod) at.cluster.podNow = { uid: at.record()?.pod?.uid ?? "", labels: pod, object: {}, hostUsers: true };
     at.cluster.standingNow = { ...at.cluster.standingNow, ...standing };
     assert.equal(await at.step(), "done");
     assert.deepEqual([at.record()?.state, at.record()?.reason, existsSync(at.entry.core)], ["Refused", reason, false]);
