@@ -7,10 +7,9 @@
  * Calls hold this thread: reading for microseconds, writing for an fsync, and it is people who write here.
  */
 import { performance } from "node:perf_hooks";
-import type { StatementSync } from "node:sqlite";
 import { Bell } from "./bell.ts";
 import { changed, endOf, exists, gone, notThere } from "./keys.ts";
-import { Database } from "./sqlite-database.ts";
+import { Database, type Sql } from "./sqlite-database.ts";
 import type { Listed, ObjectStorage, Page, StoredItem, StoredObject, WatchEvent } from "./storage.ts";
 
 const GET = "SELECT value, revision FROM objects WHERE key = ?";
@@ -34,9 +33,13 @@ const COMPACTED = "UPDATE revisions SET compacted = ?";
 const FORGET = "DELETE FROM history WHERE revision <= ?";
 
 /** How much of the history stays: what a client may have missed and still go on. */
-const KEEP_MS = 5 * 60_000;
-const KEEP_CHANGES = 20_000n;
-const COMPACT_EVERY_MS = 60_000;
+interface Keep {
+  readonly ms: number;
+  readonly changes: bigint;
+  /** Looked after when something is written, no more often than this. */
+  readonly everyMs: number;
+}
+const KEEP: Keep = { ms: 5 * 60_000, changes: 20_000n, everyMs: 60_000 };
 /** Changes that a watcher reads at once. */
 const BATCH = 200;
 const PROGRESS_MS = 5000;
@@ -55,11 +58,14 @@ export class SqliteStorage implements ObjectStorage {
   readonly #database: Database;
   readonly #changed = new Bell();
   readonly #closing = new AbortController();
-  #compactAtMs = performance.now() + COMPACT_EVERY_MS;
+  readonly #keep: Keep;
+  #compactAtMs: number;
 
   /** @throws DumpError STORAGE_UNAVAILABLE when the file is another's, or cannot be read; SETTINGS_INVALID when it is no storage */
-  constructor(path: string) {
+  constructor(path: string, keep: Keep = KEEP) {
     this.#database = new Database(path);
+    this.#keep = keep;
+    this.#compactAtMs = performance.now() + keep.everyMs;
   }
 
   async get(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
@@ -128,7 +134,7 @@ export class SqliteStorage implements ObjectStorage {
     this.#database.read(current);
   }
 
-  /** Forgets the changes up to `revision`, what is there stays. By itself it does so with those that are older than five minutes. */
+  /** Forgets the changes up to `revision`, what is there stays. It does so by itself, too (`Keep`). */
   compact(revision: bigint): void {
     this.#database.write((sql) => {
       if (revision > compacted(sql)) sql(COMPACTED).run(revision);
@@ -165,15 +171,17 @@ export class SqliteStorage implements ObjectStorage {
 
   #compactNowAndThen(now: bigint): void {
     if (performance.now() < this.#compactAtMs) return;
-    this.#compactAtMs = performance.now() + COMPACT_EVERY_MS;
-    const old = this.#database.read((sql) => sql(OLDER_THAN).get(Date.now() - KEEP_MS) as { revision: bigint });
-    const tooMany = now - KEEP_CHANGES;
-    const revision = old.revision > tooMany ? old.revision : tooMany;
-    if (revision > 0n) this.compact(revision);
+    const { ms, changes, everyMs } = this.#keep;
+    this.#compactAtMs = performance.now() + everyMs;
+    try {
+      const old = this.#database.read((sql) => sql(OLDER_THAN).get(Date.now() - ms) as { revision: bigint });
+      const revision = old.revision > now - changes ? old.revision : now - changes;
+      if (revision > 0n) this.compact(revision);
+    } catch {
+      // What was asked for has been done. Who writes next forgets this, too.
+    }
   }
 }
-
-type Sql = (text: string) => StatementSync;
 
 const current = (sql: Sql): bigint => (sql(REVISIONS).get() as { current: bigint }).current;
 const compacted = (sql: Sql): bigint => (sql(REVISIONS).get() as { compacted: bigint }).compacted;
