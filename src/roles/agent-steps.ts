@@ -3,6 +3,7 @@
  * idempotent and runs under the record's lock: agent, lone handler and `sweep` take the same ones. A step that fails
  * throws, and leaves the record where it was; nothing is dropped but by a decision that was read (rule 9).
  */
+import { existsSync } from "node:fs";
 import { dropLocalCopy } from "../cache/drop.ts";
 import { readRecord, recordOnDisk, writeRecord } from "../cache/record.ts";
 import type { DumpCluster, DumpRecord, State } from "../domain/dump.ts";
@@ -18,6 +19,8 @@ import { enter } from "./agent-entering.ts";
 
 /** Takes the dump as far as it goes now. @throws whatever stood in the way; DumpErrors say whether it may pass */
 export async function advanceDump(seat: Seat): Promise<Next> {
+  // Before there is a record the lock is its handler's to take.
+  if (!existsSync(seat.entry.record)) return existsSync(seat.entry.dir) ? "busy" : "done";
   using lock = FileLock.try(seat.entry.lock);
   if (!lock) {
     await announce(seat);
