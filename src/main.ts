@@ -1,4 +1,5 @@
-/** The kernel's call goes to the handler at once; anything else is a command. */
+/** The kernel's call goes to the handler at once; under kubectl's names for a plugin it is one; anything else is a command. */
+import { basename } from "node:path";
 import { isKernelCall } from "./kernel/arguments.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -6,6 +7,12 @@ async function main(argv: readonly string[]): Promise<void> {
     const { handleKernelCall } = await import("./roles/host.ts");
     process.exit(await handleKernelCall(argv));
   }
+  const name = basename(process.argv0); // a link's own, which process.execPath is not
+  if (name === "kubectl-coredump") {
+    process.exitCode = await (await import("./commands/plugin/cli.ts")).runPlugin(argv);
+    return;
+  }
+  if (name === "kubectl_complete-coredump") return await (await import("./commands/plugin/complete.ts")).complete(argv);
   if (argv[0] === "agent") (await import("./system/footprint.ts")).staySmall(); // before the rest is loaded
   const { runCli } = await import("./commands/cli.ts");
   process.exitCode = await runCli(argv);

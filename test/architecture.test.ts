@@ -14,13 +14,14 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   policy: ["domain", "=identity"],
   kernel: ["config", "domain", "elf", "system"],
   cache: ["=config", "domain", "elf", "system"],
-  identity: ["=config", "domain"],
+  identity: ["=config", "domain", "system"],
   install: ["cache", "config", "domain", "kernel", "system"],
   doctor: ["cache", "=config", "domain", "identity", "install", "kernel"],
   roles: [
     "admission",
     "cache",
     "config",
+    "delivery",
     "doctor",
     "domain",
     "identity",
@@ -37,6 +38,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   commands: ["cache", "config", "doctor", "domain", "elf", "install", "roles", "system"],
   main: ["commands", "kernel", "roles", "system"],
   bundle: ["domain"],
+  delivery: ["domain", "system"],
   kube: ["domain"],
   registration: ["domain", "kube"],
   admission: ["domain"],
@@ -44,7 +46,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   upload: ["bundle", "domain", "system"],
   download: ["bundle", "domain", "kube"],
   store: ["=config", "domain", "=download", "=upload"],
-  storage: ["=config", "domain"],
+  storage: ["=config", "domain", "system"],
 };
 /** Ahead of its roles: what no role joins yet. An entry goes when all of it is needed. */
 const AHEAD = ["src/bundle/", "src/storage/", "src/download/", "src/store/source"];

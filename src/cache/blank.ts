@@ -47,6 +47,7 @@ export function blankRecord(id: string, time: Date, node: string): DumpRecord {
     core: NO_CORE,
     cluster: null,
     bundle: null,
+    delivery: null,
     warnings: [],
   };
 }

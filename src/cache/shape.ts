@@ -75,6 +75,7 @@ const RECORD: ShapeOf<DumpRecord> = {
     clusterUid: "string",
   }),
   bundle: orNull({ volume: "string", key: "string", sizeBytes: "number", checksum: "string" }),
+  delivery: orNull({ state: "string", claim: "string", reason: text, message: text, since: "string" }),
   warnings: ["string"],
 };
 

@@ -58,6 +58,8 @@ export interface DumpRecord {
   readonly cluster: DumpCluster | null;
   /** Its bundle in the store; null until that was verified there. */
   readonly bundle: DumpBundle | null;
+  /** Its copy in the pod's own claim; null where none was asked for, or nobody has asked the API yet. */
+  readonly delivery: DumpDelivery | null;
   /** Things that went wrong without losing the dump; for people. */
   readonly warnings: readonly string[];
 }
@@ -153,6 +155,33 @@ export interface DumpBundle {
   /** Of all its bytes, as the store answered: `crc32:` and eight hex digits. */
   readonly checksum: string;
 }
+
+export interface DumpDelivery {
+  /** While it is Pending the core stays. */
+  readonly state: "Pending" | "Delivered" | "GivenUp";
+  /** The claim's name, in the pod's namespace. */
+  readonly claim: string;
+  /** What the last try came to; null before the first. */
+  readonly reason: DeliveryReason | null;
+  /** One sentence for people. */
+  readonly message: string | null;
+  /** When it was first known that the owner wants it: the time for it counts from here. */
+  readonly since: string;
+}
+
+export type DeliveryReason =
+  | "Delivered"
+  | "NotDumpable" // %d ≠ 1, or not known
+  | "PodGone"
+  | "CoreGone" // evicted, deleted or lost before it came to it
+  | "NotMounted" // no mount of the claim at /var/coredump, in the pod's spec or on the node
+  | "OwnerUnknown" // whose the file would have to be
+  | "ReadOnly"
+  | "AccessDenied"
+  | "NameTaken" // the container put something under the file's name
+  | "VolumeFull"
+  | "VolumeHangs"
+  | "WriteFailed"; // any other error of the volume
 
 /** Why a core is shorter than its headers say. */
 export type Truncation =

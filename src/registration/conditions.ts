@@ -1,5 +1,6 @@
-/** The four things that one asks of a dump, each with a yes, a no or a not yet. */
-import type { DumpRecord } from "../domain/dump.ts";
+/** What one asks of a dump, each with a yes, a no or a not yet. */
+import type { DumpDelivery, DumpRecord } from "../domain/dump.ts";
+import { printable } from "../domain/text.ts";
 import type { Condition } from "./coredump.ts";
 
 type Answer = Omit<Condition, "type" | "lastTransitionTime">;
@@ -11,11 +12,21 @@ export function conditionsOf(record: DumpRecord, before: readonly Condition[], n
     Identified: identified(record),
     Stored: stored(record),
     Complete: complete(record),
+    ...(record.delivery && { Delivered: delivered(record.delivery) }),
   };
   return Object.entries(answers).map(([type, answer]) => {
     const same = before.find((each) => each.type === type && each.status === answer.status);
     return { type, ...answer, lastTransitionTime: same?.lastTransitionTime ?? now.toISOString() };
   });
+}
+
+/** Whether an object's conditions say of the delivery what the record does. */
+export function isDeliveryTold(record: DumpRecord, told: readonly Condition[]): boolean {
+  const [before, now] = [told, conditionsOf(record, [], new Date(0))].map((conditions) => {
+    const found = conditions.find(({ type }) => type === "Delivered");
+    return found && [found.status, found.reason, found.message].join("\n");
+  });
+  return before === now;
 }
 
 function captured({ state, core, reason, message }: DumpRecord): Answer {
@@ -46,4 +57,13 @@ function complete({ core }: DumpRecord): Answer {
     reason: word,
     message: `${core.sizeBytes ?? 0} of ${core.expectedBytes ?? "unknown"} bytes`,
   };
+}
+
+/** Asked only where the pod names a claim of its own. */
+function delivered({ state, claim, reason, message }: DumpDelivery): Answer {
+  if (state === "Pending" && reason === null)
+    return { status: "Unknown", reason: "Waiting", message: `for claim ${claim}` };
+  const more = state === "Pending" ? "; it will be tried again" : "";
+  const text = `claim ${claim}: ${printable(message ?? "")}${more}`;
+  return { status: state === "Delivered" ? "True" : "False", reason: reason ?? state, message: text.slice(0, 4000) };
 }

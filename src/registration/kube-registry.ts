@@ -1,4 +1,5 @@
 /** The registry on a Kubernetes API server. */
+import type { Pod } from "../domain/claim.ts";
 import { DumpError } from "../domain/failures.ts";
 import type { KubeHttp, KubeRequest } from "../kube/http.ts";
 import { follow } from "../kube/informer.ts";
@@ -18,6 +19,8 @@ const CONFIG_HASH = "kubernetes.io/config.hash";
 interface Crd extends KubeObject {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
+
+type PodObject = KubeObject & Pod & { readonly spec?: { readonly hostUsers?: boolean } };
 
 interface Namespace extends KubeObject {
   readonly status?: { readonly phase?: string };
@@ -53,11 +56,12 @@ export class KubeRegistry implements Registry {
 
   async pod({ pod }: PodRecord, signal: AbortSignal): Promise<PodSeen | undefined> {
     const path = member("v1", "pods", pod.name, pod.namespace);
-    const found = await this.#get<KubeObject>("pods", path, signal);
+    const found = await this.#get<PodObject>("pods", path, signal);
     if (!found) return undefined;
     const { uid, labels = {}, annotations = {} } = found.metadata;
     const isIt = uid === pod.uid || plain(annotations[CONFIG_HASH] ?? "") === plain(pod.uid);
-    return isIt ? { uid, labels } : undefined; // one of the same name that came later
+    const hostUsers = found.spec?.hostUsers !== false;
+    return isIt ? { uid, labels, object: found, hostUsers } : undefined; // one of the same name that came later
   }
 
   async create(record: PodRecord, namespaceUid: string, signal: AbortSignal): Promise<Coredump> {

@@ -1,4 +1,5 @@
 /** What the node needs of the cluster, and no more. */
+import type { Pod } from "../domain/claim.ts";
 import type { DumpCluster } from "../domain/dump.ts";
 import type { Coredump, PodRecord } from "./coredump.ts";
 
@@ -23,6 +24,10 @@ export interface Standing {
 export interface PodSeen {
   readonly uid: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** As the API says it: its claim, volumes and mounts. */
+  readonly object: Pod;
+  /** `false`: it has a user namespace of its own. */
+  readonly hostUsers: boolean;
 }
 
 export interface Changes {

@@ -5,6 +5,7 @@ import { mayFollow } from "../domain/life-cycle.ts";
 import { formatBytes, parseBytes } from "../domain/units.ts";
 import { OPT_OUT_LABEL, optedOut } from "../policy/opt-out.ts";
 import { hasPod, type PodRecord } from "../registration/coredump.ts";
+import { withDelivery } from "./agent-deliver.ts";
 import type { Seat } from "./agent-desk.ts";
 import { identifyLate } from "./agent-identify.ts";
 import { refuseAndDrop } from "./finishing.ts";
@@ -46,7 +47,9 @@ async function byOwner(seat: Seat, record: PodRecord, answered: boolean): Promis
       ? "namespace"
       : undefined;
   if (who) return refuseAndDrop(entry, owned, "OptedOut", `the ${who}'s label ${OPT_OUT_LABEL} says so`);
-  return (await tooMuch(seat, owned, { annotations, uid: namespaceUid ?? "" })) ?? owned;
+  return (
+    (await tooMuch(seat, owned, { annotations, uid: namespaceUid ?? "" })) ?? (await withDelivery(seat, owned, pod))
+  );
 }
 
 /** The namespace's own limit for one dump, then the node's for all of the namespace. */

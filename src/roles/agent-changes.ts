@@ -10,12 +10,12 @@ import type { AgentQueue } from "./agent-queue.ts";
 export interface Queues {
   readonly quick: AgentQueue;
   readonly uploads: AgentQueue;
+  readonly deliveries: AgentQueue;
 }
 
 /** All that waits for its next try: the API is there again. */
-export function hasten({ quick, uploads }: Queues): void {
-  quick.hasten();
-  uploads.hasten();
+export function hasten({ quick, uploads, deliveries }: Queues): void {
+  for (const queue of [quick, uploads, deliveries]) queue.hasten();
 }
 
 export function changesFor(cache: Cache, queues: Queues): Changes {

@@ -3,12 +3,22 @@ import { hostname } from "node:os";
 import type { Entry } from "../cache/spool.ts";
 import type { ClusterSettings } from "../config/cluster-options.ts";
 import type { HandlerSettings } from "../config/options.ts";
+import type { DeliveryJob, DeliveryOutcome } from "../delivery/job.ts";
 import type { DumpBundle, DumpRecord } from "../domain/dump.ts";
 import type { PodRecord } from "../registration/coredump.ts";
 import type { Registry } from "../registration/registry.ts";
 
 /** The bundle of a dump, in the store and verified there. */
 export type Ship = (record: DumpRecord, entry: Entry, signal: AbortSignal) => Promise<DumpBundle>;
+
+/** A core into the claim of its pod. */
+export interface Deliver {
+  /** Rejects only with the signal's reason. */
+  readonly send: (job: DeliveryJob, signal: AbortSignal) => Promise<DeliveryOutcome>;
+  readonly kubeletRoot: string;
+  /** How long it is tried. */
+  readonly forMs: number;
+}
 
 export interface Desk {
   /** What the cluster calls this node: the handler knows only the host's name where it was not told. */
@@ -17,6 +27,8 @@ export interface Desk {
   readonly settings: HandlerSettings & ClusterSettings;
   /** Undefined where there is no store, or none yet: what is allowed then waits. */
   readonly ship: Ship | undefined;
+  /** Undefined where nobody can deliver: a handler alone. */
+  readonly deliver: Deliver | undefined;
   readonly teller: Teller;
   /** Bytes that the namespace's dumps hold on this node, this one included. */
   readonly heldBy: (namespace: string) => bigint;
@@ -26,6 +38,8 @@ export interface Desk {
 /** Tells owners by events; never rejects. */
 export interface Teller {
   crash(record: PodRecord, coredump: string): Promise<void>;
+  /** What became of the copy for the pod's own claim. */
+  delivery(record: PodRecord): Promise<void>;
   /** What the namespace's dumps hold on this node comes near to what they may. */
   nearlyFull(namespace: Namespace, heldBytes: bigint, quotaBytes: bigint): Promise<void>;
 }

@@ -51,6 +51,7 @@ async function step(id: string, settings: HandlerSettings, signal: AbortSignal):
     settings: { ...settings, ...cluster },
     node: nodeNameOf(settings),
     ship: undefined,
+    deliver: undefined,
     teller: tellerFor(http, nodeNameOf(settings), (problem) => {
       if (problem !== undefined) logLine(settings.logDir, `no event for dump ${id}: ${reasonOf(problem)}`);
     }),

@@ -6,6 +6,7 @@ import { KubeRegistry } from "../registration/kube-registry.ts";
 import { forgetStart } from "../system/footprint.ts";
 import { runAgent } from "./agent.ts";
 import { tellerFor } from "./agent-announce.ts";
+import { deliverBy } from "./agent-deliver.ts";
 import { nodeNameOf, type Ship } from "./agent-desk.ts";
 import { AgentDiary } from "./agent-diary.ts";
 import { AgentMetrics } from "./agent-metrics.ts";
@@ -31,6 +32,7 @@ export async function agentOnHost(
     ...{ settings, node, diary },
     registry: new KubeRegistry(http),
     ship: counted(shipTo(settings), metrics),
+    deliver: deliverBy(settings),
     teller: tellerFor(http, node, (error) => diary.trouble("event", error)),
   };
   const health = { alive: diary.alive, problems: diary.problems, metrics: () => metrics.registry.metrics() };

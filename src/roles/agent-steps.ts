@@ -9,11 +9,13 @@ import { readRecord, recordOnDisk, writeRecord } from "../cache/record.ts";
 import type { DumpCluster, DumpRecord, State } from "../domain/dump.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 import { advance } from "../domain/life-cycle.ts";
+import { isDeliveryTold } from "../registration/conditions.ts";
 import { type Coredump, hasPod, type PodRecord, stateInApi } from "../registration/coredump.ts";
 import { isDeletion } from "../registration/registry.ts";
 import { FileLock } from "../system/lock.ts";
 import { admitted } from "./agent-admission.ts";
 import { announce, announcedIn } from "./agent-capturing.ts";
+import { isDeliveryPending } from "./agent-deliver.ts";
 import type { Next, Seat } from "./agent-desk.ts";
 import { enter } from "./agent-entering.ts";
 
@@ -94,10 +96,12 @@ async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promis
     keep(seat, record, "Deleted", { reason: "OwnerDeleted", message: message ?? null }); // by retention
     return "done";
   }
+  if (isDeliveryPending(record)) return await whileDelivering(seat, record, coredump);
   if (state === "Denied" && isUndecided(record)) {
     const core = { ...record.core, path: null };
     const denied = keep(seat, record, "Denied", { reason: "OverQuota", message: message ?? null, core });
     await seat.desk.teller.crash(denied, coredump.metadata.name);
+    if (needsReport(denied, coredump)) await report(seat, denied, coredump);
     return "done";
   }
   if (state === "Allowed" && record.state === "Created")
@@ -107,6 +111,15 @@ async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promis
     return await store(seat, record, coredump);
   const told = needsReport(record, coredump) ? await report(seat, record, coredump) : { record, coredump };
   return stateInApi(record, told.coredump.status?.state) === "Created" ? await awaited(seat, told) : "done";
+}
+
+/** Its own claim first: no decision lets the core go before. */
+async function whileDelivering(seat: Seat, record: PodRecord, coredump: Coredump): Promise<Next> {
+  if (coredump.status?.state === "Denied") return "waiting"; // not to be said before it is so here
+  const isAllowed = coredump.status?.state === "Allowed" && record.state === "Created";
+  const now = isAllowed ? keep(seat, record, "Allowed", {}) : record;
+  if (needsReport(now, coredump)) await report(seat, now, coredump);
+  return "waiting";
 }
 
 const isUndecided = ({ state }: DumpRecord): boolean => ["Created", "Allowed", "FailedToSave"].includes(state);
@@ -144,7 +157,8 @@ function needsReport(record: PodRecord, { spec, status }: Coredump): boolean {
   const failedAnew =
     record.state === "FailedToSave" && status?.state === "FailedToSave" && status.message !== record.message;
   const late = (record.core.storedBytes !== null && spec.size === undefined) || (record.bundle && !spec.volume);
-  return status?.state !== stateInApi(record, status?.state) || failedAnew || Boolean(late);
+  const isTold = isDeliveryTold(record, status?.conditions ?? []);
+  return status?.state !== stateInApi(record, status?.state) || failedAnew || Boolean(late) || !isTold;
 }
 
 /** Tells the API, and remembers which version of the object that was. */

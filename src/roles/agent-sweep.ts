@@ -7,6 +7,7 @@ import { reasonOf } from "../domain/failures.ts";
 import { connect } from "../kube/http.ts";
 import { KubeRegistry } from "../registration/kube-registry.ts";
 import { tellerFor } from "./agent-announce.ts";
+import { deliverBy, deliverDump, isDeliveryPending } from "./agent-deliver.ts";
 import { type Desk, type Next, nodeNameOf } from "./agent-desk.ts";
 import { advanceDump } from "./agent-steps.ts";
 import { shipTo } from "./agent-store.ts";
@@ -36,6 +37,7 @@ export async function sweep(
     node: nodeNameOf(settings),
     registry: new KubeRegistry(http),
     ship: shipTo(settings),
+    deliver: deliverBy(settings),
     teller: tellerFor(http, nodeNameOf(settings), () => undefined),
     heldBy: (namespace) => heldBy(cache.spool, namespace),
     now: () => new Date(),
@@ -46,6 +48,8 @@ export async function sweep(
     for (const id of left.keys()) {
       const entry = cache.spool.entry(id);
       const why = await advanceDump({ entry, desk, mayShip: true, signal }).then(reasonFor, reasonOf);
+      if (isDeliveryPending(readRecord(entry)))
+        await deliverDump({ entry, desk, mayShip: true, signal }).catch(reasonOf);
       if (why !== undefined) left.set(id, why);
       else {
         left.delete(id);

@@ -9,7 +9,8 @@ import { readRecord } from "../cache/record.ts";
 import type { AgentSettings } from "../config/cluster-options.ts";
 import type { Changes, Registry } from "../registration/registry.ts";
 import { changesFor, hasten } from "./agent-changes.ts";
-import type { Desk, Next, Ship, Teller } from "./agent-desk.ts";
+import { deliverDump, isDeliveryPending } from "./agent-deliver.ts";
+import type { Deliver, Desk, Next, Ship, Teller } from "./agent-desk.ts";
 import { AgentQueue, type Ending } from "./agent-queue.ts";
 import { listenForHandlers } from "./agent-socket.ts";
 import { advanceDump } from "./agent-steps.ts";
@@ -30,6 +31,7 @@ export interface AgentWorld {
   readonly node: string;
   readonly registry: Registry;
   readonly ship: Ship | undefined;
+  readonly deliver: Deliver | undefined;
   readonly teller: Teller;
   readonly diary: Diary;
 }
@@ -43,17 +45,20 @@ const AGAIN_MS: Readonly<Record<Next, number | undefined>> = {
   hold: 300_000,
 };
 const REGISTRATIONS = 8;
+/** Into volumes of tenants, which may hang: each by a process of its own. */
+const DELIVERIES = 4;
+const REDELIVER_MS = 15_000;
 const SCAN_MS = 60_000;
 
 /** Runs until `signal`; uploads may then go on for the grace period. */
 export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<void> {
   const { settings, diary } = world;
   const cache = openCache(settings.dumpDir, { create: true });
-  const { quick, uploads } = queuesOf(world, cache, endingOf(signal, settings.graceMs));
-  const noted = (id: string) => quick.add(id);
+  const queues = queuesOf(world, cache, endingOf(signal, settings.graceMs));
+  const noted = (id: string) => queues.quick.add(id);
   await using _socket = await listenForHandlers(settings.dumpDir, noted);
   using _watching = watchCache(settings.dumpDir, noted);
-  const changes = changesFor(cache, { quick, uploads });
+  const changes = changesFor(cache, queues);
   const listed: Changes["listed"] = (coredumps) => {
     diary.pulse("list");
     changes.listed(coredumps);
@@ -61,19 +66,23 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
   let isCutOff = false;
   const heard = (problem: unknown) => {
     diary.trouble("watch", problem);
-    if (problem === undefined && isCutOff) hasten({ quick, uploads });
+    if (problem === undefined && isCutOff) hasten(queues);
     isCutOff = problem !== undefined;
   };
   const following = world.registry.follow(world.node, { ...changes, listed }, heard, signal);
-  await keepUp(world, cache, quick, signal);
-  await Promise.all([following, quick.ended(), uploads.ended()]);
+  await keepUp(world, cache, queues.quick, signal);
+  await Promise.all([following, ...Object.values(queues).map((queue) => queue.ended())]);
 }
 
-/** Steps that take moments in the one, transfers in the other: a long upload keeps no crash from being seen. */
-function queuesOf({ settings, node, registry, ship, teller, diary }: AgentWorld, cache: Cache, ending: Ending) {
+/** Steps that take moments in the one, transfers in the others: a long upload keeps no crash from being seen. */
+function queuesOf(
+  { settings, node, registry, ship, deliver, teller, diary }: AgentWorld,
+  cache: Cache,
+  ending: Ending,
+) {
   const { spool } = cache;
   const desk: Desk = {
-    ...{ node, registry, settings, ship, teller },
+    ...{ node, registry, settings, ship, deliver, teller },
     heldBy: (namespace) => heldBy(spool, namespace),
     now: () => new Date(),
   };
@@ -93,14 +102,23 @@ function queuesOf({ settings, node, registry, ship, teller, diary }: AgentWorld,
     ending,
   );
   const work = async (id: string, signal: AbortSignal) => {
-    const next = await step(id, false, signal);
-    if (next === "ship") uploads.offer(id); // one that failed waits for its next try
     const entry = spool.entry(id);
+    const next = await step(id, false, signal).finally(() => {
+      if (isDeliveryPending(readRecord(entry))) deliveries.offer(id); // whatever stood in the way of the rest
+    });
+    if (next === "ship") uploads.offer(id); // one that failed waits for its next try
     if (next !== "waiting" || readRecord(entry)?.state !== "Capturing") return AGAIN_MS[next];
     await finishIfAbandoned(entry); // nobody holds its lock: its handler was killed
     return AGAIN_MS.busy;
   };
-  return { quick: new AgentQueue(REGISTRATIONS, work, failed, ending), uploads };
+  const quick = new AgentQueue(REGISTRATIONS, work, failed, ending);
+  const carry = async (id: string, signal: AbortSignal) => {
+    const next = await deliverDump({ entry: spool.entry(id), desk, mayShip: false, signal });
+    if (next !== "busy") quick.add(id); // what came of it is to be told
+    return next === "waiting" ? REDELIVER_MS : AGAIN_MS[next];
+  };
+  const deliveries = new AgentQueue(DELIVERIES, carry, failed, ending);
+  return { quick, uploads, deliveries };
 }
 
 /** SIGTERM: nothing new is begun at once; what is at work may come to its end, for a while. */

@@ -4,6 +4,9 @@
  * Errors  SYSTEM_CALL_FAILED with the call's name and errno; `undefined` from `libc()` where there is no ffi, so that a
  *         caller who can do without (locks, a larger pipe) goes on.
  */
+import { constants } from "node:fs";
+import { constants as osConstants } from "node:os";
+import { getSystemErrorName } from "node:util";
 import { DumpError } from "../domain/failures.ts";
 
 const SIGNATURES = {
@@ -15,6 +18,8 @@ const SIGNATURES = {
   alarm: { arguments: ["uint32"], return: "uint32" },
   chroot: { arguments: ["pointer"], return: "int32" },
   madvise: { arguments: ["uint64", "uint64", "int32"], return: "int32" },
+  syscall: { arguments: ["int64", "int64", "pointer", "pointer", "uint64"], return: "int64" },
+  linkat: { arguments: ["int32", "pointer", "int32", "pointer", "int32"], return: "int32" },
   __errno_location: { arguments: [], return: "pointer" },
 } as const;
 
@@ -29,6 +34,9 @@ type Libc = {
   /** @param path closed by a NUL */
   chroot(path: Buffer): number;
   madvise(address: bigint, lengthBytes: bigint, advice: number): number;
+  /** @param how  struct open_how */
+  openat2(dirFd: number, path: Buffer, how: Buffer): number;
+  linkat(fromFd: number, from: Buffer, toFd: number, to: Buffer, flags: number): number;
   address(buffer: Buffer): bigint;
   errno(): number;
 };
@@ -53,8 +61,26 @@ function load(): Libc | undefined {
       return functions.process_vm_readv(pid, local, 1n, local + 16n, 1n, 0n);
     };
     const chroot = (path: Buffer) => functions.chroot(ffi.getRawPointer(path));
+    const pointer = ffi.getRawPointer;
+    const openat2 = (dirFd: number, path: Buffer, how: Buffer) =>
+      Number(functions.syscall(SYS_OPENAT2, BigInt(dirFd), pointer(path), pointer(how), BigInt(how.length)));
+    const linkat = (fromFd: number, from: Buffer, toFd: number, to: Buffer, flags: number) =>
+      functions.linkat(fromFd, pointer(from), toFd, pointer(to), flags);
     const { flock, fcntl, setns, lseek, alarm, madvise } = functions;
-    return { flock, fcntl, setns, lseek, alarm, madvise, chroot, processVmRead, address: ffi.getRawPointer, errno };
+    return {
+      flock,
+      fcntl,
+      setns,
+      lseek,
+      alarm,
+      madvise,
+      chroot,
+      processVmRead,
+      address: pointer,
+      openat2,
+      linkat,
+      errno,
+    };
   } catch {
     return undefined;
   }
@@ -74,6 +100,45 @@ export function tryFlock(fd: number): boolean {
   const errno = c.errno();
   if (errno === EWOULDBLOCK) return false;
   throw new DumpError("SYSTEM_CALL_FAILED", `Cannot lock descriptor ${fd}: errno ${errno}`);
+}
+
+/** The same on all architectures; the C library has no name for it before 2.42. */
+const SYS_OPENAT2 = 437n;
+const O_PATH = 0o10000000;
+const O_CLOEXEC = 0o2000000;
+const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_NO_SYMLINKS = 0x04;
+const RESOLVE_BENEATH = 0x08;
+
+/**
+ * A directory below another one, as a path only (O_PATH): no link is followed on the way, and nothing leads out of it
+ * (openat2(2), Linux 5.6). @throws Error with the errno's name as its code; ENOSYS where it cannot be called
+ */
+export function openBeneath(dirFd: number, path: string): number {
+  const how = Buffer.alloc(24); // struct open_how: flags, mode, resolve
+  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | constants.O_DIRECTORY), 0);
+  how.writeBigUInt64LE(BigInt(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS), 16);
+  return called("openat2", (c) => c.openat2(dirFd, Buffer.from(`${path}\0`), how));
+}
+
+/**
+ * A name for an open file in a directory (linkat(2)): for the file itself, whatever its names have become meanwhile.
+ * @throws Error with the errno's name as its code: EEXIST when the name is taken
+ */
+export function linkDescriptor(fd: number, dirFd: number, name: string): void {
+  const AT_FDCWD = -100;
+  const AT_SYMLINK_FOLLOW = 0x400; // of /proc's link, which needs no right that AT_EMPTY_PATH would
+  const [from, to] = [Buffer.from(`/proc/self/fd/${fd}\0`), Buffer.from(`${name}\0`)];
+  called("linkat", (c) => c.linkat(AT_FDCWD, from, dirFd, to, AT_SYMLINK_FOLLOW));
+}
+
+/** As Node's own calls fail. */
+function called(name: string, call: (c: Libc) => number): number {
+  const c = libc();
+  const answer = c ? call(c) : -1;
+  if (answer >= 0) return answer;
+  const errno = -(c?.errno() ?? osConstants.errno.ENOSYS);
+  throw Object.assign(new Error(name), { errno, code: getSystemErrorName(errno), syscall: name });
 }
 
 /** F_SETPIPE_SZ (fcntl(2)); a refusal costs speed only and is ignored. */
@@ -109,6 +174,7 @@ export function inUtsNamespace(fd: number, ownFd: number, act: () => void): bool
 const HUNG_S = 10;
 
 const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
 const ENXIO = 6;
 
 /**
@@ -120,6 +186,12 @@ export function nextData(fd: number, position: number, lengthBytes: number): num
   const found = Number(c?.lseek(fd, BigInt(position), SEEK_DATA) ?? position);
   if (found >= 0) return found;
   return c?.errno() === ENXIO ? lengthBytes : position;
+}
+
+/** Where they end that begin at `position` (SEEK_HOLE); `lengthBytes` where nobody can tell. */
+export function dataEnd(fd: number, position: number, lengthBytes: number): number {
+  const found = Number(libc()?.lseek(fd, BigInt(position), SEEK_HOLE) ?? -1);
+  return found > position && found < lengthBytes ? found : lengthBytes;
 }
 
 /**

@@ -31,7 +31,7 @@ export class FakeCluster implements Registry {
     annotations: {},
     listVersion: "",
   };
-  podNow: PodSeen | undefined = { uid: podRecord().pod.uid, labels: {} };
+  podNow: PodSeen | undefined = { uid: podRecord().pod.uid, labels: {}, object: {}, hostUsers: true };
   /** Before and after each call's effect. */
   around: (call: string) => void = () => undefined;
 
@@ -114,7 +114,9 @@ export function scene(change: Partial<DumpRecord> = {}) {
       cluster.around("after ship");
       return { volume: "/store", key: "k", sizeBytes: 7, checksum: "crc32:0" };
     },
+    deliver: undefined as Desk["deliver"],
     teller: {
+      delivery: async ({ delivery }: PodRecord) => void told.push(`${delivery?.state}: ${delivery?.reason}`),
       crash: async ({ state }: PodRecord) => void told.push(state),
       nearlyFull: async () => void told.push("nearly full"),
     },

@@ -1,0 +1,51 @@
+/** The container's directory of the claim, by the mount that the kubelet made of it on the node. */
+import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
+import { errnoOf } from "../domain/failures.ts";
+import { openBeneath } from "../system/ffi.ts";
+import { statusField } from "../system/proc.ts";
+import { type KubeletMount, Undeliverable } from "./job.ts";
+
+/** As Kubernetes makes uids, volumes' and containers' names: no dots, no slashes. */
+const NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,252}[A-Za-z0-9])?$/;
+
+/**
+ * Opens it as a path only (O_PATH), so that nothing is asked of the volume yet. What leads there is the node's own; a link
+ * on the way would be somebody's doing, and none is followed but by the administrator's own path of the kubelet's root.
+ * Held open, it keeps the kubelet from unmounting; that is tried again by the kubelet until we are done.
+ * @throws Undeliverable NotMounted
+ */
+export function openPlace({ kubeletRoot, podUid, volume, container, index }: KubeletMount): number {
+  if (![podUid, volume, container].every((name) => NAME.test(name)) || !Number.isSafeInteger(index) || index < 0)
+    throw new Undeliverable("NotMounted", "the pod's names are none of Kubernetes'");
+  const folder = `pods/${podUid}/volume-subpaths/${volume}/${container}`;
+  const opened: number[] = [];
+  const hold = (fd: number) => {
+    opened.push(fd);
+    return fd;
+  };
+  try {
+    const parent = hold(openBeneath(hold(rootOf(kubeletRoot)), folder));
+    const place = openBeneath(parent, `${index}`);
+    if (mountOf(place) !== mountOf(parent)) return place;
+    hold(place); // a directory of the node's own disk: the kubelet has unmounted, or not mounted yet
+    throw new Undeliverable("NotMounted", `nothing is mounted at ${kubeletRoot}/${folder}/${index} (any more)`);
+  } catch (error) {
+    if (error instanceof Undeliverable) throw error;
+    throw new Undeliverable("NotMounted", `Cannot open ${kubeletRoot}/${folder}/${index}: ${errnoOf(error) ?? error}`);
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
+function rootOf(kubeletRoot: string): number {
+  const isRoot = statSync(`${kubeletRoot}/pods`, { throwIfNoEntry: false })?.isDirectory();
+  if (!isRoot)
+    throw new Undeliverable(
+      "NotMounted",
+      `${kubeletRoot} holds no pods: is it the kubelet's --root-dir, and mounted here?`,
+    );
+  return openSync(kubeletRoot, constants.O_RDONLY | constants.O_DIRECTORY);
+}
+
+/** The mount that a descriptor is on (proc_pid_fdinfo(5)). */
+const mountOf = (fd: number): string | undefined => statusField(readFileSync(`/proc/self/fdinfo/${fd}`), "mnt_id");
