@@ -15,7 +15,7 @@ export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     "src/kube/http.ts",
     "src/registration/kube-registry.ts",
     "src/roles/agent-announce.ts",
-    "src/roles/agent-desk.ts",
+    "src/roles/agent-steps.ts",
   ],
   "runtimes.cjs": ["src/identity/confirm.ts"], // for every container's dump, so it should be small
 };
