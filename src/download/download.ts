@@ -22,7 +22,7 @@ export interface EndpointRequest {
   /** The one that the endpoint was made in; another one of the same name inherits nothing. */
   readonly namespaceUid: string;
   readonly podUid: string;
-  /** Only this container's; exactly its name. */
+  /** Only this container's; exactly its name. Empty: all of them. */
   readonly container?: string | undefined;
   readonly part: Part;
 }

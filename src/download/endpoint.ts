@@ -22,7 +22,7 @@ export async function openEndpoint(request: EndpointRequest, deps: Deps, signal:
     namespaceUidOf(deps.kube, namespace, signal),
   ]);
   if (liveUid !== namespaceUid) throw nothing(request, "the endpoint is of an earlier namespace of this name");
-  const wanted = coredumps.filter(({ spec }) => container === undefined || spec.containerName === container);
+  const wanted = coredumps.filter(({ spec }) => !container || spec.containerName === container);
   const servable = wanted.filter((coredump) => !refusalOf(coredump) && coredump.spec.namespaceUid === namespaceUid);
   const [first] = wanted;
   if (servable.length === 0) throw (first && refusalOf(first)) ?? nothing(request, "none was captured");
@@ -52,5 +52,5 @@ async function opened(coredumps: readonly StoredCoredump[], namespaceUid: string
 const nothing = ({ podUid, container }: EndpointRequest, why: string): DumpError =>
   new DumpError(
     "NOT_FOUND",
-    `Cannot serve dumps of pod ${JSON.stringify(podUid)}${container === undefined ? "" : `, container ${JSON.stringify(container)}`}: ${why}`,
+    `Cannot serve dumps of pod ${JSON.stringify(podUid)}${!container ? "" : `, container ${JSON.stringify(container)}`}: ${why}`,
   );
