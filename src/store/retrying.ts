@@ -1,4 +1,5 @@
 import { DumpError, FAILURES, type FailureCode } from "../domain/failures.ts";
+import type { DumpSource } from "../download/source.ts";
 import type { DumpSink } from "../upload/sink.ts";
 import { CLOCK, type Clock } from "./limiter.ts";
 
@@ -11,13 +12,35 @@ export interface Patience {
 /** About a minute. Whoever has more time asks again later: what was sent stays sent. */
 const PATIENCE: Patience = { attempts: 6, firstMs: 1000, longestMs: 30_000 };
 
+/** Somebody waits for the answer. */
+const READER: Patience = { attempts: 4, firstMs: 200, longestMs: 1000 };
+
 /**
  * A sink that tries again when the failure says that it may pass. The pauses double, and are shortened at random, so
  * that the nodes of a cluster do not all come back at once to a store that was away.
  */
-export function retrying(sink: DumpSink, patience = PATIENCE, clock: Clock = CLOCK, random = Math.random): DumpSink {
-  const { attempts, firstMs, longestMs } = patience;
-  const again = async <T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> => {
+export function retrying(sink: DumpSink, patience = PATIENCE, clock = CLOCK, random = Math.random): DumpSink {
+  const again = patient(patience, clock, random);
+  return {
+    volume: sink.volume,
+    put: (upload, signal) => again(signal, () => sink.put(upload, signal)),
+    discard: (upload, signal) => again(signal, () => sink.discard(upload, signal)),
+  };
+}
+
+/** A source that tries again likewise. */
+export function rereading(source: DumpSource, patience = READER, clock = CLOCK, random = Math.random): DumpSource {
+  const again = patient(patience, clock, random);
+  return {
+    volume: source.volume,
+    head: (key, signal) => again(signal, () => source.head(key, signal)),
+    read: (stored, from, length, signal) => again(signal, () => source.read(stored, from, length, signal)),
+  };
+}
+
+const patient =
+  ({ attempts, firstMs, longestMs }: Patience, clock: Clock, random: () => number) =>
+  async <T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       try {
         return await act();
@@ -28,11 +51,5 @@ export function retrying(sink: DumpSink, patience = PATIENCE, clock: Clock = CLO
       }
     }
   };
-  return {
-    volume: sink.volume,
-    put: (upload, signal) => again(signal, () => sink.put(upload, signal)),
-    discard: (upload, signal) => again(signal, () => sink.discard(upload, signal)),
-  };
-}
 
 const mayPass = (error: unknown): boolean => error instanceof DumpError && FAILURES[error.code as FailureCode].retry;

@@ -2,6 +2,7 @@ import type { StoreSettings } from "../config/store-options.ts";
 import { DumpError } from "../domain/failures.ts";
 import type { DumpSource } from "../download/source.ts";
 import { locationOf } from "./location.ts";
+import { rereading } from "./retrying.ts";
 
 /** The store that the settings name, to read from. @throws DumpError SETTINGS_INVALID */
 export async function openSource(settings: StoreSettings): Promise<DumpSource> {
@@ -10,8 +11,8 @@ export async function openSource(settings: StoreSettings): Promise<DumpSource> {
   const location = locationOf(settings.store);
   if (location.kind === "directory") {
     const { DirectorySource } = await import("./source-directory.ts");
-    return new DirectorySource(location.path);
+    return rereading(new DirectorySource(location.path));
   }
   const { S3Source } = await import("./source-s3.ts");
-  return new S3Source(location, settings);
+  return rereading(new S3Source(location, settings));
 }

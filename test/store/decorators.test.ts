@@ -8,9 +8,11 @@ import { DumpError, FAILURES, type FailureCode } from "../../src/domain/failures
 import { type Clock, limited } from "../../src/store/limiter.ts";
 import { openSink } from "../../src/store/open.ts";
 import { Parts } from "../../src/store/parts.ts";
-import { retrying } from "../../src/store/retrying.ts";
+import { rereading, retrying } from "../../src/store/retrying.ts";
 import { MemorySink } from "../contract/memory-sink.ts";
+import { MemorySource } from "../contract/memory-source.ts";
 import { sinkContract } from "../contract/sink.ts";
+import { sourceContract } from "../contract/source.ts";
 import { FOREVER, testUpload } from "../contract/uploads.ts";
 import { tempDir } from "../support/tmp.ts";
 
@@ -47,6 +49,30 @@ for (const [name, decorate] of Object.entries({
     };
   });
 }
+
+sourceContract("rereading()", async () => {
+  const source = new MemorySource();
+  return {
+    source: rereading(source, PATIENCE, testClock()),
+    put: async (key, bytes) => void source.bundles.set(key, bytes),
+    remove: async (key) => void source.bundles.delete(key),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+});
+
+test("rereading() gives the bytes when the store comes back", async () => {
+  const [source, clock] = [new MemorySource(), testClock()];
+  source.bundles.set("a", CONTENT);
+  let failures = 3;
+  source.before = () => {
+    if (failures-- > 0) throw failure("STORE_UNAVAILABLE");
+  };
+  const { version, sizeBytes } = await rereading(source, PATIENCE, clock, () => 1).head("a", FOREVER);
+  assert.deepEqual([sizeBytes, clock.pauses], [CONTENT.length, [100, 200, 300]]);
+  failures = 5;
+  const reading = rereading(source, PATIENCE, clock).read({ key: "a", version, sizeBytes }, 0, 10, FOREVER);
+  await assert.rejects(reading, { code: "STORE_UNAVAILABLE" });
+});
 
 for (const code of Object.keys(FAILURES) as FailureCode[]) {
   const { retry } = FAILURES[code];
