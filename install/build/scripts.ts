@@ -17,6 +17,7 @@ export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     "src/roles/agent-announce.ts",
     "src/roles/agent-steps.ts",
   ],
+  "cluster.cjs": ["src/commands/plugin/cli.ts", "src/commands/plugin/complete.ts"],
   "runtimes.cjs": ["src/identity/confirm.ts"], // for every container's dump, so it should be small
 };
 

@@ -1,12 +1,14 @@
 import { createInterface } from "node:readline/promises";
-import type { DumpRecord } from "../domain/dump.ts";
 import { DumpError } from "../domain/failures.ts";
 import { say } from "./output/print.ts";
 
-/** Whether a person at a terminal says yes; where nobody can be asked, `--yes` must have said so. */
-export async function confirmed(records: readonly DumpRecord[], purge: boolean): Promise<boolean> {
-  if (records.length === 0) return true;
-  const act = `delete ${records.length} dump${records.length === 1 ? "" : "s"}${purge ? " and their records" : ""}`;
+/**
+ * Whether a person at a terminal says yes; where nobody can be asked, `--yes` must have said so.
+ * @param more  what else goes with them, or where they are
+ */
+export async function confirmed(count: number, more = ""): Promise<boolean> {
+  if (count === 0) return true;
+  const act = `delete ${count} dump${count === 1 ? "" : "s"}${more && ` ${more}`}`;
   if (!process.stdin.isTTY) {
     throw new DumpError("USAGE", `Cannot ask whether to ${act}: stdin is no terminal`, { hint: "Give --yes" });
   }

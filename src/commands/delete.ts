@@ -24,7 +24,7 @@ export const command: CommandModule<object, Parsed> = {
     if (!all && isSelection(argv)) throw new DumpError("USAGE", "Cannot filter ids: --all goes with filters");
     const cache = await openedCache(argv);
     const records = all ? selected(cache.records(), argv, new Date()) : found(cache, ids);
-    if (all && argv["yes"] !== true && !(await confirmed(records, purge))) return;
+    if (all && argv["yes"] !== true && !(await confirmed(records.length, purge ? "and their records" : ""))) return;
     remove(cache, records, purge);
   },
 };

@@ -4,7 +4,6 @@
  *          one ends in an error.
  */
 import { fstatSync, statSync } from "node:fs";
-import { join } from "node:path";
 import type { DumpRecord } from "../domain/dump.ts";
 import { DumpError } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
@@ -12,6 +11,7 @@ import { digestOf, openedCore } from "./core-file.ts";
 import { bytes, safeName, shortfall } from "./output/describe.ts";
 import { say } from "./output/print.ts";
 import { Device, NewFile, type Sink, Stdout } from "./output/sinks.ts";
+import { targetPath } from "./target.ts";
 
 export interface Wanted {
   /** A file, a directory, `-` for stdout; undefined: stdout when it is no terminal. */
@@ -22,7 +22,7 @@ export interface Wanted {
 export async function extract(record: DumpRecord, corePath: string, wanted: Wanted): Promise<void> {
   using core = openedCore(record, corePath);
   if (record.core.complete === false) say(`warning: this core is not complete: ${shortfall(record)}`);
-  const path = targetPath(record, wanted.file);
+  const path = targetPath(wanted.file, defaultName(record));
   using sink = sinkFor(path, wanted.force);
   const digest = await digestOf(core.fd, (chunk, positionBytes) => sink.write(chunk, positionBytes));
   check(record, digest);
@@ -36,16 +36,6 @@ function check({ id, core }: DumpRecord, digest: string): void {
   throw new DumpError("DUMP_CORRUPT", `Cannot vouch for ${shortId(id)}: its SHA-256 is ${digest}, not ${core.sha256}`, {
     hint: `The cache's disk may be failing. The file itself is still there: coredump-detector info ${shortId(id)}`,
   });
-}
-
-/** Undefined means stdout. */
-function targetPath(record: DumpRecord, file: string | undefined): string | undefined {
-  if (file === "-" && process.stdout.isTTY) {
-    throw new DumpError("USAGE", "Cannot write a core to a terminal: it is no text", { hint: "Name a file" });
-  }
-  if (file === "-" || (file === undefined && !process.stdout.isTTY)) return undefined;
-  if (file === undefined) return defaultName(record);
-  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ? join(file, defaultName(record)) : file;
 }
 
 /** `nginx-20261121T072103512Z-31605-3f9c2a71b0de.core`, every part from a safe alphabet. */

@@ -9,14 +9,16 @@ export interface Column<Row> {
   readonly text: (row: Row) => string;
   /** What does not fit is cut; without it nothing is. */
   readonly maxColumns?: number;
+  /** For lines of one table that are printed at different times. */
+  readonly leastColumns?: number;
   readonly colour?: (row: Row) => Colour | undefined;
 }
 
 /** Aligned columns under their titles, a line a row; the last column is not padded. */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = columns.map(({ title, text, maxColumns, colour }) => {
+  const cells = columns.map(({ title, text, maxColumns, leastColumns = 0, colour }) => {
     const texts = rows.map((row) => (maxColumns === undefined ? text(row) : clip(text(row), maxColumns)));
-    const width = Math.max(title.length, ...texts.map(displayWidth));
+    const width = Math.max(leastColumns, title.length, ...texts.map(displayWidth));
     return {
       width,
       lines: [paint("bold", title, width), ...rows.map((row, at) => paint(colour?.(row), texts[at], width))],

@@ -1,0 +1,130 @@
+/**
+ * What may stand where the cursor is. kubectl (1.26 and later) calls `kubectl_complete-coredump WORD… ""` and reads candidates, one
+ * a line, then `:4`: no file names (`:0`: file names, too). The scripts that `completion` prints read the same.
+ */
+import yargs, { type CommandModule } from "yargs";
+import { Parser } from "yargs/helpers";
+import { KUBECTL_OPTIONS } from "../../config/kubectl-options.ts";
+import { printable } from "../../domain/text.ts";
+import type { KubeObject } from "../../kube/objects.ts";
+import { listed } from "../../plugin/objects.ts";
+import { openSession, type Session } from "../../plugin/session.ts";
+import type { Parsed } from "../flags.ts";
+import { print } from "../output/print.ts";
+import { ACCESS_FLAGS, accessOf } from "./access.ts";
+import { COMMANDS } from "./cli.ts";
+import { create, COMMANDS as ENDPOINT_COMMANDS, command as endpoint, removal } from "./endpoint.ts";
+
+const FILES = ":0\n";
+const NO_FILES = ":4\n";
+/** Nobody waits longer for a tab. */
+const PATIENCE_MS = 3000;
+
+/** @param words behind `kubectl coredump`; the last one is the one to complete, and may be empty */
+export async function complete(words: readonly string[]): Promise<void> {
+  const current = words.at(-1) ?? "";
+  const before = words.slice(0, -1);
+  const { candidates, files = false } = await offerFor(before, current).catch((): Offer => ({ candidates: [] }));
+  const fitting = candidates.filter((each) => each.startsWith(current) && each === printable(each));
+  await print(
+    [...new Set(fitting)]
+      .sort()
+      .map((each) => `${each}\n`)
+      .join("") + (files ? FILES : NO_FILES),
+  );
+}
+
+interface Offer {
+  readonly candidates: readonly string[];
+  /** Whether a file's name may stand here as well. */
+  readonly files?: boolean;
+}
+
+async function offerFor(before: readonly string[], current: string): Promise<Offer> {
+  const argv = parsed(before);
+  const [first = "", ...rest] = argv._.map(String);
+  const top = named(COMMANDS, first);
+  const command = top === endpoint ? named(ENDPOINT_COMMANDS, rest[0] ?? "") : top;
+  const words = top === endpoint ? rest.slice(1) : rest;
+  const { flags, choicesOf } = optionsOf(command);
+  const flag = before.at(-1) ?? "";
+  if (flag.startsWith("-") && !current.startsWith("-")) {
+    const values = VALUES[flag];
+    if (values) return { candidates: await values(await quickSession(argv)) };
+    const known = choicesOf(flag.replace(/^--?/, ""));
+    if (known) return { candidates: known };
+  }
+  if (current.startsWith("-")) return { candidates: flags };
+  if (!command) return { candidates: (top ? ENDPOINT_COMMANDS : COMMANDS).map((each) => namesOf(each)[0] ?? "") };
+  return await objectsFor(command, words, argv);
+}
+
+async function objectsFor(command: CommandModule, given: readonly string[], argv: Parsed): Promise<Offer> {
+  const [, taken = ""] = /[<[](\w+(?:\.\.)?)[>\]]/.exec(String([command.command].flat()[0])) ?? [];
+  const isMany = taken === "names..";
+  if (command === create || (taken !== "name" && !isMany))
+    return { candidates: optionsOf(command).choicesOf(taken) ?? [] };
+  if (!isMany && given.length > 0) return { candidates: [], files: true };
+  const { http, namespace } = await quickSession(argv);
+  const objects = await listed(http, command === removal ? "coredumpendpoints" : "coredumps", namespace);
+  return { candidates: objects.map(({ metadata }) => metadata.name).filter((name) => !given.includes(name)) };
+}
+
+/** `list`, `ls`; the first is the proper one. */
+const namesOf = ({ command }: CommandModule): string[] =>
+  [command ?? []].flat().map((each) => String(each).split(" ")[0] ?? "");
+
+const named = (commands: readonly CommandModule[], name: string): CommandModule | undefined =>
+  commands.find((command) => namesOf(command).includes(name));
+
+/** What yargs knows of a command's options, ours included. (Its types do not have this method.) */
+function optionsOf(command: CommandModule | undefined) {
+  const probe = yargs([]).options(ACCESS_FLAGS);
+  const builder = command?.builder;
+  if (typeof builder === "function") builder(probe);
+  else if (builder) probe.options(builder);
+  const { key, choices, alias } = (probe as unknown as { getOptions(): Known }).getOptions();
+  const isFlag = (each: string): boolean => !String(command?.command).includes(each);
+  return {
+    flags: Object.keys(key)
+      .filter(isFlag)
+      .map((each) => (each.length === 1 ? `-${each}` : `--${each}`)),
+    choicesOf: (name: string) => choices[Object.keys(alias).find((each) => alias[each]?.includes(name)) ?? name],
+  };
+}
+
+interface Known {
+  readonly key: Readonly<Record<string, unknown>>;
+  readonly choices: Readonly<Record<string, readonly string[]>>;
+  readonly alias: Readonly<Record<string, readonly string[]>>;
+}
+
+const names = async ({ http }: Session, path: string, resource: string): Promise<string[]> => {
+  const list = await http.json<{ items: KubeObject[] }>({ verb: "list", resource, path, query: { limit: "500" } });
+  return list.items.map(({ metadata }) => metadata.name);
+};
+
+type Values = (session: Session) => Promise<readonly string[]>;
+const namespaces: Values = (session) => names(session, "/api/v1/namespaces", "namespaces");
+const contexts: Values = async (session) => session.contexts;
+const endpoints: Values = async ({ http, namespace }) =>
+  (await listed(http, "coredumpendpoints", namespace)).map(({ metadata }) => metadata.name);
+
+/** What may stand behind a flag. */
+const VALUES: Readonly<Record<string, Values>> = {
+  "-n": namespaces,
+  "--namespace": namespaces,
+  "--context": contexts,
+  "--endpoint": endpoints,
+};
+
+const parsed = (words: readonly string[]) =>
+  Parser([...words], {
+    string: Object.values(KUBECTL_OPTIONS).flatMap(({ flag, kind }) => (kind === "switch" ? [] : [flag])),
+    array: ["as-group"],
+    boolean: ["all-namespaces", "bundle", "force", "in-cluster", "print-backtrace", "yes", "all"],
+    alias: { namespace: ["n"], server: ["s"], "all-namespaces": ["A"] },
+    configuration: { "greedy-arrays": false, "parse-numbers": false, "parse-positional-numbers": false },
+  });
+
+const quickSession = (argv: Parsed): Promise<Session> => openSession({ ...accessOf(argv), idleMs: PATIENCE_MS });

@@ -1,0 +1,63 @@
+import type { CommandModule } from "yargs";
+import { DumpError, reasonOf } from "../../domain/failures.ts";
+import { printable } from "../../domain/text.ts";
+import { type Coredump, remove } from "../../plugin/objects.ts";
+import type { Session } from "../../plugin/session.ts";
+import { explained } from "../../plugin/trouble.ts";
+import { confirmed } from "../ask.ts";
+import type { Parsed } from "../flags.ts";
+import { say } from "../output/print.ts";
+import { session } from "./access.ts";
+import { one, SELECTOR_FLAGS, select, selectionIn } from "./select.ts";
+
+export const command: CommandModule<object, Parsed> = {
+  command: ["delete [names..]", "rm"],
+  describe: "delete dumps: the record, and with it the bundle in the store",
+  builder: (yargs) =>
+    yargs
+      .positional("names", { type: "string", array: true, default: [], describe: "names of Coredumps" })
+      .option("all", {
+        alias: "a",
+        type: "boolean",
+        default: false,
+        describe: "all of the namespace, or all that these match:",
+      })
+      .options(SELECTOR_FLAGS)
+      .option("yes", {
+        alias: "y",
+        type: "boolean",
+        default: false,
+        describe: "do not ask before deleting with --all",
+      }),
+  async handler(argv) {
+    const [names, all] = [argv["names"] as string[], argv["all"] === true];
+    const isSelection = Object.keys(SELECTOR_FLAGS).some((flag) => argv[flag] !== undefined);
+    if (all ? names.length > 0 : names.length === 0)
+      throw new DumpError("USAGE", "Cannot tell which: name dumps, or give --all");
+    if (!all && isSelection) throw new DumpError("USAGE", "Cannot filter names: --all goes with selectors");
+    const ours = await session(argv);
+    const coredumps = all
+      ? await select<Coredump>(ours, "coredumps", ours.namespace, selectionIn(argv))
+      : await Promise.all([...new Set(names)].map((name) => one<Coredump>(ours, "coredumps", name)));
+    if (all && argv["yes"] !== true && !(await confirmed(coredumps.length, `in namespace ${ours.namespace}`))) return;
+    await removeEach(ours, coredumps);
+  },
+};
+
+/** One that cannot be deleted does not save the others. @throws DumpError the first failure */
+async function removeEach({ http }: Session, coredumps: readonly Coredump[]): Promise<void> {
+  if (coredumps.length === 0) say("Nothing to delete");
+  let failure: unknown;
+  for (const coredump of coredumps) {
+    const { name, namespace } = coredump.metadata;
+    try {
+      await remove(http, "coredumps", coredump);
+      say(`${printable(name)} deleted`);
+    } catch (error) {
+      const told = explained(error, "coredumps", { namespace, name }, "delete");
+      if (failure !== undefined) say(`error: ${printable(reasonOf(told))}`);
+      failure ??= told;
+    }
+  }
+  if (failure !== undefined) throw failure;
+}
