@@ -1,11 +1,9 @@
 /** Calls to etcd, whichever member answers. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { getAsset, isSea } from "node:sea";
 import type { Client, ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 import type { Root, Type } from "protobufjs";
 import type { StorageSettings } from "../config/storage-options.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
+import { assetText } from "../system/asset.ts";
 import { Endpoint, endpointsOf } from "./etcd-endpoints.ts";
 import { etcdFailure, isMembersOwn } from "./etcd-failures.ts";
 import type { Answers, WatchResponse } from "./etcd-messages.ts";
@@ -46,7 +44,7 @@ export class EtcdClient {
   static async open(settings: StorageSettings, patience: Partial<EtcdPatience> = {}): Promise<EtcdClient> {
     const urls = endpointsOf(settings.etcdServers ?? "");
     const [grpc, protobuf] = await Promise.all([import("@grpc/grpc-js"), import("protobufjs")]);
-    const types = protobuf.default.parse(protoText()).root;
+    const types = protobuf.default.parse(assetText(PROTO)).root;
     types.resolveAll();
     const members = urls.map((url) => new Endpoint(grpc, url, settings));
     return new EtcdClient(grpc, types, members, { ...PATIENCE, ...patience });
@@ -148,7 +146,3 @@ export class EtcdClient {
 
 const encoded = (type: Type, message: object): Buffer => Buffer.from(type.encode(type.fromObject(message)).finish());
 const decoded = (type: Type, bytes: Buffer): object => type.toObject(type.decode(bytes), SHOWN);
-
-/** In the single executable it is an asset, in a checkout a file. */
-const protoText = (): string =>
-  isSea() ? getAsset(PROTO, "utf8") : readFileSync(join(import.meta.dirname, "../..", PROTO), "utf8");

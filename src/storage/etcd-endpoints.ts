@@ -1,6 +1,8 @@
 /** etcd's members, and a connection to one of them. */
 import { readFileSync } from "node:fs";
-import type { ChannelCredentials, Client } from "@grpc/grpc-js";
+import { isIP } from "node:net";
+import { type PeerCertificate, checkServerIdentity as tlsCheck } from "node:tls";
+import type { Client } from "@grpc/grpc-js";
 import type { StorageSettings } from "../config/storage-options.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 
@@ -46,7 +48,7 @@ export class Endpoint {
 
   /** @throws Error when there is no connection within that time; the next try reads the certificates anew */
   async connected(withinMs: number): Promise<Client> {
-    this.#client ??= new this.#grpc.Client(this.#address, this.#credentials(), CHANNEL);
+    this.#client ??= this.#open();
     const client = this.#client;
     try {
       await new Promise<void>((resolve, reject) =>
@@ -64,16 +66,19 @@ export class Endpoint {
     this.#client = undefined;
   }
 
-  get #address(): string {
+  #open(): Client {
     const { hostname, port, protocol } = this.#url;
-    return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
-  }
-
-  #credentials(): ChannelCredentials {
-    const { credentials } = this.#grpc;
-    if (this.#url.protocol === "http:") return credentials.createInsecure();
+    const { Client, credentials } = this.#grpc;
+    const address = `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
+    if (protocol === "http:") return new Client(address, credentials.createInsecure(), CHANNEL);
     const { etcdCaFile, etcdKeyFile, etcdCertFile } = this.#files;
-    return credentials.createSsl(pem(etcdCaFile), pem(etcdKeyFile), pem(etcdCertFile));
+    const [authority, key, certificate] = [pem(etcdCaFile), pem(etcdKeyFile), pem(etcdCertFile)];
+    const host = hostname.replace(/^\[|\]$/g, "");
+    if (!isIP(host)) return new Client(address, credentials.createSsl(authority, key, certificate), CHANNEL);
+    // TLS has no way to ask for an address by name, and Node refuses gRPC's attempt; the certificate has to name it all the same.
+    const checkServerIdentity = (_: string, peer: PeerCertificate) => tlsCheck(host, peer);
+    const verified = credentials.createSsl(authority, key, certificate, { checkServerIdentity });
+    return new Client(address, verified, { ...CHANNEL, "grpc.ssl_target_name_override": "etcd" });
   }
 }
 

@@ -21,7 +21,11 @@ const MEANINGS: Readonly<Record<number, readonly [code: FailureCode, hint: strin
 
 export function etcdFailure(error: unknown, member: string): DumpError {
   const { code, details, message } = error as Partial<ServiceError>;
-  const [meaning, hint] = MEANINGS[code ?? UNAVAILABLE] ?? ["STORAGE_UNAVAILABLE", "look at etcd's log"];
+  const isTooLarge = code === RESOURCE_EXHAUSTED && /larger than max/.test(details ?? "");
+  const [meaning, hint] = MEANINGS[isTooLarge ? INVALID_ARGUMENT : (code ?? UNAVAILABLE)] ?? [
+    "STORAGE_UNAVAILABLE",
+    "look at etcd's log",
+  ];
   const words = (details || message || "it broke off").slice(0, 300);
   return new DumpError(meaning, `Cannot use etcd at ${member}: ${words}`, { cause: error, hint });
 }

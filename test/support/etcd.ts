@@ -1,6 +1,7 @@
 /** A real etcd for a test: one member, with a folder of its own; stopped with its scope. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { TESTBED } from "./paths.ts";
 import { freePort } from "./role-process.ts";
@@ -53,6 +54,11 @@ export class Etcd implements AsyncDisposable {
     const ended = once(child, "exit");
     child.kill("SIGKILL");
     await ended;
+  }
+
+  /** While it is down: with `up` it is a new one. */
+  forget(): void {
+    rmSync(join(this.#folder.path, "data"), { recursive: true });
   }
 
   /** It holds its connections, and answers nothing. */
