@@ -1,0 +1,86 @@
+/** Objects, lists and events in the form that the client wants, as text. */
+import { type Wanted, wantedIn } from "./accept.ts";
+import { GROUP_VERSION, KIND, LIST_KIND } from "./kind.ts";
+import type { Page } from "./listing.ts";
+import { badRequest, type Status } from "./refusal.ts";
+import { endpointOf, jsonOf } from "./stored.ts";
+import { type IncludeObject, type ListMeta, partialListOf, partialOf, tableOf } from "./table.ts";
+import type { Event } from "./watching.ts";
+
+/** Of one request. */
+export class Answers {
+  readonly #wanted: Wanted;
+  readonly #include: IncludeObject;
+  #firstTable = true;
+
+  /** @throws Refusal 400, 406 */
+  constructor(accept: string | undefined, includeObject: string | undefined) {
+    this.#wanted = wantedIn(accept);
+    this.#include = includeIn(includeObject);
+  }
+
+  /** @param value as it is stored */
+  object(value: string, revision: bigint): string {
+    const { form, version } = this.#wanted;
+    if (form === "object") return jsonOf(value, revision);
+    const endpoint = endpointOf(value, revision);
+    if (form === "metadata") return JSON.stringify(partialOf(endpoint, version));
+    return JSON.stringify(this.#table([endpoint], { resourceVersion: String(revision) }, true));
+  }
+
+  list({ items, revision, continueToken, remaining }: Page): string {
+    const { form, version } = this.#wanted;
+    const metadata: ListMeta = {
+      resourceVersion: String(revision),
+      ...(continueToken !== undefined && { continue: continueToken }),
+      ...(remaining !== undefined && { remainingItemCount: remaining }),
+    };
+    if (form === "object") {
+      const head = JSON.stringify({ kind: LIST_KIND, apiVersion: GROUP_VERSION, metadata }).slice(0, -1);
+      return `${head},"items":[${items.map((item) => jsonOf(item.value, item.revision)).join(",")}]}`;
+    }
+    const endpoints = items.map((item) => endpointOf(item.value, item.revision));
+    if (form === "metadata") return JSON.stringify(partialListOf(endpoints, metadata, version));
+    return JSON.stringify(this.#table(endpoints, metadata, true));
+  }
+
+  /** One line of a watch. */
+  event(event: Event): string {
+    const object = event.type === "BOOKMARK" ? this.#bookmark(event) : this.#changed(event);
+    return `{"type":"${event.type}","object":${object}}\n`;
+  }
+
+  failure(status: Status): string {
+    return `${JSON.stringify({ type: "ERROR", object: status })}\n`;
+  }
+
+  #changed({ value, revision }: Exclude<Event, { type: "BOOKMARK" }>): string {
+    if (this.#wanted.form !== "table") return this.object(value, revision);
+    const withColumns = this.#firstTable;
+    this.#firstTable = false;
+    return JSON.stringify(
+      this.#table([endpointOf(value, revision)], { resourceVersion: String(revision) }, withColumns),
+    );
+  }
+
+  #bookmark({ revision, initialEventsEnd }: Extract<Event, { type: "BOOKMARK" }>): string {
+    const { form, version } = this.#wanted;
+    const annotations = initialEventsEnd ? { annotations: { "k8s.io/initial-events-end": "true" } } : {};
+    const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
+    if (form === "table")
+      return JSON.stringify(this.#table([], { resourceVersion: String(revision), ...annotations }, false));
+    if (form === "metadata")
+      return JSON.stringify({ kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata });
+    return JSON.stringify({ kind: KIND, apiVersion: GROUP_VERSION, metadata, spec: {} });
+  }
+
+  #table(endpoints: Parameters<typeof tableOf>[0], metadata: ListMeta, withColumns: boolean): object {
+    return tableOf(endpoints, metadata, { version: this.#wanted.version, include: this.#include, withColumns });
+  }
+}
+
+function includeIn(text: string | undefined): IncludeObject {
+  if (text === undefined || text === "") return "Metadata";
+  if (text === "None" || text === "Metadata" || text === "Object") return text;
+  throw badRequest(`includeObject must be None, Metadata or Object, not ${JSON.stringify(text)}`);
+}

@@ -1,0 +1,157 @@
+/** Downloads: who may has been decided, which bytes they are says src/download. Here they are counted, sent and told of. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Logger } from "pino";
+import { reasonOf } from "../domain/failures.ts";
+import { answerFor } from "../download/answer.ts";
+import type { Download, DumpRequest, EndpointRequest, Part } from "../download/download.ts";
+import type { Endpoints } from "./endpoints.ts";
+import { targetOf } from "./guard.ts";
+import { DUMPS, RESOURCE } from "./kind.ts";
+import type { ApiMetrics } from "./metrics.ts";
+import { Query } from "./query.ts";
+import { badRequest, statusOf, tooManyRequests } from "./refusal.ts";
+import { IN_NAMESPACE } from "./routes.ts";
+import { send, untilGone } from "./sending.ts";
+
+/** What serves the bytes. */
+export interface Downloads {
+  openDump(request: DumpRequest, signal: AbortSignal): Promise<Download>;
+  openEndpoint(request: EndpointRequest, signal: AbortSignal): Promise<Download>;
+}
+
+export interface DumpParts {
+  readonly downloads: Downloads;
+  readonly endpoints: Endpoints;
+  readonly metrics: ApiMetrics;
+  readonly audit: Logger;
+  /** At once, of one user. */
+  readonly perUser: number;
+}
+
+/** What is downloaded; for the log, too. */
+interface Wanted {
+  readonly resource: typeof DUMPS | typeof RESOURCE;
+  readonly namespace: string;
+  readonly name: string;
+  readonly part: Part;
+  readonly container?: string | undefined;
+}
+
+export function addDumpRoutes(app: FastifyInstance, parts: DumpParts): void {
+  const underWay = new Map<string, number>();
+  for (const resource of [DUMPS, RESOURCE] as const) {
+    const config = { access: { verb: "get", resource, subresource: "dump" } } as const;
+    app.get(`${IN_NAMESPACE}/${resource}/:name/dump`, { config }, (request, reply) =>
+      serve(wantedOf(request, resource), request, reply, parts, underWay),
+    );
+  }
+}
+
+/** @throws Refusal 400 */
+function wantedOf(request: FastifyRequest, resource: Wanted["resource"]): Wanted {
+  const { namespace, name } = targetOf(request) as { namespace: string; name: string };
+  const query = new Query(request.query);
+  const part = query.text("part") || (resource === DUMPS ? "core" : "bundle");
+  if (part !== "core" && part !== "bundle")
+    throw badRequest(`part must be core or bundle, not ${JSON.stringify(part)}`);
+  return {
+    resource,
+    namespace,
+    name,
+    part,
+    ...(resource === RESOURCE && { container: query.text("container") || undefined }),
+  };
+}
+
+async function serve(
+  wanted: Wanted,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: DumpParts,
+  underWay: Map<string, number>,
+): Promise<FastifyReply> {
+  const user = request.user?.name ?? "";
+  const startMs = performance.now();
+  const told = (facts: object, outcome: string) =>
+    parts.audit.info(
+      {
+        user,
+        ...wanted,
+        range: request.headers.range,
+        ...facts,
+        outcome,
+        tookMs: Math.round(performance.now() - startMs),
+      },
+      "Download",
+    );
+  using _place = placeFor(user, underWay, parts);
+  try {
+    const gone = untilGone(reply.raw);
+    const download = await opened(wanted, parts, gone);
+    const { status, headers, range } = answerFor(download, request.method, request.headers);
+    reply.hijack();
+    reply.raw.writeHead(status, headers);
+    if (range)
+      await sendRange(reply, download, range, gone, parts, (facts, outcome) => told({ status, ...facts }, outcome));
+    else told({ status, bytes: 0 }, "complete");
+    reply.raw.end();
+    return reply;
+  } catch (error) {
+    if (!reply.sent) {
+      told({ status: statusOf(error).code, bytes: 0 }, reasonOf(error));
+      throw error;
+    }
+    reply.raw.destroy(); // less than was announced, so that nobody takes it for the whole
+    return reply;
+  }
+}
+
+async function sendRange(
+  { raw }: FastifyReply,
+  download: Download,
+  { fromBytes, toBytes }: { readonly fromBytes: number; readonly toBytes: number },
+  gone: AbortSignal,
+  { metrics }: DumpParts,
+  told: (facts: object, outcome: string) => void,
+): Promise<void> {
+  let bytes = 0;
+  const counted = async function* () {
+    for await (const chunk of download.read(fromBytes, toBytes, gone)) {
+      yield chunk;
+      bytes += chunk.length;
+      metrics.downloadedBytes.inc(chunk.length);
+    }
+  };
+  try {
+    await send(raw, counted(), gone);
+    told({ bytes }, "complete");
+  } catch (error) {
+    told({ bytes }, reasonOf(error));
+    throw error;
+  }
+}
+
+async function opened(wanted: Wanted, { downloads, endpoints }: DumpParts, signal: AbortSignal): Promise<Download> {
+  const { resource, namespace, name, part, container } = wanted;
+  if (resource === DUMPS) return await downloads.openDump({ namespace, name, part }, signal);
+  const { spec } = (await endpoints.get(namespace, name, signal)).endpoint;
+  const request = { namespace, namespaceUid: spec.namespaceuid, podUid: spec.poduid, container, part };
+  return await downloads.openEndpoint(request, signal);
+}
+
+/** @throws Refusal 429 */
+function placeFor(user: string, underWay: Map<string, number>, { perUser, metrics }: DumpParts): Disposable {
+  const count = underWay.get(user) ?? 0;
+  if (count >= perUser)
+    throw tooManyRequests(`${JSON.stringify(user)} has ${count} downloads under way, which is as many as may be`);
+  underWay.set(user, count + 1);
+  metrics.downloads.inc();
+  return {
+    [Symbol.dispose]: () => {
+      metrics.downloads.dec();
+      const left = (underWay.get(user) ?? 1) - 1;
+      if (left > 0) underWay.set(user, left);
+      else underWay.delete(user);
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/** Before anything else is looked at, a body included: who asks, and whether they may. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Authentication, User } from "./authentication.ts";
+import type { Authorization, PathAct, ResourceAct, Verb } from "./authorization.ts";
+import { RESOURCE } from "./kind.ts";
+import { isNamespace, nameProblem } from "./names.ts";
+import { Query } from "./query.ts";
+import { noSuchPath } from "./refusal.ts";
+
+/** What a route does; `open`: everybody may. Without one it is a path as such. */
+export type Access = "open" | { readonly verb: Verb; readonly resource: string; readonly subresource?: string };
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    readonly access?: Access;
+  }
+  interface FastifyRequest {
+    /** Nobody on open routes. */
+    user: User | null;
+  }
+}
+
+export interface Guard {
+  /** @throws Refusal 401, 403; DumpError when the cluster cannot be asked. Asked again while a watch runs */
+  check(request: FastifyRequest): Promise<void>;
+}
+
+export function guardOf(authentication: Authentication, authorization: Authorization): Guard {
+  return {
+    check: async (request) => {
+      if (request.routeOptions.config?.access === "open") return;
+      const user = await authentication.userOf(request.raw);
+      request.user = user;
+      await authorization.assertMay(user, actOf(request));
+    },
+  };
+}
+
+export function useGuard(app: FastifyInstance, guard: Guard): void {
+  app.decorateRequest("user", null);
+  app.addHook("onRequest", (request) => guard.check(request));
+}
+
+/** @throws Refusal 404 for what can be no name: it never gets near a key or a path */
+export function targetOf(request: FastifyRequest): {
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+} {
+  const { namespace, name } = (request.params ?? {}) as { namespace?: string; name?: string };
+  if (namespace !== undefined && !isNamespace(namespace)) throw noSuchPath();
+  if (name !== undefined && nameProblem(name) !== undefined) throw noSuchPath();
+  return { namespace, name };
+}
+
+function actOf(request: FastifyRequest): ResourceAct | PathAct {
+  const access = request.routeOptions.config?.access;
+  if (access === undefined || access === "open")
+    return { verb: request.method.toLowerCase(), path: request.url.split("?")[0] ?? "/" };
+  const query = new Query(request.query);
+  const { namespace, name } = targetOf(request);
+  const isSelecting = ["list", "deletecollection"].includes(access.verb) && access.resource === RESOURCE;
+  const verb = access.verb === "list" && query.isWatch ? "watch" : access.verb;
+  return { ...access, verb, namespace, name: name ?? (isSelecting ? query.selection.fields.name : undefined) };
+}

@@ -1,0 +1,133 @@
+/** Lists: what a query asks for, pages of it, and the token by which the next page is asked for. */
+import { DumpError } from "../domain/failures.ts";
+import type { ObjectStorage, StoredItem } from "../storage/storage.ts";
+import type { Endpoint } from "./kind.ts";
+import { badRequest, expired, Refusal } from "./refusal.ts";
+import type { Selection } from "./selectors.ts";
+import { endpointOf, type Keys } from "./stored.ts";
+
+export interface ListQuery {
+  readonly limit: number | undefined;
+  readonly continueToken: string | undefined;
+  readonly resourceVersion: string | undefined;
+  readonly resourceVersionMatch: string | undefined;
+}
+
+export interface Page {
+  readonly items: readonly StoredItem[];
+  readonly revision: bigint;
+  readonly continueToken: string | undefined;
+  /** Not known where something was selected. */
+  readonly remaining: number | undefined;
+}
+
+/** Objects that are looked at in one piece, where only some of them are selected. */
+const CHUNK = 500;
+
+/** @throws Refusal 400, 410, 504 */
+export async function listed(
+  storage: ObjectStorage,
+  keys: Keys,
+  namespace: string | undefined,
+  query: ListQuery,
+  selection: Selection,
+  signal: AbortSignal,
+): Promise<Page> {
+  const { limit } = query;
+  const prefix = keys.in(namespace);
+  let { after, revision } = startOf(query, prefix);
+  const items: StoredItem[] = [];
+  for (;;) {
+    const wanted = limit === undefined ? undefined : selection.selects ? CHUNK : limit;
+    const page = await storage.list(prefix, { after, limit: wanted, revision }, signal).catch((error) => {
+      throw error instanceof DumpError && error.code === "API_GONE" ? tooOld(query) : error;
+    });
+    if (!query.continueToken) assertKnown(query, page.revision);
+    revision = page.revision;
+    for (const [index, item] of page.items.entries()) {
+      if (!selection.selects || isSelected(item, selection)) items.push(item);
+      after = item.key;
+      const remaining = page.remaining + page.items.length - index - 1;
+      if (items.length !== limit) continue;
+      const isEnd = remaining === 0;
+      return {
+        ...{ items, revision, remaining: isEnd || selection.selects ? undefined : remaining },
+        continueToken: isEnd ? undefined : tokenOf(revision, after.slice(prefix.length)),
+      };
+    }
+    if (page.remaining === 0) return { items, revision, remaining: undefined, continueToken: undefined };
+  }
+}
+
+export const isSelected = ({ value, revision }: StoredItem, selection: Selection): boolean =>
+  selects(endpointOf(value, revision), selection);
+
+export const selects = ({ metadata }: Endpoint, { labels, fields }: Selection): boolean =>
+  fields.matches(metadata) && labels(metadata.labels ?? {});
+
+/** Where a list begins, and as of which revision it is; undefined: as of now. */
+function startOf(query: ListQuery, prefix: string): { after: string | undefined; revision: bigint | undefined } {
+  const { continueToken, resourceVersion, resourceVersionMatch: match, limit } = query;
+  const version = versionIn(resourceVersion);
+  if (match !== undefined && match !== "Exact" && match !== "NotOlderThan")
+    throw badRequest(`resourceVersionMatch must be Exact or NotOlderThan, not ${JSON.stringify(match)}`);
+  if (match !== undefined && version === undefined)
+    throw badRequest("resourceVersionMatch is forbidden unless resourceVersion is provided");
+  if (continueToken !== undefined) {
+    if (match !== undefined) throw badRequest("resourceVersionMatch is forbidden when continue is provided");
+    if (version !== undefined && version !== 0n)
+      throw badRequest("specifying resource version is not allowed when using continue");
+    const { revision, after } = startIn(continueToken);
+    return { revision, after: `${prefix}${after}` };
+  }
+  if (match === "Exact" && version === 0n)
+    throw badRequest('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
+  const isExact = match === "Exact" || (match === undefined && limit !== undefined && (version ?? 0n) > 0n);
+  return { after: undefined, revision: isExact ? version : undefined };
+}
+
+/** Nobody may wait for what may never come: a cluster that was restored from a backup. */
+function assertKnown({ resourceVersion }: ListQuery, now: bigint): void {
+  const version = versionIn(resourceVersion) ?? 0n;
+  if (version > now) throw tooLarge(version, now);
+}
+
+export const tooLarge = (version: bigint, now: bigint) =>
+  new Refusal(504, "Timeout", `Timeout: Too large resource version: ${version}, current: ${now}`, {
+    causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+    retryAfterSeconds: 1,
+  });
+
+/** @returns undefined when none is given. @throws Refusal 400 */
+export function versionIn(text: string | undefined): bigint | undefined {
+  if (text === undefined || text === "") return undefined;
+  if (!/^\d{1,18}$/.test(text)) throw badRequest(`resourceVersion: Invalid value: ${JSON.stringify(text)}`);
+  return BigInt(text);
+}
+
+const tooOld = ({ continueToken }: ListQuery) =>
+  expired(
+    continueToken === undefined
+      ? "The resourceVersion for the provided list is too old."
+      : "The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.",
+  );
+
+const tokenOf = (revision: bigint, after: string): string =>
+  Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: String(revision), start: after })).toString("base64url");
+
+/** Whoever makes up a token gets a list of what is below the same prefix, and no more. */
+function startIn(token: string): { revision: bigint; after: string } {
+  try {
+    const { rv, start } = JSON.parse(Buffer.from(token, "base64url").toString()) as Record<string, unknown>;
+    if (
+      typeof rv === "string" &&
+      /^[1-9]\d{0,17}$/.test(rv) &&
+      typeof start === "string" &&
+      /^[\x21-\x7e]*$/.test(start)
+    )
+      return { revision: BigInt(rv), after: start };
+  } catch {
+    // said below
+  }
+  throw badRequest("continue key is not valid: it is no token that this server gave");
+}

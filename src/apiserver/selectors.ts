@@ -1,0 +1,105 @@
+/** Label and field selectors, as they stand in a query. */
+
+import { labelValueProblem, qualifiedNameProblem } from "./names.ts";
+import { badRequest } from "./refusal.ts";
+
+type Labels = Readonly<Record<string, string>>;
+
+export interface Selection {
+  readonly labels: (labels: Labels) => boolean;
+  /** Undefined: any. */
+  readonly fields: Fields;
+  /** Whether it may leave anything out. */
+  readonly selects: boolean;
+}
+
+export interface Fields {
+  readonly matches: (object: { readonly name: string; readonly namespace: string }) => boolean;
+  /** The one name that it asks for. */
+  readonly name: string | undefined;
+}
+
+/** @throws Refusal 400 */
+export function selectionIn(labelSelector: string, fieldSelector: string): Selection {
+  return {
+    labels: labelsMatch(labelSelector),
+    fields: fieldsMatch(fieldSelector),
+    selects: labelSelector.trim() !== "" || fieldSelector.trim() !== "",
+  };
+}
+
+type Test = (labels: Labels) => boolean;
+
+function labelsMatch(selector: string): Test {
+  const tests = requirementsIn(selector).map(labelTest);
+  return (labels) => tests.every((test) => test(labels));
+}
+
+/** At commas that are in no parentheses. */
+function requirementsIn(selector: string): string[] {
+  if (selector.trim() === "") return [];
+  return selector.split(/,(?![^(]*\))/).map((each) => each.trim());
+}
+
+const KEY = "(?<key>[^\\s!=<>(),]+)";
+const SHAPES = {
+  set: new RegExp(`^${KEY}\\s+(?<how>in|notin)\\s*\\((?<values>[^()]*)\\)$`),
+  order: new RegExp(`^${KEY}\\s*(?<how>[<>])\\s*(?<value>-?\\d+)$`),
+  equal: new RegExp(`^${KEY}\\s*(?<how>==|=|!=)\\s*(?<value>[^\\s!=<>(),]*)$`),
+  exists: new RegExp(`^(?<how>!?)\\s*${KEY}$`),
+};
+
+function labelTest(requirement: string): Test {
+  const found = Object.values(SHAPES)
+    .map((shape) => shape.exec(requirement)?.groups)
+    .find((groups) => groups !== undefined);
+  if (!found) throw badRequest(`unable to parse requirement: ${JSON.stringify(requirement)} is no label selector`);
+  const { key = "", how = "", value, values } = found;
+  const wanted = (values ?? value ?? "").split(",").map((each) => each.trim());
+  const problem = qualifiedNameProblem(key) ?? wanted.map(labelValueProblem).find((each) => each !== undefined);
+  if (problem && how !== "<" && how !== ">")
+    throw badRequest(`unable to parse requirement: ${JSON.stringify(requirement)}: ${problem}`);
+  return testFor(key, how, wanted);
+}
+
+/** As Kubernetes has it: what is not there is unequal to anything, and in no set. */
+function testFor(key: string, how: string, wanted: readonly string[]): Test {
+  const isIn: Test = (labels) => Object.hasOwn(labels, key) && wanted.includes(labels[key] ?? "");
+  const number = (labels: Labels) => (/^-?\d+$/.test(labels[key] ?? "") ? Number(labels[key]) : Number.NaN);
+  switch (how) {
+    case "":
+      return (labels) => Object.hasOwn(labels, key);
+    case "!":
+      return (labels) => !Object.hasOwn(labels, key);
+    case "!=":
+    case "notin":
+      return (labels) => !isIn(labels);
+    case "<":
+      return (labels) => number(labels) < Number(wanted[0]);
+    case ">":
+      return (labels) => number(labels) > Number(wanted[0]);
+    default:
+      return isIn;
+  }
+}
+
+const FIELD = /^(?<field>metadata\.(?:name|namespace))\s*(?<how>==|=|!=)\s*(?<value>[^\s=!,]*)$/;
+
+function fieldsMatch(selector: string): Fields {
+  const wanted = requirementsIn(selector).map((requirement) => {
+    const { field, how, value = "" } = FIELD.exec(requirement)?.groups ?? {};
+    if (field === undefined)
+      throw badRequest(
+        `field label not supported: ${JSON.stringify(requirement)}; there are metadata.name and metadata.namespace`,
+      );
+    return {
+      field: field === "metadata.name" ? ("name" as const) : ("namespace" as const),
+      isEqual: how !== "!=",
+      value,
+    };
+  });
+  return {
+    matches: (object) => wanted.every(({ field, isEqual, value }) => (object[field] === value) === isEqual),
+    name: wanted.find(({ field, isEqual }) => field === "name" && isEqual)?.value,
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * What becomes of an object that somebody wrote: what the writer says, what the server says, what never changes. Pure: time,
+ * uid and what the cluster knows come in as arguments.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { ENDPOINT, type Endpoint, GROUP, GROUP_VERSION, KIND, RESOURCE } from "./kind.ts";
+import type { ObjectMeta } from "./meta.ts";
+import { badRequest, type Cause, conflict, invalid } from "./refusal.ts";
+import { isObject, shaped } from "./schema.ts";
+import { problemsOf } from "./validation.ts";
+
+/** What somebody sent: shaped, but with nothing that it must have. */
+export interface Draft {
+  readonly metadata: Partial<ObjectMeta>;
+  readonly spec: Partial<Endpoint["spec"]>;
+  readonly status?: Endpoint["status"];
+}
+
+/** Of a new object, from the server. */
+export interface Birth {
+  readonly name: string;
+  readonly namespace: string;
+  readonly namespaceUid: string;
+  readonly podUid: string;
+  readonly uid: string;
+  readonly now: string;
+}
+
+/** @param onUnknown gets the path of each field that there is not. @throws Refusal 400 when it is no object of this kind */
+export function draftOf(body: unknown, onUnknown: (path: string) => void): Draft {
+  if (!isObject(body)) throw badRequest("the body must be an object");
+  const { apiVersion, kind } = body;
+  if ((apiVersion !== undefined && apiVersion !== GROUP_VERSION) || (kind !== undefined && kind !== KIND))
+    throw badRequest(
+      `${String(kind)} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${KIND} of ${GROUP_VERSION}`,
+    );
+  const { metadata = {}, spec = {}, status } = shaped(ENDPOINT, body, "", onUnknown) as Partial<Draft>;
+  return { metadata, spec, ...(status && { status }) };
+}
+
+/** @throws Refusal 422 */
+export function created({ metadata, spec }: Draft, birth: Birth): Endpoint {
+  const { name, namespace, namespaceUid, podUid, uid, now } = birth;
+  const endpoint: Endpoint = {
+    apiVersion: GROUP_VERSION,
+    kind: KIND,
+    metadata: {
+      ...own(metadata),
+      ...(metadata.generateName && { generateName: metadata.generateName }),
+      ...{ name, namespace, uid, generation: 1, creationTimestamp: now },
+    },
+    spec: { ...(spec.podname && { podname: spec.podname }), poduid: podUid, namespaceuid: namespaceUid },
+  };
+  const foreign = spec.namespaceuid && spec.namespaceuid !== namespaceUid;
+  return valid(
+    endpoint,
+    foreign ? [fieldInvalid("spec.namespaceuid", spec.namespaceuid, "is not this namespace's UID")] : [],
+  );
+}
+
+/** What a write to the object itself makes of it: its status stays. @throws Refusal 409, 422 */
+export function updated(old: Endpoint, { metadata, spec }: Draft): Endpoint {
+  const [said, before] = [{ ...old.spec, ...filled(spec) }, old.spec];
+  const { podname: _, ...rest } = said;
+  const next: Endpoint = {
+    ...old,
+    metadata: { ...kept(old.metadata), ...own(metadata) },
+    spec: { ...(spec.podname && { podname: spec.podname }), ...rest },
+  };
+  const immutable = (["poduid", "namespaceuid"] as const)
+    .filter((field) => said[field] !== before[field])
+    .map((field) => fieldInvalid(`spec.${field}`, said[field], "field is immutable"));
+  const more = (metadata.finalizers ?? []).filter((each) => !old.metadata.finalizers?.includes(each));
+  const late = old.metadata.deletionTimestamp !== undefined && more.length > 0;
+  const causes = late
+    ? [
+        fieldInvalid(
+          "metadata.finalizers",
+          more.join(),
+          "no new finalizers can be added if the object is being deleted",
+        ),
+      ]
+    : [];
+  const generation = old.metadata.generation + (isDeepStrictEqual(next.spec, before) ? 0 : 1);
+  return valid({ ...next, metadata: { ...next.metadata, generation } }, [...immutable, ...causes]);
+}
+
+/** What a write to its status makes of it: nothing else changes. */
+export function withStatus({ status: _, ...old }: Endpoint, draft: Draft): Endpoint {
+  return { ...old, ...(draft.status && { status: draft.status }) };
+}
+
+/** To go, as soon as nobody has an objection any more. */
+export function dying(old: Endpoint, now: string, propagation: string | undefined): Endpoint {
+  const { deletionTimestamp, finalizers = [], generation } = old.metadata;
+  const collector = propagation === "Foreground" ? ["foregroundDeletion"] : propagation === "Orphan" ? ["orphan"] : [];
+  const all = [...new Set([...finalizers, ...collector])];
+  const isNew = deletionTimestamp === undefined;
+  return {
+    ...old,
+    metadata: {
+      ...old.metadata,
+      ...(isNew && { deletionTimestamp: now, deletionGracePeriodSeconds: 0, generation: generation + 1 }),
+      ...(all.length > 0 && { finalizers: all }),
+    },
+  };
+}
+
+/** Whether it is to go, and nobody objects. */
+export const isGone = ({ metadata }: Endpoint): boolean =>
+  metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0;
+
+/** What the writer expects the object to be. @throws Refusal 409 */
+export function expect(
+  { metadata }: Endpoint,
+  revision: bigint,
+  expected: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined },
+): void {
+  const what = { group: GROUP, resource: RESOURCE, name: metadata.name };
+  if (expected.uid && expected.uid !== metadata.uid)
+    throw conflict(
+      what,
+      `Precondition failed: UID in precondition: ${expected.uid}, UID in object meta: ${metadata.uid}`,
+    );
+  if (expected.resourceVersion && expected.resourceVersion !== String(revision))
+    throw conflict(what, "the object has been modified; please apply your changes to the latest version and try again");
+}
+
+/** Of metadata, what a writer may say. */
+const own = ({ labels, annotations, finalizers, ownerReferences }: Draft["metadata"]) => ({
+  ...(labels && Object.keys(labels).length > 0 && { labels }),
+  ...(annotations && Object.keys(annotations).length > 0 && { annotations }),
+  ...(finalizers && finalizers.length > 0 && { finalizers: [...new Set(finalizers)] }),
+  ...(ownerReferences && ownerReferences.length > 0 && { ownerReferences }),
+});
+
+/** The rest of it. */
+function kept({ labels, annotations, finalizers, ownerReferences, ...rest }: ObjectMeta) {
+  return rest;
+}
+
+/** What is left empty is left as it is, as with any field that the server fills in. */
+const filled = (spec: Draft["spec"]): Draft["spec"] =>
+  Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== ""));
+
+function valid(endpoint: Endpoint, causes: readonly Cause[]): Endpoint {
+  const all = [
+    ...causes,
+    ...problemsOf(endpoint).map(({ field, value, problem }) => fieldInvalid(field, value, problem)),
+  ];
+  if (all.length > 0) throw invalid(KIND, endpoint.metadata.name, GROUP, all);
+  return endpoint;
+}
+
+const fieldInvalid = (field: string, value: unknown, message: string): Cause => ({
+  reason: "FieldValueInvalid",
+  message: `Invalid value: ${JSON.stringify(String(value).slice(0, 100))}: ${message}`,
+  field,
+});
