@@ -26,6 +26,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   doctor: verb(() => import("./doctor.ts")),
   controller: verb(() => import("./controller.ts")),
   webhook: verb(() => import("./webhook.ts")),
+  apiserver: verb(() => import("./apiserver.ts")),
   agent: verb(() => import("./agent.ts")),
   sweep: verb(() => import("./sweep.ts")),
   "in-root": verb(() => import("./in-root.ts")),
