@@ -178,6 +178,47 @@ describe("a crash in a pod", { skip }, () => {
     assert.ok(!records.some(holds));
     assert.equal(globSync(`${root}/**/*.tar.zst`).length, 10);
   });
+
+  test("shows in the agent's figures, while its Lease keeps the node labelled", async () => {
+    const namespace = await cluster.namespace();
+    const admin = cluster.in(namespace);
+    const root = join(folder.path, "store-that-comes-later");
+    await using agent = await startAgent(`--store=${root}`);
+    const figure = (name: string): Promise<number> => agent.metric(`coredump_agent_${name}`);
+    const lease = async (): Promise<Resource> =>
+      (await cluster.in(SYSTEM).get("lease", "coredump-node-node-1"))["spec"] as Resource;
+    const label = async (): Promise<unknown> => (await cluster.get("node", "node-1")).metadata["labels"]["coredump"];
+    await eventually(async () => assert.equal(await label(), "true", controller.said));
+    const { renewTime } = await lease();
+
+    await run(admin, "web-0");
+    await crash(admin, "web-0", "kill -SEGV $$");
+    await admin.kubectl("label", "pod", "web-0", "coredump.fujitsu.com/no-coredump=true");
+    await crash(admin, "web-0", "kill -ABRT $$");
+    await eventually(async () => {
+      assert.equal(await figure("captured_total"), 1, agent.said);
+      assert.equal(await figure('refused_total{reason="OptedOut"}'), 1);
+      assert.ok((await figure('failures_total{code="STORE_MISSING"}')) >= 1);
+      assert.ok((await figure("queue_age_seconds")) > 0);
+      const queued = await figure("queue_bytes");
+      assert.ok(queued > 0 && queued <= (await figure("cache_bytes")));
+    });
+    assert.equal(await agent.metric("coredump_handler_seconds_count"), 2);
+    const held = await agent.metric("coredump_handler_seconds_sum");
+    assert.ok(held > 0 && held < 60, `${held}`);
+    assert.equal(await figure("stored_total"), 0);
+    const [failed] = (await dumpsIn(admin)).filter(({ status }) => status?.state === "FailedToSave");
+    assert.match(failed?.["status"].message, /^Cannot find the store's directory/);
+
+    mkdirSync(root);
+    await eventually(async () => {
+      assert.equal(await figure("stored_total"), 1, agent.said);
+      assert.equal(await figure("queue_bytes"), 0);
+    });
+    await eventually(async () => assert.notEqual((await lease())["renewTime"], renewTime));
+    assert.equal(await agent.end(), 0);
+    await eventually(async () => assert.equal(await label(), undefined, controller.said));
+  });
 });
 
 /** Made, or given another limit. */
