@@ -24,11 +24,11 @@ export interface Bundle {
  * A native module (`*.node`) among the inputs is an error: it could not be loaded.
  */
 export async function bundle(main: string, version: string): Promise<Bundle> {
-  const first = await bundled({ entryPoints: [main], plugins: [leftOut, secondScripts] }, version);
+  const first = await bundled({ entryPoints: [main], plugins: [leftOut, secondScripts()] }, version);
   const others = await Promise.all(
     Object.entries(SECOND_SCRIPTS).map(async ([name, modules]) => {
       const stdin = { contents: entryOf(modules), sourcefile: name, resolveDir: ROOT };
-      return { name, ...(await bundled({ stdin, plugins: [leftOut] }, version)) };
+      return { name, ...(await bundled({ stdin, plugins: [leftOut, secondScripts(name)] }, version)) };
     }),
   );
   if (first.packages.length > 0)

@@ -17,7 +17,7 @@ export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     "src/roles/agent-announce.ts",
     "src/roles/agent-steps.ts",
   ],
-  "cluster.cjs": ["src/commands/plugin/cli.ts", "src/commands/plugin/complete.ts"],
+  "cluster.cjs": ["src/commands/plugin/cli.ts", "src/commands/plugin/complete.ts", "src/roles/apiserver.ts"],
   "runtimes.cjs": ["src/identity/confirm.ts"], // for every container's dump, so it should be small
 };
 
@@ -25,13 +25,15 @@ export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
 export const entryOf = (modules: readonly string[]): string =>
   modules.map((path) => `exports[${JSON.stringify(path)}] = () => require(${JSON.stringify(`./${path}`)});`).join("\n");
 
-/** In the first script, what stands for the modules of the others. */
-export const secondScripts: Plugin = {
+/** Scripts that a second script asks for in its turn; else it has all that it needs. */
+const ASKED_BY: Readonly<Record<string, readonly string[]>> = { "roles.cjs": ["cluster.cjs"] };
+
+/** In one script, what stands for the modules of the others. @param script  a second one; without it the first */
+export const secondScripts = (script?: string): Plugin => ({
   name: "second-scripts",
   setup(build) {
-    const scripts = new Map(
-      Object.entries(SECOND_SCRIPTS).flatMap(([name, modules]) => modules.map((path) => [path, name])),
-    );
+    const asked = script === undefined ? Object.keys(SECOND_SCRIPTS) : (ASKED_BY[script] ?? []);
+    const scripts = new Map(asked.flatMap((name) => SECOND_SCRIPTS[name]?.map((path) => [path, name] as const) ?? []));
     build.onResolve({ filter: /^\.{1,2}\/.*\.ts$/ }, async ({ kind, path, resolveDir, pluginData }) => {
       if (kind !== "dynamic-import" || pluginData === "asked already") return undefined;
       const found = await build.resolve(path, { kind, resolveDir, pluginData: "asked already" });
@@ -42,7 +44,7 @@ export const secondScripts: Plugin = {
       contents: loader(path, scripts.get(path) ?? ""),
     }));
   },
-};
+});
 
 /** A script is ASCII, so its bytes are its text. Without a code cache (another architecture's) it is compiled as it runs. */
 const loader = (module: string, script: string): string => `
