@@ -1,7 +1,9 @@
 /** docs/options.md, out of the options' one declaration. */
 
+import { APISERVER_OPTIONS, BACKEND_OPTIONS } from "../../src/config/apiserver-options.ts";
 import { AGENT_OPTIONS, CLUSTER_OPTIONS, CONTROLLER_OPTIONS, HOST_OPTIONS } from "../../src/config/cluster-options.ts";
 import { CAPTURE_OPTIONS, KERNEL_OPTIONS, NODE_OPTIONS, type Option } from "../../src/config/options.ts";
+import { STORAGE_OPTIONS } from "../../src/config/storage-options.ts";
 import { STORE_OPTIONS } from "../../src/config/store-options.ts";
 import { WEBHOOK_OPTIONS } from "../../src/config/webhook-options.ts";
 
@@ -42,6 +44,11 @@ const SECTIONS: readonly { title: string; about: string; options: Record<string,
     about:
       "For `webhook`, which gives pods that name a claim its volume. `--namespace` may also come from `POD_NAMESPACE`.",
     options: WEBHOOK_OPTIONS,
+  },
+  {
+    title: "API server",
+    about: "For `apiserver`, which takes what is under Store, too, as far as reading goes.",
+    options: { ...APISERVER_OPTIONS, ...STORAGE_OPTIONS, ...BACKEND_OPTIONS },
   },
   {
     title: "From the kernel",

@@ -7,7 +7,7 @@ import { STORE_OPTIONS } from "./store-options.ts";
 const { store, s3Endpoint, s3Region, s3PathStyle, s3CredentialsDir, s3CaFile } = STORE_OPTIONS;
 
 export const APISERVER_OPTIONS = {
-  kubeconfig: NODE_OPTIONS.kubeconfig,
+  kubeconfig: { ...NODE_OPTIONS.kubeconfig, describe: "kubeconfig (default: the service account of the pod)" },
   verbosity: NODE_OPTIONS.verbosity,
   certFile: {
     flag: "tls-cert-file",
