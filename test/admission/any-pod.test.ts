@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { judgePod } from "../../src/admission/patch.ts";
 import { claimMountOf, claimOf, type Pod } from "../../src/domain/claim.ts";
-import { additionsTo, patched } from "./pods.ts";
+import { additionsTo, patched, without } from "./pods.ts";
 import { randomPod } from "./random-pods.ts";
 
 const containersOf = ({ spec }: Pod) => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
@@ -52,12 +52,3 @@ test("judgePod() of what it made of any pod finds nothing to do", () => {
   });
   fc.assert(property, { numRuns: 500 });
 });
-
-/** `whole` as far as it was there before: keys of objects, and the first items of lists. */
-function without<T>(whole: T, before: T): T {
-  if (Array.isArray(whole) && Array.isArray(before))
-    return before.map((item, index) => without(whole[index], item)) as T;
-  if (typeof whole !== "object" || typeof before !== "object" || !whole || !before) return whole;
-  const known = whole as Record<string, unknown>;
-  return Object.fromEntries(Object.entries(before).map(([key, value]) => [key, without(known[key], value)])) as T;
-}

@@ -34,3 +34,12 @@ export function additionsTo(pod: Pod): readonly Addition[] | string {
   const verdict = judgePod(pod);
   return verdict.kind === "denied" ? verdict.message : verdict.kind === "patched" ? verdict.additions : [];
 }
+
+/** `whole` as far as it was there before: keys of objects, and the first items of lists. */
+export function without<T>(whole: T, before: T): T {
+  if (Array.isArray(whole) && Array.isArray(before))
+    return before.map((item, index) => without(whole[index], item)) as T;
+  if (typeof whole !== "object" || typeof before !== "object" || !whole || !before) return whole;
+  const known = whole as Record<string, unknown>;
+  return Object.fromEntries(Object.entries(before).map(([key, value]) => [key, without(known[key], value)])) as T;
+}

@@ -1,6 +1,6 @@
 /** Pods of any shape that an API server would take, with everything that the webhook has rules about. */
 import fc from "fast-check";
-import { CLAIM_ANNOTATION, type Pod } from "../../src/domain/claim.ts";
+import { CLAIM_ANNOTATION, type Pod, volumeNameFor } from "../../src/domain/claim.ts";
 
 const label = fc.stringMatching(/^[a-z]([a-z0-9-]{0,6}[a-z0-9])?$/);
 const claimName = fc.oneof(label, fc.stringMatching(/^[a-z]{1,5}(\.[a-z0-9]{1,9}){1,7}$/), fc.constant("c".repeat(60)));
@@ -59,52 +59,46 @@ const source = (claim: string) =>
     fc.constantFrom<object>({ persistentVolumeClaim: { claimName: claim, readOnly: true } }),
   );
 
+const volumesWith = (claim: string) =>
+  fc
+    .uniqueArray(fc.tuple(fc.oneof(label, fc.constant(volumeNameFor(claim))), source(claim)), {
+      maxLength: 4,
+      selector: ([name]) => name,
+    })
+    .map((volumes) => volumes.map(([name, source]) => ({ name, ...source })));
+
+const containersOn = (volumes: readonly { name: string }[]) =>
+  fc
+    .uniqueArray(container(volumes), { minLength: 1, maxLength: 5, selector: ({ name }) => name })
+    .chain((all) => fc.tuple(fc.constant(all), fc.integer({ min: 1, max: all.length })))
+    .map(([all, count]) => ({
+      containers: all.slice(0, count),
+      ...(count < all.length && { initContainers: all.slice(count) }),
+      ...(volumes.length > 0 && { volumes }),
+    }));
+
+const others = fc.record(
+  {
+    nodeSelector: fc.constantFrom<object>({}, { disk: "ssd" }, { coredump: "true" }, { coredump: "no" }),
+    restartPolicy: fc.constantFrom("Always", "Never"),
+    tolerations: fc.constant([{ operator: "Exists" }]),
+    hostNetwork: fc.constant(true),
+    terminationGracePeriodSeconds: fc.integer({ min: 0, max: 100 }),
+  },
+  { requiredKeys: [] },
+);
+
 const spec = (claim: string) =>
   fc
-    .uniqueArray(
-      fc.tuple(fc.oneof(label, fc.constantFrom(`coredump-${claim}`.slice(0, 63).replaceAll(".", "-"))), source(claim)),
-      { maxLength: 4, selector: ([name]) => name },
-    )
-    .map((volumes) => volumes.map(([name, source]) => ({ name, ...source })))
-    .chain((volumes) =>
-      fc
-        .uniqueArray(container(volumes), { minLength: 1, maxLength: 5, selector: ({ name }) => name })
-        .chain((containers) =>
-          fc.integer({ min: 1, max: containers.length }).map((count) => ({
-            containers: containers.slice(0, count),
-            ...(count < containers.length && { initContainers: containers.slice(count) }),
-          })),
-        )
-        .chain((containers) =>
-          fc.record(
-            {
-              ...{
-                containers: fc.constant(containers.containers),
-                initContainers: fc.constant(containers.initContainers),
-              },
-              volumes: fc.constant(volumes),
-              nodeSelector: fc.constantFrom<Record<string, string>>(
-                {},
-                { disk: "ssd" },
-                { coredump: "true" },
-                { coredump: "no" },
-              ),
-              restartPolicy: fc.constantFrom("Always", "Never"),
-              tolerations: fc.constant([{ operator: "Exists" }]),
-              hostNetwork: fc.constant(true),
-              terminationGracePeriodSeconds: fc.integer({ min: 0, max: 100 }),
-            },
-            { requiredKeys: ["containers", ...(containers.initContainers ? (["initContainers"] as const) : [])] },
-          ),
-        ),
-    );
+    .tuple(volumesWith(claim).chain(containersOn), others)
+    .map(([containers, others]) => ({ ...containers, ...others }));
 
 const metadata = (claim: string) =>
   fc.record({
     ...{ name: label, labels: fc.constantFrom({}, { app: "web" }) },
     annotations: fc.constantFrom(
       { [CLAIM_ANNOTATION]: claim },
-      { [CLAIM_ANNOTATION]: claim, "example.com/ä": "ü\u2028" },
+      { [CLAIM_ANNOTATION]: claim, "example.com/note": "ü\u2028" },
     ),
   });
 
