@@ -22,7 +22,7 @@ import { HELP, ROOT, type Target, tarballName, targetFrom, variantOf } from "./t
 import { ensureTools } from "./tools.ts";
 
 /** Files that the program reads at run time, by the name it asks for: `sea.getAsset("containerd/api.proto")`. */
-const ASSETS = ["containerd/*.proto", "etcd/*.proto", "systemd/**/*"];
+const ASSETS = ["containerd/*.proto", "install/crd/*.yaml", "etcd/*.proto", "systemd/**/*"];
 
 const NOTICES = "THIRD-PARTY-NOTICES.txt";
 /** Starts the executable also where the host's C library cannot. */

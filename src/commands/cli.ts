@@ -29,6 +29,8 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   apiserver: verb(() => import("./apiserver.ts")),
   agent: verb(() => import("./agent.ts")),
   sweep: verb(() => import("./sweep.ts")),
+  crds: verb(() => import("./crds.ts")),
+  retire: verb(() => import("./retire.ts")),
   "in-root": verb(() => import("./in-root.ts")),
 };
 
@@ -59,7 +61,7 @@ async function parserFor(argv: readonly string[]) {
 }
 
 /** What may be given more than once. */
-const LISTS: ReadonlySet<string> = new Set(["_", "ids", "state"]);
+const LISTS: ReadonlySet<string> = new Set(["ids", "state"]);
 
 /** yargs calls an unknown command an argument, or only says what may have been meant. */
 function usageError(argv: readonly string[], message: string): DumpError {

@@ -3,6 +3,9 @@ import yargs, { type Argv } from "yargs";
 import { exitCodes } from "./failure.ts";
 import { version } from "./version.ts";
 
+/** Words without a flag, and those behind `--`, which yargs makes the former of. */
+const YARGS_OWN: ReadonlySet<string> = new Set(["_", "--"]);
+
 /**
  * A parser without commands yet. It never ends the process: faults are thrown.
  * @param lists  what may be given more than once; of anything else the last word counts, as in every shell script that appends
@@ -17,7 +20,7 @@ export function parserOf(
 ): Argv {
   const lastCounts = (parsed: Record<string, unknown>): void => {
     for (const [word, value] of Object.entries(parsed))
-      if (Array.isArray(value) && !lists.has(word)) parsed[word] = value.at(-1);
+      if (Array.isArray(value) && !lists.has(word) && !YARGS_OWN.has(word)) parsed[word] = value.at(-1);
   };
   return (
     yargs([...argv])

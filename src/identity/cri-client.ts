@@ -1,11 +1,9 @@
 /** CRI calls over a unix socket. gRPC costs some 40 ms to load, so it is loaded by the first call that finds a listener. */
-import { readFileSync } from "node:fs";
 import { createConnection } from "node:net";
-import { join } from "node:path";
-import { getAsset, isSea } from "node:sea";
 import type { Client, ServiceError } from "@grpc/grpc-js";
 import type { Root } from "protobufjs";
 import { DumpError } from "../domain/failures.ts";
+import { assetText } from "../system/asset.ts";
 import { whyUnreachable } from "./unreachable.ts";
 
 const PROTO = "containerd/cri.proto";
@@ -35,7 +33,7 @@ export class CriClient implements Disposable {
       "grpc.enable_http_proxy": 0,
       "grpc.max_receive_message_length": MAX_ANSWER_BYTES,
     });
-    return new CriClient(socket, client, protobuf.default.parse(protoText()).root);
+    return new CriClient(socket, client, protobuf.default.parse(assetText(PROTO)).root);
   }
 
   /**
@@ -97,10 +95,6 @@ const STATUS: Readonly<Record<number, string>> = {
 /** cri-dockerd passes Docker's own words on as UNKNOWN; there is nothing else in its answer to tell by. */
 const isNotFound = ({ code, details }: ServiceError): boolean =>
   code === NOT_FOUND || (code === UNKNOWN && /no such container/i.test(details));
-
-/** In the single executable it is an asset, in a checkout a file. */
-const protoText = (): string =>
-  isSea() ? getAsset(PROTO, "utf8") : readFileSync(join(import.meta.dirname, "../..", PROTO), "utf8");
 
 /** Whether somebody listens: tells the errno, which gRPC buries in its words, and spares loading gRPC for nothing. */
 async function probe(socket: string, signal: AbortSignal): Promise<void> {

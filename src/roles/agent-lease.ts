@@ -4,6 +4,7 @@ import { pause } from "../kube/backoff.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { type Lease, leasesPath } from "../kube/lease.ts";
 import { AGENT_LEASE } from "../policy/node-label.ts";
+import { RETIRED } from "../policy/retirement.ts";
 
 /** Told of the Lease's annotations at each renewal; what it answers is added to them. */
 export type Heed = (annotations: Readonly<Record<string, string>> | undefined) => Readonly<Record<string, string>>;
@@ -23,24 +24,27 @@ export async function keepLease(
   signal: AbortSignal,
   heed: Heed = () => ({}),
 ): Promise<void> {
-  while (!signal.aborted) {
-    if (isWell())
-      await renew(http, where, DURATION_S, heed, signal).then(
-        () => onProblem(undefined),
-        (error) => signal.aborted || onProblem(error),
-      );
-    await pause(RENEW_MS, signal);
+  for (; !signal.aborted; await pause(RENEW_MS, signal)) {
+    if (!isWell()) continue;
+    try {
+      const isRetired = await renew(http, where, DURATION_S, heed, signal);
+      onProblem(undefined);
+      if (isRetired) return; // whoever ordered it takes the Lease away, and it must stay away
+    } catch (error) {
+      if (!signal.aborted) onProblem(error);
+    }
   }
   await renew(http, where, 1, heed, AbortSignal.timeout(2000)).catch(onProblem);
 }
 
+/** @returns whether this node's service has ended */
 async function renew(
   http: KubeHttp,
   { namespace, node }: { namespace: string; node: string },
   leaseDurationSeconds: number,
   heed: Heed,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const name = `${AGENT_LEASE}${node}`;
   const path = `${leasesPath(namespace)}/${encodeURIComponent(name)}`;
   const renewTime = new Date().toISOString().replace("Z", "000Z"); // MicroTime wants six digits
@@ -51,10 +55,12 @@ async function renew(
     const metadata = { ...lease.metadata, annotations: { ...lease.metadata.annotations, ...added } };
     const body = { ...lease, metadata, spec: { ...lease.spec, ...spec } };
     await http.json({ verb: "update", resource: "leases", path, body, signal });
+    return metadata.annotations[RETIRED] !== undefined;
   } catch (error) {
     if (!(error instanceof DumpError && error.code === "NOT_FOUND")) throw error;
     heed(undefined);
     const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, namespace }, spec };
     await http.json({ verb: "create", resource: "leases", path: leasesPath(namespace), body, signal });
+    return false;
   }
 }

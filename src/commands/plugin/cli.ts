@@ -19,7 +19,7 @@ import { command as verify } from "./verify.ts";
 const PROGRAM = "kubectl coredump";
 export const COMMANDS = [list, info, dump, verify, debug, remove, endpoint, completion] as CommandModule[];
 /** What may be given more than once. */
-const LISTS: ReadonlySet<string> = new Set(["_", "names", "as-group"]);
+const LISTS: ReadonlySet<string> = new Set(["names", "as-group"]);
 
 /**
  * Runs what the command line says.
