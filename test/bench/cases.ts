@@ -1,64 +1,111 @@
-/** What is measured, and what it must be. Bars: issue "A real crash on a node becomes a complete, identified dump". */
+/** What is measured, and what it must be. Bars: the issues about a node's crashes, and about a cluster's. */
 import { join } from "node:path";
 import { type CrashingContainer, crashingContainer } from "./container.ts";
+import { restart } from "./controller.ts";
 import { burst, dense, PYTHON, sparse, TINY } from "./crashes.ts";
-import { cat, type Handler, type Ours } from "./handlers.ts";
+import { cat, type Ours } from "./handlers.ts";
+import { huge } from "./huge.ts";
+import { idle } from "./idle.ts";
 import { type Compared, type Measured, pairs } from "./pairs.ts";
 import { unpackedSystemd } from "./programs.ts";
+import { store } from "./store.ts";
 import { systemdCoredump } from "./systemd.ts";
-import { type Usage, usage } from "./usage.ts";
+import { upload } from "./upload.ts";
+import { usage } from "./usage.ts";
+import { visibleS } from "./visible.ts";
 
-/** One line of the output. */
-export interface Line extends Compared {
-  readonly case: string;
-  readonly baseline: string;
-  readonly pairs: number;
-  readonly bar: number | null;
-  readonly met: boolean;
-  readonly extra: Usage;
-}
-
-/** For every case, whatever the core's size. */
-const MAX_RSS_MIB = 100;
-const AT_ONCE = 20;
-
-interface Measurement {
-  readonly baseline: Handler["name"];
-  readonly compared: Compared;
-  readonly extra: Usage;
-}
+/** A case's part of its line: the figures, and whether they are what they must be. */
+type Outcome = object & { readonly met: boolean };
 
 interface Case {
-  readonly pairs: number;
-  /** Highest ratio; null where nothing is asked. */
-  readonly bar: number | null;
-  measure(count: number, ours: Ours, folder: string): Promise<Measurement>;
+  /** Pairs with a baseline; crashes or seconds where there is none. */
+  readonly count: number;
+  /** Whether it needs `testbed setup cluster`. */
+  readonly cluster: boolean;
+  measure(count: number, ours: Ours, folder: string): Promise<Outcome>;
 }
+
+const AT_ONCE = 20;
+const UPLOADER = "zstd -1 | AWS SDK";
 
 export const CASES: Readonly<Record<string, Case>> = {
-  sparse: { pairs: 5, bar: 0.1, measure: againstCat(() => ({ crash: sparse(), crashes: 1 })) },
-  dense: { pairs: 7, bar: 1, measure: againstCat(() => ({ crash: dense(), crashes: 1 })) },
-  container: { pairs: 11, bar: 1, measure: inContainer((container) => container.crash("/bin/crash", ...TINY)) },
-  "container-python": {
-    pairs: 11,
-    bar: 1,
-    measure: inContainer((container) => container.crash(PYTHON, "/bench/wait.py")),
-  },
-  [`burst-${AT_ONCE}`]: {
-    pairs: 5,
-    bar: null,
-    measure: againstCat(() => ({ crash: burst(AT_ONCE), crashes: AT_ONCE })),
-  },
+  sparse: onNode(
+    5,
+    0.1,
+    againstCat(() => ({ crash: sparse(), crashes: 1 })),
+  ),
+  dense: onNode(
+    7,
+    1,
+    againstCat(() => ({ crash: dense(), crashes: 1 })),
+  ),
+  container: onNode(
+    11,
+    1,
+    inContainer((container) => container.crash("/bin/crash", ...TINY)),
+  ),
+  "container-python": onNode(
+    11,
+    1,
+    inContainer((container) => container.crash(PYTHON, "/bench/wait.py")),
+  ),
+  [`burst-${AT_ONCE}`]: onNode(
+    5,
+    null,
+    againstCat(() => ({ crash: burst(AT_ONCE), crashes: AT_ONCE })),
+  ),
+  store: inCluster(5, async (count, _, folder) => limited("ratio", 1.5, UPLOADER, await store(count, folder))),
+  visible: inCluster(11, async (count, ours, folder) =>
+    limited("medianS", 1.5, null, await visibleS(count, ours, folder)),
+  ),
+  upload: inCluster(5, async (count, ours, folder) =>
+    limited("ratio", 1.5, UPLOADER, await upload(count, ours, folder)),
+  ),
+  huge: inCluster(1, async (_, ours, folder) => limited("maxRssMiB", 128, null, await huge(ours, folder))),
+  idle: inCluster(60, async (seconds, ours, folder) => {
+    const outcome = limited("maxRssMiB", 128, null, await idle(seconds, ours, folder));
+    return { ...outcome, barCpuPercent: 0.5, met: outcome.met && outcome.cpuPercent <= 0.5 };
+  }),
+  controller: inCluster(5, async (count) => {
+    const outcome = limited("ratio", 3, "kubectl get", await restart(count));
+    const { met, maxRssMiB, lists, writes } = outcome;
+    return { ...outcome, met: met && maxRssMiB <= 256 && lists <= 4 && writes === 0 };
+  }),
 };
 
-export async function measure(name: string, count: number, ours: Ours, folder: string): Promise<Line> {
-  const { bar, measure } = CASES[name] as Case;
-  const { baseline, compared, extra } = await measure(count, ours, folder);
-  const met = (bar === null || compared.ratio <= bar) && extra.maxRssMiB <= MAX_RSS_MIB;
-  return { case: name, baseline, pairs: count, ...compared, bar, met, extra };
+function limited<F extends object>(figure: keyof F, bar: number, baseline: string | null, figures: F) {
+  return { ...(baseline && { baseline }), ...figures, bar, met: Number(figures[figure]) <= bar };
 }
 
-function againstCat(what: () => Measured): Case["measure"] {
+/** For every handler, whatever the core's size. */
+const MAX_RSS_MIB = 100;
+
+interface Measurement {
+  readonly baseline: string;
+  readonly compared: Compared;
+  readonly extra: Awaited<ReturnType<typeof usage>>;
+}
+
+type Measure = (count: number, ours: Ours, folder: string) => Promise<Measurement>;
+
+/** @param bar highest ratio; null where nothing is asked */
+function onNode(count: number, bar: number | null, measure: Measure): Case {
+  return {
+    count,
+    cluster: false,
+    async measure(count, ours, folder) {
+      const { baseline, compared, extra } = await measure(count, ours, folder);
+      const met = (bar === null || compared.ratio <= bar) && extra.maxRssMiB <= MAX_RSS_MIB;
+      return { baseline, ...compared, bar, met, extra };
+    },
+  };
+}
+
+function inCluster(count: number, measure: Case["measure"]): Case {
+  return { count, cluster: true, measure };
+}
+
+function againstCat(what: () => Measured): Measure {
   return async (count, ours, folder) => {
     const base = cat(join(folder, "cat"));
     const measured = what();
@@ -67,7 +114,7 @@ function againstCat(what: () => Measured): Case["measure"] {
   };
 }
 
-function inContainer(crashIn: (container: CrashingContainer) => () => Promise<number>): Case["measure"] {
+function inContainer(crashIn: (container: CrashingContainer) => () => Promise<number>): Measure {
   return async (count, ours, folder) => {
     await using container = await crashingContainer(join(folder, "container"));
     await using base = await systemdCoredump(unpackedSystemd(), join(folder, "s"));

@@ -23,7 +23,7 @@ const warmed = (mib: number, ...command: readonly string[]): Crash => onHost(com
 export const PYTHON = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
 
 /** 1 GB of small objects; no page is zero. */
-const HEAP = `
+export const HEAP = `
 heap = [b"%d" % i * 50 for i in range(2_700_000)]
 print("ready", flush=True)
 import signal; signal.pause()`;

@@ -25,6 +25,8 @@ export async function until(done: () => boolean, what: string): Promise<void> {
 
 export interface Ours extends Handler {
   readonly folder: string;
+  readonly program: string;
+  readonly cache: string;
   /** The records of all crashes since the last `clear()`. */
   records(): DumpRecord[];
   /** Lets later crashes be seen by a pod's owner as on a node: the run-time's socket. */
@@ -35,7 +37,8 @@ export interface Ours extends Handler {
 export function ours(binary: string, folder: string): Ours {
   const cache = join(folder, "cache");
   mkdirSync(folder, { recursive: true });
-  cpSync(binary, join(folder, "coredump-detector"));
+  const program = join(folder, "coredump-detector");
+  cpSync(binary, program);
   cpSync(join(dirname(binary), "lib"), join(folder, "lib"), { recursive: true });
   const settings = (more: Record<string, string>) =>
     writeFileSync(join(folder, "settings.json"), JSON.stringify({ "dump-dir": cache, "free-share": "1", ...more }), {
@@ -50,8 +53,8 @@ export function ours(binary: string, folder: string): Ours {
   };
   return {
     name: "coredump-detector",
-    pattern: patternFor(join(folder, "coredump-detector"), release()),
-    folder,
+    pattern: patternFor(program, release()),
+    ...{ folder, program, cache },
     records,
     settings,
     async settle(crashes) {

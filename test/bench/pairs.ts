@@ -25,16 +25,26 @@ export interface Measured {
   readonly crashes: number;
 }
 
-/**
- * Both handlers in turn, so that whatever else the machine does meets both; each goes first as often as the other. The
- * machine's core_pattern is held for one crash at a time.
- */
+/** Both handlers in turn. The machine's core_pattern is held for one crash at a time. */
 export async function pairs(count: number, what: Measured, ours: Handler, base: Handler): Promise<Compared> {
-  const seconds: [own: number[], base: number[]] = [[], []];
   for (const handler of [ours, base]) await timed(what, handler); // programs and libraries are in the page cache from here on
+  return await inTurn(
+    count,
+    () => timed(what, ours),
+    () => timed(what, base),
+  );
+}
+
+/** Seconds of both, so that whatever else the machine does meets both; each goes first as often as the other. */
+export async function inTurn(
+  count: number,
+  ours: () => Promise<number>,
+  base: () => Promise<number>,
+): Promise<Compared> {
+  const seconds: [own: number[], base: number[]] = [[], []];
   for (let pair = 0; pair < count; pair++) {
     for (const which of pair % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const))
-      seconds[which].push(await timed(what, which === 0 ? ours : base));
+      seconds[which].push(await (which === 0 ? ours : base)());
   }
   const [own, other] = [times(seconds[0]), times(seconds[1])];
   const ratios = seconds[0].map((second, pair) => second / (seconds[1][pair] ?? Number.NaN));
