@@ -1,7 +1,7 @@
 /** Bodies of requests: what they are, and what is said of fields that there are not. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { jsonPatch, mergePatch, PatchError } from "./json-patch.ts";
-import { PATCH_TYPES } from "./openapi.ts";
+import { PATCH_TYPES } from "./operations.ts";
 import { Query } from "./query.ts";
 import { badRequest, Refusal, unsupportedMediaType } from "./refusal.ts";
 import { isObject } from "./schema.ts";

@@ -1,7 +1,8 @@
 /** The OpenAPI documents, out of the kind's fields: by them kubectl explains, checks and knows which patches there are. */
 import { createHash } from "node:crypto";
-import { DUMPS, ENDPOINT, ENDPOINT_LIST, GROUP, GROUP_VERSION, KIND, LIST_KIND, RESOURCE, VERSION } from "./kind.ts";
+import { ENDPOINT, ENDPOINT_LIST, GROUP, GROUP_VERSION, KIND, LIST_KIND, RESOURCE, VERSION } from "./kind.ts";
 import { LIST_META, META } from "./meta.ts";
+import { type Operation, PATCH_TYPES, PATHS } from "./operations.ts";
 import type { Schema } from "./schema.ts";
 
 type Json = Record<string, unknown>;
@@ -9,8 +10,6 @@ type Json = Record<string, unknown>;
 const NAME = `com.fujitsu.coredump.${VERSION}`;
 const ROOT = `/apis/${GROUP_VERSION}`;
 const JSON_TYPE = "application/json";
-/** Of strategic merge and of server-side apply there is nothing here, which is how kubectl knows not to try. */
-export const PATCH_TYPES = ["application/json-patch+json", "application/merge-patch+json"];
 
 /** Where the schemas are, in either document. */
 type At = "#/definitions/" | "#/components/schemas/";
@@ -28,14 +27,7 @@ const SHARED: ReadonlyMap<Schema, string> = new Map([
 ]);
 
 function schemasAt(at: At): Json {
-  const ref = (schema: Schema): Json => {
-    const name = SHARED.get(schema);
-    if (name === undefined) return plain(schema);
-    const $ref = `${at}${name}`;
-    return at === "#/definitions/"
-      ? { description: schema.description, $ref }
-      : { description: schema.description, allOf: [{ $ref }] };
-  };
+  const ref = (schema: Schema): Json => (SHARED.has(schema) ? { $ref: `${at}${SHARED.get(schema)}` } : plain(schema));
   const plain = ({ type, properties, additionalProperties, items, ...rest }: Schema): Json => ({
     ...(type !== "any" && { type }),
     ...rest,
@@ -43,7 +35,7 @@ function schemasAt(at: At): Json {
       properties: Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, ref(each)])),
     }),
     ...(additionalProperties && { additionalProperties: ref(additionalProperties) }),
-    ...(items && { items: SHARED.has(items) ? { $ref: `${at}${SHARED.get(items)}` } : ref(items) }),
+    ...(items && { items: ref(items) }),
   });
   return Object.fromEntries(
     [...SHARED].map(([schema, name]) => {
@@ -53,54 +45,6 @@ function schemasAt(at: At): Json {
     }),
   );
 }
-
-interface Operation {
-  readonly method: "get" | "put" | "post" | "patch" | "delete";
-  readonly action: string;
-  readonly body?: "object" | "patch" | "options";
-  readonly answer: "object" | "list" | "any" | "bytes";
-  readonly query: readonly string[];
-}
-
-const WRITES = ["dryRun", "fieldManager", "fieldValidation"];
-const LISTS = [
-  "labelSelector",
-  "fieldSelector",
-  "limit",
-  "continue",
-  "resourceVersion",
-  "resourceVersionMatch",
-  "watch",
-];
-const LIST: Operation = { method: "get", action: "list", answer: "list", query: LISTS };
-const GET: Operation = { method: "get", action: "get", answer: "object", query: [] };
-const PUT: Operation = { method: "put", action: "put", body: "object", answer: "object", query: WRITES };
-const PATCH: Operation = { method: "patch", action: "patch", body: "patch", answer: "object", query: WRITES };
-const BYTES: Operation = { method: "get", action: "connect", answer: "bytes", query: ["container", "part"] };
-
-const PATHS: Readonly<Record<string, readonly Operation[]>> = {
-  [`/${RESOURCE}`]: [LIST],
-  [`/namespaces/{namespace}/${RESOURCE}`]: [
-    LIST,
-    { method: "post", action: "post", body: "object", answer: "object", query: WRITES },
-    {
-      method: "delete",
-      action: "deletecollection",
-      body: "options",
-      answer: "any",
-      query: [...LISTS.slice(0, 2), "dryRun"],
-    },
-  ],
-  [`/namespaces/{namespace}/${RESOURCE}/{name}`]: [
-    GET,
-    PUT,
-    PATCH,
-    { method: "delete", action: "delete", body: "options", answer: "any", query: ["dryRun", "propagationPolicy"] },
-  ],
-  [`/namespaces/{namespace}/${RESOURCE}/{name}/status`]: [GET, PUT, PATCH],
-  [`/namespaces/{namespace}/${RESOURCE}/{name}/dump`]: [BYTES],
-  [`/namespaces/{namespace}/${DUMPS}/{name}/dump`]: [BYTES],
-};
 
 const idOf = (action: string, path: string): string =>
   `${action}${path.replace(/[{}]/g, "").replace(/(^|\/)(\w)/g, (_, __, letter: string) => letter.toUpperCase())}`;

@@ -1,6 +1,6 @@
 /** What `kubectl get` prints (meta.k8s.io Table), and metadata alone (PartialObjectMetadata). */
 import type { Wanted } from "./accept.ts";
-import { type Endpoint, LIST_KIND } from "./kind.ts";
+import type { Endpoint } from "./kind.ts";
 
 const META = "meta.k8s.io";
 
@@ -87,8 +87,6 @@ export const partialListOf = (
   metadata,
   items: endpoints.map((endpoint) => partialOf(endpoint, version)),
 });
-
-export const LIST_OBJECT_KIND = LIST_KIND;
 
 function ageOf({ metadata }: Endpoint, nowMs: number): string {
   const createdMs = Date.parse(metadata.creationTimestamp);
