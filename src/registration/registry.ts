@@ -70,14 +70,12 @@ export const bindingOf = (
 /**
  * Whether an object that is not there was deleted by somebody who wanted that (docs/architecture.md, Cluster). In doubt
  * it was not: then it is registered again.
+ * @param wasTold  a watch has told of the deletion: then its namespace may be gone with it
  */
-export function isDeletion(known: DumpCluster, standing: Standing): boolean {
-  return (
-    standing.clusterUid === known.clusterUid &&
-    standing.crdUid === known.crdUid &&
-    standing.namespaceUid === known.namespaceUid &&
-    isNotOlder(standing.listVersion, known.resourceVersion)
-  );
+export function isDeletion(known: DumpCluster, standing: Standing, wasTold: boolean): boolean {
+  if (standing.clusterUid !== known.clusterUid || standing.crdUid !== known.crdUid) return false;
+  if (wasTold) return true;
+  return standing.namespaceUid === known.namespaceUid && isNotOlder(standing.listVersion, known.resourceVersion);
 }
 
 /** Versions of one API server are numbers that grow; anything else proves nothing. */

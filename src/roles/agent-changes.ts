@@ -7,6 +7,9 @@ import { type Coredump, stateInApi } from "../registration/coredump.ts";
 import type { Changes } from "../registration/registry.ts";
 import type { AgentQueue } from "./agent-queue.ts";
 
+/** More than are ever looked at behind their deletion. */
+const MOST_DELETED = 10_000;
+
 export interface Queues {
   readonly quick: AgentQueue;
   readonly uploads: AgentQueue;
@@ -18,7 +21,8 @@ export function hasten({ quick, uploads, deliveries }: Queues): void {
   for (const queue of [quick, uploads, deliveries]) queue.hasten();
 }
 
-export function changesFor(cache: Cache, queues: Queues): Changes {
+/** @param deleted gets the uids of objects whose deletion was told of */
+export function changesFor(cache: Cache, queues: Queues, deleted: Set<string>): Changes {
   const { quick, uploads } = queues;
   const changed = (id: string) => void (isDumpId(id) && quick.add(id));
   const gone = (id: string) => {
@@ -33,7 +37,11 @@ export function changesFor(cache: Cache, queues: Queues): Changes {
       strayed.gone.forEach(gone);
     },
     changed: ({ spec }) => changed(spec.id),
-    deleted: ({ spec }) => gone(spec.id),
+    deleted: ({ spec, metadata }) => {
+      deleted.add(metadata.uid);
+      if (deleted.size > MOST_DELETED) deleted.delete(deleted.values().next().value ?? "");
+      gone(spec.id);
+    },
   };
 }
 

@@ -32,6 +32,8 @@ export interface Desk {
   readonly teller: Teller;
   /** Bytes that the namespace's dumps hold on this node, this one included. */
   readonly heldBy: (namespace: string) => bigint;
+  /** uids of objects whose deletion a watch has told of. */
+  readonly deleted?: ReadonlySet<string>;
   readonly now: () => Date;
 }
 

@@ -15,7 +15,9 @@ export async function enter(
 ): Promise<{ readonly coredump: Coredump; readonly cluster: DumpCluster }> {
   const { namespace } = record.pod;
   const standing = await desk.registry.standing(namespace, signal);
-  if (standing.namespaceUid === undefined || isYounger(standing, record))
+  // A pod of then that is there says that only the clocks differ.
+  const isAnother = isYounger(standing, record) && !(await desk.registry.pod(record, signal));
+  if (standing.namespaceUid === undefined || isAnother)
     throw new DumpError("NOT_FOUND", `Cannot register dump ${record.id}: its namespace ${namespace} is gone`);
   if (standing.crdUid === undefined)
     throw new DumpError("NOT_FOUND", "Cannot register dumps: the cluster has no Coredumps (CustomResourceDefinition)", {

@@ -54,11 +54,12 @@ const SCAN_MS = 60_000;
 export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<void> {
   const { settings, diary } = world;
   const cache = openCache(settings.dumpDir, { create: true });
-  const queues = queuesOf(world, cache, endingOf(signal, settings.graceMs));
+  const deleted = new Set<string>();
+  const queues = queuesOf(world, cache, deleted, endingOf(signal, settings.graceMs));
   const noted = (id: string) => queues.quick.add(id);
   await using _socket = await listenForHandlers(settings.dumpDir, noted);
   using _watching = watchCache(settings.dumpDir, noted);
-  const changes = changesFor(cache, queues);
+  const changes = changesFor(cache, queues, deleted);
   const listed: Changes["listed"] = (coredumps) => {
     diary.pulse("list");
     changes.listed(coredumps);
@@ -78,11 +79,12 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
 function queuesOf(
   { settings, node, registry, ship, deliver, teller, diary }: AgentWorld,
   cache: Cache,
+  deleted: ReadonlySet<string>,
   ending: Ending,
 ) {
   const { spool } = cache;
   const desk: Desk = {
-    ...{ node, registry, settings, ship, deliver, teller },
+    ...{ node, registry, settings, ship, deliver, teller, deleted },
     heldBy: (namespace) => heldBy(spool, namespace),
     now: () => new Date(),
   };

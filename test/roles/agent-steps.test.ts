@@ -107,11 +107,35 @@ test("advanceDump() holds a dump whose namespace was made anew, or whose CRDs ar
   }
 });
 
-test("advanceDump() registers nothing in a namespace that is younger than the crash", async () => {
+test("advanceDump() takes a dump whose namespace went away for deleted when a watch has told of its object's deletion", async () => {
+  const cases = [
+    { on: "the namespace gone", change: { namespaceUid: undefined }, deleted: true },
+    { on: "another of its name", change: { namespaceUid: "other" }, deleted: true },
+    { on: "CRDs made anew", change: { crdUid: "other" }, deleted: false },
+    { on: "CRDs going away", change: { crdUid: undefined }, deleted: false },
+    { on: "another cluster", change: { clusterUid: "other" }, deleted: false },
+  ];
+  for (const { on, change, deleted } of cases) {
+    using at = scene();
+    await at.step();
+    at.desk.deleted.add(at.record()?.cluster?.objectUid ?? "");
+    at.cluster.objects.clear();
+    at.cluster.standingNow = { ...at.cluster.standingNow, ...change };
+    await at.step().catch(() => undefined);
+    assert.deepEqual([at.record()?.state, existsSync(at.entry.core)], [deleted ? "Deleted" : "Created", !deleted], on);
+  }
+});
+
+test("advanceDump() registers nothing in a namespace that is younger than the crash, unless the pod is there", async () => {
   using at = scene();
+  const pod = at.cluster.podNow;
+  at.cluster.podNow = undefined;
   at.cluster.standingNow = { ...at.cluster.standingNow, namespaceSince: "2026-11-21T07:30:00Z" };
   await assert.rejects(at.step(), { code: "NOT_FOUND" });
   assert.deepEqual([at.record()?.state, at.cluster.objects.size], ["Captured", 0]);
+  at.cluster.podNow = pod; // the node's clock is behind the API server's
+  await at.step();
+  assert.deepEqual([at.record()?.state, at.cluster.objects.size], ["Created", 1]);
 });
 
 test("advanceDump() has what was allowed judged again when its object was lost", async () => {
