@@ -106,14 +106,16 @@ const extension = (number: number, content: Buffer, critical?: "critical"): Buff
 
 const keyId = (publicKey: Buffer): Buffer => createHash("sha256").update(publicKey).digest().subarray(0, 20);
 
+/** IPv6 has many spellings; this is the one that a URL has: hexadecimal groups, at most one gap. */
+export const plainName = (name: string): string =>
+  isIP(name) === 6 ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name.toLowerCase();
+
 const altName = (name: string): Buffer =>
-  isIP(name) === 0 ? implicit(2, Buffer.from(name)) : implicit(7, addressBytes(name));
+  isIP(name) === 0 ? implicit(2, Buffer.from(name)) : implicit(7, addressBytes(plainName(name)));
 
 function addressBytes(address: string): Buffer {
   if (isIP(address) === 4) return Buffer.from(address.split(".").map(Number));
-  // A URL spells every IPv6 address one way: hexadecimal groups, at most one gap.
-  const [before = "", after = ""] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::");
-  const [left = [], right = []] = [before, after].map((side) => (side === "" ? [] : side.split(":")));
+  const [left = [], right = []] = address.split("::").map((side) => (side === "" ? [] : side.split(":")));
   const gap = Array<string>(8 - left.length - right.length).fill("0");
   return Buffer.from([...left, ...gap, ...right].map((group) => group.padStart(4, "0")).join(""), "hex");
 }

@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import { type Authority, issue, makeAuthority } from "./certificate.ts";
+import { type Authority, issue, makeAuthority, plainName } from "./certificate.ts";
 
 /** PEM texts, under the names that they have in a Secret. */
 export interface Kept {
@@ -62,7 +62,7 @@ function serves(kept: Partial<Kept>, authority: Authority, names: readonly strin
   if (!holds(cert, key, nowMs + SERVER_LEFT_DAYS * DAY_MS)) return false;
   const server = new X509Certificate(cert);
   const isNamed = (name: string) => (isIP(name) ? server.checkIP(name) : server.checkHost(name, { wildcards: false }));
-  return server.verify(new X509Certificate(authority.cert).publicKey) && names.every(isNamed);
+  return server.verify(new X509Certificate(authority.cert).publicKey) && names.map(plainName).every(isNamed);
 }
 
 /** Whether the key is the certificate's, and it is good until then. */

@@ -2,6 +2,7 @@
  * The webhook's own certificate, kept in a Secret for all replicas, and its CA in the webhook's configuration, where the API
  * server looks for whom to trust. Order is what keeps calls from failing (docs/architecture.md, Admission webhook).
  */
+import { isIP } from "node:net";
 import type { WebhookSettings } from "../config/webhook-options.ts";
 import { DumpError } from "../domain/failures.ts";
 import { backoffMs, pause } from "../kube/backoff.ts";
@@ -30,8 +31,16 @@ const SETTLE_MS = 5000;
 const REGISTRATION_API = "admissionregistration.k8s.io/v1";
 const CONFIGURATIONS = "mutatingwebhookconfigurations";
 
-export const namesOf = ({ names, systemNamespace }: Pick<Settings, "names" | "systemNamespace">): string[] =>
-  (names ?? `coredump-webhook.${systemNamespace}.svc`).split(",").filter(Boolean);
+const HOST = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
+
+/** @throws DumpError USAGE for what no certificate can be made for */
+export function namesOf({ names, systemNamespace }: Pick<Settings, "names" | "systemNamespace">): string[] {
+  const all = (names ?? `coredump-webhook.${systemNamespace}.svc`).split(",").map((name) => name.trim());
+  const wrong = all.find((name) => isIP(name) === 0 && !HOST.test(name));
+  if (wrong === undefined) return all;
+  const hint = "give host names and addresses without ports, separated by commas";
+  throw new DumpError("USAGE", `Cannot use --names: ${JSON.stringify(wrong)} is neither host nor address`, { hint });
+}
 
 /**
  * The certificate to serve, then each new one, until the signal aborts. Failures are told and tried again.

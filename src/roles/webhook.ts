@@ -6,7 +6,7 @@ import { connect } from "../kube/http.ts";
 import { expiryMs, type KeyPair, keyPairsIn } from "../system/key-pair.ts";
 import { Diary } from "./diary.ts";
 import { serveHealth } from "./health.ts";
-import { ownKeyPairs } from "./webhook-certificates.ts";
+import { namesOf, ownKeyPairs } from "./webhook-certificates.ts";
 import { WebhookMetrics } from "./webhook-metrics.ts";
 import { type Listener, type ReviewServer, serveReviews } from "./webhook-server.ts";
 
@@ -39,6 +39,7 @@ async function keyPairs(settings: WebhookSettings, diary: Diary, signal: AbortSi
   const onProblem = (problem: unknown) => diary.trouble("certificate", problem);
   const { certFile, keyFile, clientCaFile } = settings;
   if (settings.selfSigned && (certFile ?? keyFile) === undefined) {
+    namesOf(settings); // a bad one is not to be tried again and again
     const source = { onProblem, nowMs: Date.now };
     return ownKeyPairs(await connect(settings.kubeconfig), settings, source, signal);
   }

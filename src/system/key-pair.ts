@@ -57,11 +57,12 @@ export async function* keyPairsIn(
   files: KeyPairFiles,
   onProblem: (problem: unknown) => void,
   signal: AbortSignal,
+  lookMs: number = LOOK_MS,
 ): AsyncGenerator<KeyPair> {
   let known = readKeyPair(files);
   yield known;
   while (!signal.aborted) {
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(lookMs, undefined, { signal }).catch(() => undefined);
     try {
       const found = readKeyPair(files);
       onProblem(undefined);
