@@ -43,7 +43,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   bundle: ["domain"],
   delivery: ["domain", "system"],
   kube: ["domain"],
-  plugin: ["domain", "kube", "system"],
+  plugin: ["domain", "elf", "kube", "system"],
   registration: ["domain", "kube"],
   admission: ["domain"],
   pki: [],

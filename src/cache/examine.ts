@@ -1,21 +1,12 @@
 /** What a core file says of itself: how long it should be, how long it is, why the process died. */
-import { fstatSync, readSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import type { DumpRecord, DumpThread } from "../domain/dump.ts";
 import { hasFaultAddress, signalCodeText, signalName } from "../domain/signals.ts";
 import { jsonBytes } from "../domain/units.ts";
-import type { ReadAt } from "../elf/bytes.ts";
 import { readNotes } from "../elf/crash.ts";
+import { fileReader } from "../elf/file-reader.ts";
 import { type Layout, layoutOf } from "../elf/layout.ts";
 import { readAt } from "../system/io.ts";
-
-/** A file's bytes for the ELF parsers; one buffer, grown as needed. */
-export function fileReader(fd: number): ReadAt {
-  let buffer = Buffer.alloc(64 * 1024);
-  return (offsetBytes, lengthBytes) => {
-    if (buffer.length < lengthBytes) buffer = Buffer.alloc(lengthBytes);
-    return buffer.subarray(0, readSync(fd, buffer, 0, lengthBytes, Number(offsetBytes)));
-  };
-}
 
 /** The core's layout, or undefined when its headers make no sense. */
 export function layoutIn(fd: number): Layout | undefined {

@@ -1,11 +1,11 @@
 /** What a core in the cache proves to be, from its bytes alone, against what its record says. */
 import { fstatSync } from "node:fs";
-import { fileReader } from "../cache/examine.ts";
 import type { DumpRecord } from "../domain/dump.ts";
 import { DumpError } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
 import { jsonBytes } from "../domain/units.ts";
 import type { Checked } from "../elf/bytes.ts";
+import { fileReader } from "../elf/file-reader.ts";
 import { type Layout, layoutOf } from "../elf/layout.ts";
 import { digestOf, openedCore } from "./core-file.ts";
 import { shortfall } from "./output/describe.ts";

@@ -30,17 +30,24 @@ export const SIZES = { 32: { header: 52, programHeader: 32 }, 64: { header: 64, 
 
 /** What the bytes say when they begin an ELF core of either class and byte order; undefined for anything else. */
 export function parseElfHeader(bytes: Uint8Array): ElfHeader | undefined {
+  const header = parseElf(bytes);
+  return header?.type === ET_CORE ? header : undefined;
+}
+
+/** The same of any ELF file: 2 is an executable, 3 one that can lie anywhere, or a library. */
+export function parseElf(bytes: Uint8Array): (ElfHeader & { readonly type: number }) | undefined {
   const bits = bytes[4] === 1 ? 32 : bytes[4] === 2 ? 64 : undefined;
   const littleEndian = bytes[5] === 1;
   if (bits === undefined || (!littleEndian && bytes[5] !== 2) || bytes.length < SIZES[bits].header) return undefined;
   const field = fieldsOf(bytes, { littleEndian, bits });
   const magic = fieldsOf(bytes, { littleEndian: false, bits }).u32(0);
-  if (magic !== MAGIC || field.u16(16) !== ET_CORE) return undefined;
+  if (magic !== MAGIC) return undefined;
   const [offsets, counts] = bits === 64 ? [32, 54] : [28, 42];
   const phnum = field.u16(counts + 2);
   return {
     bits,
     littleEndian,
+    type: field.u16(16),
     machine: field.u16(18),
     phoff: field.word(offsets),
     phentsize: field.u16(counts),

@@ -22,7 +22,8 @@ const SOON: ReadonlySet<string> = new Set(["Capturing", "Captured", "Created", "
 /** @returns undefined when there is nothing against it */
 export function refusalOf(coredump: Coredump): DumpError | undefined {
   const { name, namespace = "" } = coredump.metadata;
-  const { state, message } = coredump.status ?? {};
+  const { reason, message } = coredump.status ?? {};
+  const state = reason === "NotDumpable" ? "Restricted" : coredump.status?.state;
   if (state === "Saved") return undefined;
   if (state === undefined) return notYet(name, "it is being registered", "Try again soon");
   const why = message || WHY[state];

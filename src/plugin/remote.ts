@@ -13,8 +13,7 @@ export interface Wanted {
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** `bytes 0-9/100`; of nothing at all (416) the second form. */
-const CONTENT_RANGE = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+)$/;
+const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+)$/;
 
 export class Remote {
   readonly lengthBytes: number;
@@ -34,9 +33,8 @@ export class Remote {
   static async open(http: KubeAnswers, wanted: Wanted, signal: AbortSignal): Promise<Remote> {
     const answer = await ask(http, wanted, { range: "bytes=0-0" }, signal);
     answer.destroy();
-    const { "content-range": range, "content-length": length, etag } = answer.headers;
-    const total =
-      answer.statusCode === 206 ? CONTENT_RANGE.exec(range ?? "")?.[3] : length === "0" ? length : undefined;
+    const { "content-range": range, etag } = answer.headers;
+    const total = CONTENT_RANGE.exec(range ?? "")?.[3];
     if (total !== undefined && etag !== undefined) return new Remote(http, wanted, Number(total), etag);
     throw new DumpError("API_INVALID", `Cannot download ${wanted.name}: the server gives no ranges of it`);
   }
@@ -46,8 +44,9 @@ export class Remote {
    * @throws DumpError API_UNAVAILABLE when it breaks off; API_INVALID when it is no longer what it was
    */
   async *read(fromBytes: number, toBytes: number, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const headers = { range: `bytes=${fromBytes}-${toBytes - 1}`, "if-match": this.etag };
+    const headers = { range: `bytes=${fromBytes}-${toBytes - 1}`, "if-range": this.etag };
     const answer = await ask(this.#http, this.#wanted, headers, signal);
+    // Of anything else than it was, all is sent, and no range.
     const [, first, last] = CONTENT_RANGE.exec(answer.headers["content-range"] ?? "") ?? [];
     if (Number(first) !== fromBytes || Number(last) !== toBytes - 1 || answer.headers.etag !== this.etag) {
       answer.destroy();

@@ -1,0 +1,54 @@
+/** An image's file system to look things up in. Names and links are hostile: a link is followed here, never by the kernel. */
+
+export type Node =
+  /** `path` is where its bytes are on this machine; `own`: a file of ours, which may get another name. */
+  | { readonly kind: "file"; readonly path: string; readonly own: boolean }
+  | { readonly kind: "link"; readonly to: string }
+  | { readonly kind: "folder" };
+
+/** A path as its parts: none of them is empty, `.` or `..`. */
+export type Parts = readonly string[];
+
+export interface Tree {
+  /** What is there; the parts before the last are folders. Devices, sockets and pipes are not there. */
+  look(parts: Parts): Node | undefined;
+  /** Names in a folder. */
+  names(parts: Parts): readonly string[];
+}
+
+/** As the kernel's own limit. */
+const MAX_LINKS = 40;
+
+export interface Found {
+  /** Without links. */
+  readonly parts: Parts;
+  /** Undefined for a folder. */
+  readonly file: Extract<Node, { kind: "file" }> | undefined;
+}
+
+/** What a path leads to when the tree's root is `/`: a link or `..` never leads out of it. */
+export function resolved(tree: Tree, path: string): Found | undefined {
+  const left = path.split("/").reverse();
+  let at: string[] = [];
+  let file: Found["file"];
+  for (let links = 0; left.length > 0; ) {
+    const part = left.pop() ?? "";
+    if (part === "" || part === ".") continue;
+    if (file) return undefined; // it is no folder
+    if (part === "..") {
+      at.pop();
+      continue;
+    }
+    const node = tree.look([...at, part]);
+    if (!node) return undefined;
+    if (node.kind === "link") {
+      if (++links > MAX_LINKS) return undefined;
+      if (node.to.startsWith("/")) at = [];
+      left.push(...node.to.split("/").reverse());
+      continue;
+    }
+    at = [...at, part];
+    if (node.kind === "file") file = node;
+  }
+  return { parts: at, file };
+}

@@ -1,0 +1,32 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { ROOT } from "../../support/paths.ts";
+import type { Ended } from "../run.ts";
+
+export interface How {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Called with the child, to send a signal. */
+  readonly meddle?: (child: ReturnType<typeof start>) => void;
+  readonly called?: string;
+}
+
+/** The program as kubectl calls its plugin; stdout and stderr are pipes, stdin is empty. */
+export async function plugin(args: readonly string[], how: How = {}): Promise<Ended> {
+  const child = start(args, how);
+  how.meddle?.(child);
+  const [stdout, stderr, code] = await Promise.all([
+    child.stdout.toArray().catch(() => []),
+    child.stderr.setEncoding("utf8").toArray(),
+    new Promise<number | null>((resolve) => child.on("close", resolve)),
+  ]);
+  return { code, stdout: Buffer.concat(stdout), stderr: stderr.join("") };
+}
+
+const start = (args: readonly string[], { env, cwd, called = "kubectl-coredump" }: How) =>
+  spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts"), ...args], {
+    argv0: called,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1", ...env },
+    ...(cwd !== undefined && { cwd }),
+  });
