@@ -33,6 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "pki",
     "policy",
     "registration",
+    "retention",
     "storage",
     "store",
     "system",
@@ -49,9 +50,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pki: [],
   upload: ["bundle", "domain", "system"],
   download: ["bundle", "domain", "kube"],
-  store: ["=config", "domain", "=download", "=upload"],
+  store: ["=config", "domain", "=download", "=retention", "=upload"],
   storage: ["=config", "domain", "system"],
   apiserver: ["domain", "download", "kube", "=storage"],
+  retention: ["bundle", "=config", "domain", "kube", "policy"],
 };
 /** Ahead of its roles: what no role joins yet. An entry goes when all of it is needed. */
 const AHEAD = ["src/bundle/"];

@@ -25,14 +25,24 @@ const mayNot: Meaning = {
   why: "access denied",
   hint: "these credentials need s3:PutObject, s3:ListMultipartUploadParts and s3:AbortMultipartUpload below the prefix",
 };
-/** What is said to who reads, in the place of what is said to who writes. */
-const READING: ReadonlyMap<string, string> = new Map([
-  [WAIT, "ask again; the dump is in the store"],
-  [
-    mayNot.hint,
-    "its credentials need s3:GetObject below the prefix, and s3:ListBucket to see that an object is missing",
-  ],
-]);
+/** What is said to who reads, or looks after the store, in the place of what is said to who writes. */
+const HINTS: Readonly<Record<"write" | "read" | "collect", ReadonlyMap<string, string>>> = {
+  write: new Map(),
+  read: new Map([
+    [WAIT, "ask again; the dump is in the store"],
+    [
+      mayNot.hint,
+      "its credentials need s3:GetObject below the prefix, and s3:ListBucket to see that an object is missing",
+    ],
+  ]),
+  collect: new Map([
+    [WAIT, "it is tried again"],
+    [
+      mayNot.hint,
+      "its credentials need s3:ListBucket and s3:ListBucketMultipartUploads; below the prefix s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload",
+    ],
+  ]),
+};
 const noBucket: Meaning = { code: "STORE_MISSING", why: "no such bucket", hint: "make the bucket, or correct --store" };
 const full: Meaning = {
   code: "STORE_FULL",
@@ -103,12 +113,12 @@ interface SdkError extends Error {
  * @param how  what was tried: the hints for it
  * @returns a DumpError; errors that are none of the store's pass through
  */
-export function s3Failure(cause: unknown, act: string, how: "write" | "read" = "write"): unknown {
+export function s3Failure(cause: unknown, act: string, how: keyof typeof HINTS = "write"): unknown {
   if (cause instanceof DumpError || !(cause instanceof Error)) return cause;
   const { name, code, $metadata } = cause as SdkError;
   const status = $metadata?.httpStatusCode;
   const { code: failure, why, ...meaning } = BY_NAME[name] ?? byStatus(status) ?? onTheWay(cause, code);
-  const hint = (how === "read" && READING.get(meaning.hint)) || meaning.hint;
+  const hint = HINTS[how].get(meaning.hint) ?? meaning.hint;
   const said = [name, status].filter((word) => word !== undefined && word !== "Error").join(", ");
   const words = why ?? reasonOf(cause);
   return new DumpError(failure, `Cannot ${act}: ${words}${status === undefined ? "" : ` (${said})`}`, { cause, hint });

@@ -1,0 +1,116 @@
+/** What retention looks at, and what comes of it. Times are milliseconds of the epoch. */
+export interface Settings {
+  readonly podGoneMs: number;
+  /** Of this and the other ages, 0 is for ever. */
+  readonly maxAgeMs: number;
+  readonly namespaceBytes?: bigint | undefined;
+  readonly orphanMs: number;
+  readonly uploadMs: number;
+  readonly hostMs: number;
+  readonly dockerMs: number;
+  readonly restrictedMs: number;
+}
+
+/** What is there, or, in a round over one namespace, what of it is there in that. */
+export interface World {
+  readonly namespaces: ReadonlyMap<string, NamespaceView>;
+  /** uids of all pods there are, in whatever phase. */
+  readonly pods: ReadonlySet<string>;
+  /** Pods whose owners want an endpoint. */
+  readonly autoPods: readonly PodView[];
+  readonly records: readonly RecordView[];
+  /** Undefined where nobody serves them. */
+  readonly endpoints: readonly EndpointView[] | undefined;
+  readonly bundles: readonly BundleView[];
+  readonly uploads: readonly UploadView[];
+  /** Dumps (`dumpOf`) whose Coredump was deleted, as we saw ourselves. */
+  readonly ownerDeleted: ReadonlySet<string>;
+  /** uids of the Coredumps that were Saved before the store was listed: a bundle that is not in the list is missing. */
+  readonly savedBefore: ReadonlySet<string>;
+  readonly missed: Missed;
+}
+
+/** Since when what is not there has not been: milliseconds of the epoch, by pod uid and by key. Outlives us. */
+export interface Missed {
+  readonly pods: ReadonlyMap<string, number>;
+  readonly orphans: ReadonlyMap<string, number>;
+}
+
+export interface NamespaceView {
+  readonly uid: string;
+  readonly createdMs: number;
+  /** It is being deleted, which nobody can take back. */
+  readonly isGoing: boolean;
+}
+
+export interface PodView {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** A Coredump. */
+export interface RecordView {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Of its dump; "" when it does not say which that is. */
+  readonly dump: string;
+  readonly podUid: string;
+  readonly namespaceUid: string | undefined;
+  readonly state: string;
+  /** Of the crash or of the object, whichever is younger. */
+  readonly sinceMs: number;
+  /** It says that its bundle is missing. */
+  readonly isMissing: boolean;
+}
+
+export interface EndpointView {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly podUid: string;
+  readonly namespaceUid: string | undefined;
+}
+
+export interface BundleView {
+  readonly key: string;
+  readonly kind: "pod" | "docker" | "host";
+  readonly restricted: boolean;
+  /** "" where there is none, as of `dump` and `podUid`. */
+  readonly namespace: string;
+  readonly podUid: string;
+  readonly dump: string;
+  /** Of the crash or of the file, whichever is younger: a node's clock may be wrong. */
+  readonly sinceMs: number;
+  readonly sizeBytes: number;
+}
+
+export interface UploadView {
+  readonly key: string;
+  readonly dump: string;
+  readonly begunMs: number;
+}
+
+export type Why =
+  | "NamespaceDeleted"
+  | "OwnerDeleted"
+  | "NoCoredump"
+  | "PodDeleted"
+  | "OverAge"
+  | "OverSize"
+  | "AlreadyDeleted";
+
+export type RecordAct = "delete" | "markDeleted" | "markMissing" | "markFound";
+
+export interface Verdicts {
+  readonly bundles: readonly { readonly bundle: BundleView; readonly why: Why }[];
+  readonly records: readonly { readonly record: RecordView; readonly act: RecordAct; readonly why?: Why }[];
+  readonly endpoints: readonly { readonly endpoint: EndpointView; readonly why: Why }[];
+  readonly newEndpoints: readonly (PodView & { readonly endpoint: string })[];
+  readonly uploads: readonly UploadView[];
+  /** Of what the world holds; for the next round. */
+  readonly missed: Missed;
+  /** When something will be due; undefined: nothing is in sight. */
+  readonly nextMs: number | undefined;
+}

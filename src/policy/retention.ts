@@ -1,0 +1,194 @@
+/**
+ * What the store and the cluster keep no longer (docs/architecture.md, Collector). Pure: what is there, the settings and the
+ * time, to verdicts. Whatever is not known, or not due, stays.
+ */
+import { createHash } from "node:crypto";
+import type {
+  BundleView,
+  EndpointView,
+  PodView,
+  RecordView,
+  Settings,
+  UploadView,
+  Verdicts,
+  Why,
+  World,
+} from "./retention-world.ts";
+
+/** Tells a dump, in keys as in Coredumps. */
+export const dumpOf = (namespace: string, podUid: string, shortId: string): string =>
+  `${namespace}/${podUid}/${shortId}`;
+
+/** As the predecessor named them. */
+export const endpointOf = ({ name, uid }: Pick<PodView, "name" | "uid">): string =>
+  `${name}-${createHash("sha1").update(uid).digest("hex").slice(0, 8)}`;
+
+/** Their cores are on the node still, or on their way; "" has just been made. */
+const ON_ITS_WAY: ReadonlySet<string> = new Set(["", "Capturing", "Captured", "Created", "Allowed", "FailedToSave"]);
+const ON_THE_NODE: ReadonlySet<string> = new Set([...ON_ITS_WAY, "Restricted"]);
+/** A node's clock and the API server's may differ. */
+const SKEW_MS = 5 * 60_000;
+
+export function retention(world: World, settings: Settings, nowMs: number): Verdicts {
+  return new Retention(world, settings, nowMs).verdicts();
+}
+
+class Retention {
+  readonly #world: World;
+  readonly #settings: Settings;
+  readonly #nowMs: number;
+  readonly #records: ReadonlyMap<string, RecordView>;
+  readonly #missed = { pods: new Map<string, number>(), orphans: new Map<string, number>() };
+  #nextMs = Number.POSITIVE_INFINITY;
+
+  constructor(world: World, settings: Settings, nowMs: number) {
+    this.#world = world;
+    this.#settings = settings;
+    this.#nowMs = nowMs;
+    this.#records = new Map(world.records.map((record) => [record.dump, record]));
+  }
+
+  verdicts(): Verdicts {
+    const { bundles, records, endpoints, uploads } = this.#world;
+    const fates = new Map<BundleView, Why>();
+    for (const bundle of bundles) set(fates, bundle, this.#bundle(bundle));
+    for (const bundle of this.#overSize(bundles.filter((each) => !fates.has(each)))) fates.set(bundle, "OverSize");
+    const byDump = new Map(bundles.flatMap((bundle) => (bundle.dump === "" ? [] : [[bundle.dump, bundle] as const])));
+    const verdicts = {
+      bundles: [...fates].map(([bundle, why]) => ({ bundle, why })),
+      records: records.flatMap((record) => {
+        const bundle = byDump.get(record.dump);
+        return this.#record(record, bundle, bundle && fates.get(bundle)) ?? [];
+      }),
+      endpoints: (endpoints ?? []).flatMap((endpoint) => {
+        const why = this.#endpoint(endpoint);
+        return why ? [{ endpoint, why }] : [];
+      }),
+      newEndpoints: this.#newEndpoints(),
+      uploads: uploads.filter((upload) => this.#isLost(upload)),
+      missed: this.#missed,
+    };
+    return { ...verdicts, nextMs: Number.isFinite(this.#nextMs) ? this.#nextMs : undefined };
+  }
+
+  #bundle(bundle: BundleView): Why | undefined {
+    const { hostMs, dockerMs, restrictedMs, maxAgeMs } = this.#settings;
+    if (bundle.restricted) return this.#isOld(bundle, restrictedMs) ? "OverAge" : undefined;
+    if (bundle.kind !== "pod")
+      return this.#isOld(bundle, bundle.kind === "host" ? hostMs : dockerMs) ? "OverAge" : undefined;
+    const record = this.#records.get(bundle.dump);
+    if (this.#isOfAnotherNamespace(bundle, record)) return "NamespaceDeleted";
+    if (record && ON_ITS_WAY.has(record.state)) return undefined; // its agent has not said yet that it is stored
+    if (record?.state === "Deleted") return "AlreadyDeleted";
+    if (!record && this.#world.ownerDeleted.has(bundle.dump)) return "OwnerDeleted";
+    if (!record && this.#isOrphanLongEnough(bundle.key)) return "NoCoredump";
+    if (this.#isPodLongGone(bundle.podUid)) return "PodDeleted";
+    return this.#isOld(bundle, maxAgeMs) ? "OverAge" : undefined;
+  }
+
+  #isOfAnotherNamespace({ namespace, sinceMs }: BundleView, record: RecordView | undefined): boolean {
+    const now = this.#world.namespaces.get(namespace);
+    if (!now || now.isGoing) return true;
+    if (record?.namespaceUid !== undefined) return record.namespaceUid !== now.uid;
+    return record === undefined && sinceMs + SKEW_MS < now.createdMs;
+  }
+
+  /** The oldest, until the others fit. */
+  #overSize(bundles: readonly BundleView[]): BundleView[] {
+    const { namespaceBytes } = this.#settings;
+    if (namespaceBytes === undefined) return [];
+    const stored = bundles.filter((bundle) => bundle.kind === "pod" && !bundle.restricted && this.#isStored(bundle));
+    return [...Map.groupBy(stored, ({ namespace }) => namespace).values()].flatMap((ofOne) => {
+      let overBytes = BigInt(ofOne.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)) - namespaceBytes;
+      return ofOne
+        .sort((a, b) => a.sinceMs - b.sinceMs || (a.key < b.key ? -1 : 1))
+        .filter(({ sizeBytes }) => {
+          const isOver = overBytes > 0n;
+          overBytes -= BigInt(sizeBytes);
+          return isOver;
+        });
+    });
+  }
+
+  #isStored({ dump }: BundleView): boolean {
+    return !ON_ITS_WAY.has(this.#records.get(dump)?.state ?? "Saved");
+  }
+
+  #record(
+    record: RecordView,
+    bundle: BundleView | undefined,
+    fate: Why | undefined,
+  ): Verdicts["records"][number] | undefined {
+    const namespace = this.#world.namespaces.get(record.namespace);
+    if (!namespace || namespace.isGoing) return undefined; // it goes with its namespace
+    if (record.namespaceUid !== undefined && record.namespaceUid !== namespace.uid)
+      return { record, act: "delete", why: "NamespaceDeleted" };
+    if (ON_THE_NODE.has(record.state)) return undefined; // a deletion would drop the core there
+    if (this.#isOld(record, this.#settings.maxAgeMs)) return { record, act: "delete", why: "OverAge" };
+    if (record.state !== "Saved") return undefined;
+    if (fate !== undefined) return { record, act: "markDeleted", why: fate };
+    if (this.#isPodLongGone(record.podUid)) return { record, act: "markDeleted", why: "PodDeleted" };
+    if (bundle) return record.isMissing ? { record, act: "markFound" } : undefined;
+    const isMissing = record.dump !== "" && this.#world.savedBefore.has(record.uid);
+    return isMissing && !record.isMissing ? { record, act: "markMissing" } : undefined;
+  }
+
+  #endpoint({ namespace, namespaceUid, podUid }: EndpointView): Why | undefined {
+    const now = this.#world.namespaces.get(namespace);
+    if (!now || now.isGoing) return undefined; // it goes with its namespace
+    if (namespaceUid !== undefined && namespaceUid !== now.uid) return "NamespaceDeleted";
+    return podUid !== "" && this.#isPodLongGone(podUid) ? "PodDeleted" : undefined;
+  }
+
+  #newEndpoints(): Verdicts["newEndpoints"] {
+    const { endpoints, autoPods, namespaces } = this.#world;
+    const there = new Set(endpoints?.map(({ namespace, name }) => `${namespace}/${name}`));
+    return (endpoints ? autoPods : [])
+      .map((pod) => ({ ...pod, endpoint: endpointOf(pod) }))
+      .filter(({ namespace, endpoint }) => {
+        const now = namespaces.get(namespace);
+        return now && !now.isGoing && !there.has(`${namespace}/${endpoint}`);
+      });
+  }
+
+  #isLost({ dump, begunMs }: UploadView): boolean {
+    const state = this.#records.get(dump)?.state;
+    if (state !== undefined && ON_ITS_WAY.has(state)) return false;
+    return this.#isDue(begunMs, this.#settings.uploadMs);
+  }
+
+  #isOld({ sinceMs }: { readonly sinceMs: number }, mostMs: number): boolean {
+    return mostMs > 0 && this.#isDue(sinceMs, mostMs);
+  }
+
+  #isPodLongGone(uid: string): boolean {
+    return !this.#world.pods.has(uid) && this.#isMissedFor(uid, "pods", this.#settings.podGoneMs);
+  }
+
+  #isOrphanLongEnough(key: string): boolean {
+    return this.#isMissedFor(key, "orphans", this.#settings.orphanMs);
+  }
+
+  #isMissedFor(what: string, kind: "pods" | "orphans", graceMs: number): boolean {
+    const sinceMs = Math.min(this.#world.missed[kind].get(what) ?? this.#nowMs, this.#nowMs);
+    this.#missed[kind].set(what, sinceMs);
+    return this.#isDue(sinceMs, graceMs);
+  }
+
+  #isDue(sinceMs: number, afterMs: number): boolean {
+    if (sinceMs + afterMs <= this.#nowMs) return true;
+    this.#nextMs = Math.min(this.#nextMs, sinceMs + afterMs);
+    return false;
+  }
+}
+
+function set<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
+  if (value !== undefined) map.set(key, value);
+}
+
+/** Whether so much would go that something is more likely to be wrong. @param going,all  bundles or Coredumps */
+export const isTooMuch = (
+  going: number,
+  all: number,
+  limits: { readonly maxShare: number; readonly maxAtOnce: number },
+): boolean => going > limits.maxAtOnce && going * 100 > all * limits.maxShare;

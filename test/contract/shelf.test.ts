@@ -1,0 +1,17 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DirectorySink } from "../../src/store/directory.ts";
+import { DirectoryShelf } from "../../src/store/shelf-directory.ts";
+import { tempDir } from "../support/tmp.ts";
+import { shelfContract } from "./shelf.ts";
+
+shelfContract("DirectoryShelf", async () => {
+  const dir = tempDir();
+  const store = join(dir.path, "store");
+  mkdirSync(store);
+  return {
+    shelf: new DirectoryShelf(store),
+    sink: new DirectorySink(store),
+    [Symbol.asyncDispose]: async () => dir[Symbol.dispose](),
+  };
+});

@@ -1,0 +1,121 @@
+/** What every Shelf must do (its comment is the contract), whatever stands behind it. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { test } from "node:test";
+import type { Lying, Shelf, Unfinished } from "../../src/retention/shelf.ts";
+import type { DumpSink } from "../../src/upload/sink.ts";
+import { FOREVER, randomKey, testUpload } from "./uploads.ts";
+
+export interface ShelfUnderTest extends AsyncDisposable {
+  readonly shelf: Shelf;
+  /** An agent's, into the same store. */
+  readonly sink: DumpSink;
+}
+
+const MIB = 1 << 20;
+
+export function shelfContract(name: string, setUp: () => Promise<ShelfUnderTest>): void {
+  const criterion = (title: string, check: (under: ShelfUnderTest) => Promise<void>) =>
+    test(`${name}: ${title}`, async () => {
+      await using under = await setUp();
+      await check(under);
+    });
+
+  criterion("list() has all bundles, below each folder its own", async ({ shelf, sink }) => {
+    assert.deepEqual(await listed(shelf), []);
+    const [first, second, other] = [randomKey(), randomKey(), randomKey().replace("shop", "shop-2")];
+    const before = Date.now() - 10_000;
+    for (const key of [first, second, other]) await sink.put(testUpload(randomBytes(1000), { key }), FOREVER);
+    assert.deepEqual(keys(await listed(shelf)), [first, second, other].sort());
+    assert.deepEqual(keys(await listed(shelf, "shop/")), [first, second].sort());
+    assert.deepEqual(keys(await listed(shelf, `${first.split("/").slice(0, 3).join("/")}/`)), [first, second].sort());
+    for (const nothing of ["sho/", "nobody/", "shop-2/x/"]) assert.deepEqual(await listed(shelf, nothing), []);
+    for (const { sizeBytes, modified } of await listed(shelf)) {
+      assert.equal(sizeBytes, 1000);
+      assert.ok(modified.getTime() > before && modified.getTime() < Date.now() + 10_000);
+    }
+  });
+
+  criterion("list() has them however many there are", async ({ shelf, sink }) => {
+    const all = Array.from({ length: 1100 }, () => randomKey());
+    for (let at = 0; at < all.length; at += 20)
+      await Promise.all(all.slice(at, at + 20).map((key) => sink.put(testUpload(Buffer.from("x"), { key }), FOREVER)));
+    assert.deepEqual(keys(await listed(shelf)), all.sort());
+  });
+
+  criterion("remove() removes that one, and what is gone is gone", async ({ shelf, sink }) => {
+    const [going, staying] = [randomKey(), randomKey()];
+    for (const key of [going, staying]) await sink.put(testUpload(randomBytes(10), { key }), FOREVER);
+    await shelf.remove(going, FOREVER);
+    await shelf.remove(going, FOREVER);
+    await shelf.remove("nobody/0/c/x", FOREVER);
+    assert.deepEqual(keys(await listed(shelf)), [staying]);
+    await sink.put(testUpload(randomBytes(10), { key: going }), FOREVER);
+    for (const key of [going, staying]) await shelf.remove(key, FOREVER);
+    assert.deepEqual(await listed(shelf), []);
+    await sink.put(testUpload(randomBytes(10), { key: going }), FOREVER);
+    assert.deepEqual(keys(await listed(shelf)), [going], "its folders can be made anew");
+  });
+
+  criterion("unfinished() has uploads that came to no end, and abort() removes them", async ({ shelf, sink }) => {
+    assert.deepEqual(await unfinished(shelf), []);
+    const upload = testUpload(randomBytes(12 * MIB));
+    upload.before = (at) => {
+      if (at > 9 * MIB) throw new Error("no");
+    };
+    await assert.rejects(sink.put(upload, FOREVER), { message: "no" });
+    const [one, ...more] = await unfinished(shelf);
+    assert.ok(one && more.length === 0);
+    assert.equal(one.key, upload.key);
+    assert.ok(Math.abs(one.begun.getTime() - Date.now()) < 60_000);
+    assert.deepEqual(await listed(shelf), [], "it is no bundle");
+    await shelf.abort(one, FOREVER);
+    await shelf.abort(one, FOREVER);
+    assert.deepEqual(await unfinished(shelf), []);
+    upload.before = () => undefined;
+    await sink.put(upload, FOREVER); // all is sent again
+    await shelf.abort(one, FOREVER);
+    assert.deepEqual(keys(await listed(shelf)), [upload.key]);
+  });
+
+  criterion("notes are read as they were written", async ({ shelf, sink }) => {
+    const name = ".coredump-detector.json";
+    assert.equal(await shelf.readNote(name, FOREVER), undefined);
+    for (const text of ['{"ü":1}\n', "x".repeat(2 * MIB), ""]) {
+      await shelf.writeNote(name, text, FOREVER);
+      assert.equal(await shelf.readNote(name, FOREVER), text);
+    }
+    const upload = testUpload(randomBytes(10));
+    await sink.put(upload, FOREVER);
+    const bundles = (await listed(shelf)).filter(({ key }) => !key.startsWith("."));
+    assert.deepEqual(keys(bundles), [upload.key]);
+  });
+
+  criterion("a signal that has fired is why nothing is done", async ({ shelf, sink }) => {
+    const upload = testUpload(randomBytes(10));
+    await sink.put(upload, FOREVER);
+    const aborted = AbortSignal.abort(new Error("enough"));
+    for (const act of [
+      () => listed(shelf, "", aborted),
+      () => shelf.remove(upload.key, aborted),
+      () => shelf.readNote("n", aborted),
+      () => shelf.writeNote("n", "", aborted),
+    ])
+      await assert.rejects(act, { message: "enough" });
+    assert.deepEqual(keys(await listed(shelf)), [upload.key]);
+  });
+}
+
+async function listed(shelf: Shelf, folder = "", signal = FOREVER): Promise<Lying[]> {
+  const all: Lying[] = [];
+  for await (const each of shelf.list(folder, signal)) all.push(each);
+  return all;
+}
+
+async function unfinished(shelf: Shelf): Promise<Unfinished[]> {
+  const all: Unfinished[] = [];
+  for await (const each of shelf.unfinished(FOREVER)) all.push(each);
+  return all;
+}
+
+const keys = (all: readonly { readonly key: string }[]): string[] => all.map(({ key }) => key).sort();
