@@ -1,11 +1,19 @@
 /**
- * Parts of dockerode that this program never calls, and that cost 20 ms and half a megabyte when it is loaded: Docker over
- * SSH, BuildKit sessions, building images from a folder. With SSH go the only native modules that anything here asks for.
+ * Parts of packages that this program never calls, and that cost time and memory wherever they are loaded:
+ * - dockerode: Docker over SSH, BuildKit sessions, building images from a folder (20 ms and half a megabyte; with SSH go the
+ *   only native modules that anything here asks for);
+ * - @kubernetes/client-node: all but KubeConfig, which has the credentials. The clients of every kind that there is, and of
+ *   undici, are six megabytes of script, two thirds of what an agent would hold for ever.
  */
+import { join } from "node:path";
 import type { Plugin } from "esbuild";
+import { ROOT } from "./target.ts";
 
-const PARTS = /^(ssh2|tar-fs|\.\/session|\.\/buildkit)$/;
-const ASKED_BY = /\/node_modules\/(dockerode|docker-modem)\//;
+const CLIENT_NODE = "@kubernetes/client-node";
+const PARTS: readonly { readonly what: RegExp; readonly askedBy: RegExp }[] = [
+  { what: /^(ssh2|tar-fs|\.\/session|\.\/buildkit)$/, askedBy: /\/node_modules\/(dockerode|docker-modem)\// },
+  { what: /^(undici|\.\/gen\/.*)$/, askedBy: new RegExp(`/node_modules/${CLIENT_NODE}/`) },
+];
 
 /** What stands in their place loads, and throws when it is called. */
 const STAND_IN = `module.exports = new Proxy(function () {}, {
@@ -15,9 +23,12 @@ const STAND_IN = `module.exports = new Proxy(function () {}, {
 export const leftOut: Plugin = {
   name: "left-out",
   setup(build) {
-    build.onResolve({ filter: PARTS }, ({ importer, path }) =>
-      ASKED_BY.test(importer) ? { path, namespace: "left-out" } : undefined,
-    );
+    for (const { what, askedBy } of PARTS)
+      build.onResolve({ filter: what }, ({ importer, path }) =>
+        askedBy.test(importer) ? { path, namespace: "left-out" } : undefined,
+      );
     build.onLoad({ filter: /.*/, namespace: "left-out" }, () => ({ contents: STAND_IN }));
+    const config = join(ROOT, "node_modules", CLIENT_NODE, "dist/config.js");
+    build.onResolve({ filter: new RegExp(`^${CLIENT_NODE}$`) }, () => ({ path: config }));
   },
 };
