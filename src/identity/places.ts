@@ -1,9 +1,12 @@
 /** Where engines are on a node. What the settings name comes first; then every known place that exists is asked. */
 import { realpathSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { NodeSettings } from "../config/options.ts";
 
-type Places = Pick<NodeSettings, "criEndpoint" | "dockerHost">;
+interface Places extends Pick<NodeSettings, "criEndpoint" | "dockerHost"> {
+  /** Where the node's root directory is, for an agent in a container. */
+  readonly hostRoot?: string | undefined;
+}
 
 const CRI_SOCKETS = [
   "/run/containerd/containerd.sock",
@@ -22,11 +25,12 @@ const CONTAINERS_STORAGE = ["/run/containers/storage", "/var/lib/containers/stor
 export const socketPath = (address: string): string | undefined => /^(?:unix:(?:\/\/)?)?(\/.*)$/.exec(address)?.[1];
 
 /** CRI sockets to ask. One that was named is asked even when it is absent: then that is the answer. */
-export const criSockets = ({ criEndpoint }: Places): string[] =>
-  criEndpoint ? [socketPath(criEndpoint) ?? criEndpoint] : existing(CRI_SOCKETS);
+export const criSockets = ({ criEndpoint, hostRoot }: Places): string[] =>
+  criEndpoint ? [socketPath(criEndpoint) ?? criEndpoint] : existing(CRI_SOCKETS, hostRoot);
 
 /** Docker addresses to ask. */
-export const dockerHosts = ({ dockerHost }: Places): string[] => (dockerHost ? [dockerHost] : existing(DOCKER_SOCKETS));
+export const dockerHosts = ({ dockerHost, hostRoot }: Places): string[] =>
+  dockerHost ? [dockerHost] : existing(DOCKER_SOCKETS, hostRoot);
 
 /** State directories of containerds: each holds `io.containerd.runtime.v2.task/<namespace>/<id>`. */
 export function containerdStates({ criEndpoint, dockerHost }: Places): string[] {
@@ -46,10 +50,10 @@ export const dockerDataRoots = (): readonly string[] => DOCKER_DATA;
 export const containersStorages = (): readonly string[] => CONTAINERS_STORAGE;
 
 /** One address for each socket that exists, however many links lead to it. */
-function existing(paths: readonly string[]): string[] {
+function existing(paths: readonly string[], root = "/"): string[] {
   const real = paths.map((path) => {
     try {
-      return realpathSync(path);
+      return realpathSync(join(root, path));
     } catch {
       return undefined;
     }

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { criSockets, dockerHosts } from "../../src/identity/places.ts";
+import { tempDir } from "../support/tmp.ts";
+
+test("criSockets() and dockerHosts() find what exists in the node's root, wherever that is mounted", () => {
+  using node = tempDir();
+  for (const socket of ["run/crio/crio.sock", "run/docker.sock"]) {
+    mkdirSync(join(node.path, socket, ".."), { recursive: true });
+    writeFileSync(join(node.path, socket), "");
+  }
+  const places = { criEndpoint: undefined, dockerHost: undefined, hostRoot: node.path };
+  assert.deepEqual(criSockets(places), [join(node.path, "run/crio/crio.sock")]);
+  assert.deepEqual(dockerHosts(places), [join(node.path, "run/docker.sock")]);
+});
+
+test("criSockets() and dockerHosts() ask what was named, and nothing else", () => {
+  const places = { criEndpoint: "unix:///x/cri.sock", dockerHost: "tcp://there:2375", hostRoot: "/nowhere" };
+  assert.deepEqual(criSockets(places), ["/x/cri.sock"]);
+  assert.deepEqual(dockerHosts(places), ["tcp://there:2375"]);
+});
