@@ -33,8 +33,7 @@ export async function serveWatch(request: FastifyRequest, reply: FastifyReply, p
   const answers = new Answers(request.headers.accept, query.text("includeObject"));
   const [watch, selection] = [query.watch, query.selection];
   assertSensible(watch);
-  const seconds = Math.min(query.timeoutSeconds ?? LONGEST_S * (0.5 + Math.random() / 2), LONGEST_S);
-  const [over, lost] = [AbortSignal.timeout(seconds * 1000), new AbortController()];
+  const [over, lost] = [AbortSignal.timeout(lastsMs(query)), new AbortController()];
   const gone = untilGone(reply.raw);
   const signal = AbortSignal.any([over, stopping, gone, lost.signal]);
 
@@ -53,6 +52,10 @@ export async function serveWatch(request: FastifyRequest, reply: FastifyReply, p
     if (!gone.aborted) reply.raw.end();
   }
 }
+
+/** Not all come back at once when nobody said how long. */
+const lastsMs = ({ timeoutSeconds }: Query): number =>
+  Math.floor(Math.min(timeoutSeconds ?? LONGEST_S * (0.5 + Math.random() / 2), LONGEST_S) * 1000);
 
 async function* lines(events: ReturnType<typeof watched>, answers: Answers): AsyncGenerator<string> {
   for await (const event of events) yield answers.event(event);

@@ -1,4 +1,5 @@
 /** The API without a cluster: real routes and a real storage; who may, which namespaces and pods there are, is the test's to say. */
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { FastifyInstance, LightMyRequestResponse } from "fastify";
 import { pino } from "pino";
@@ -9,9 +10,10 @@ import type { Guard } from "../../src/apiserver/guard.ts";
 import { ApiMetrics } from "../../src/apiserver/metrics.ts";
 import { notFound } from "../../src/apiserver/refusal.ts";
 import { addRoutes } from "../../src/apiserver/routes.ts";
-import { createServer } from "../../src/apiserver/server.ts";
+import { createServer, tlsOptions } from "../../src/apiserver/server.ts";
 import { Keys } from "../../src/apiserver/stored.ts";
 import { serveWatch } from "../../src/apiserver/watch-route.ts";
+import { issue, makeAuthority } from "../../src/pki/certificate.ts";
 import { SqliteStorage } from "../../src/storage/sqlite.ts";
 import type { Resource } from "../support/kubectl.ts";
 import { tempDir } from "../support/tmp.ts";
@@ -22,6 +24,9 @@ export const POD_UID = "22222222-0000-4000-8000-000000000002";
 
 /** Where endpoints of the namespace `team` are. */
 export const IN_TEAM = `/apis/${API}/namespaces/team/coredumpendpoints`;
+
+const VALID = { fromMs: Date.now() - 60_000, untilMs: Date.now() + 3_600_000 };
+const CERTIFICATE = issue(makeAuthority("test", VALID), ["127.0.0.1"], VALID);
 
 /** There are all namespaces but `gone`, and the pod `web-0` in each. */
 const surroundings: Surroundings = {
@@ -69,7 +74,7 @@ export class Api implements AsyncDisposable {
     };
     const log = pino({ level: "silent" });
     const audit = pino({ base: null }, { write: (line: string) => void this.audit.push(JSON.parse(line)) });
-    this.app = createServer({}, { guard, metrics, log, problems: async () => [] });
+    this.app = createServer(tlsOptions(CERTIFICATE, []), { guard, metrics, log, problems: async () => [] });
     const watch = { storage, keys, guard, metrics, stopping: this.#stopping.signal };
     addRoutes(this.app, {
       ...{ storage, keys, endpoints },
@@ -89,12 +94,19 @@ export class Api implements AsyncDisposable {
     return new Answered(answer);
   }
 
+  /** For what needs a connection: a port of its own. */
+  async listen(): Promise<number> {
+    if (!this.app.server.listening) await this.app.listen({ host: "127.0.0.1", port: 0 });
+    return (this.app.server.address() as AddressInfo).port;
+  }
+
   async create(metadata: object, spec: object = { poduid: POD_UID }, query = ""): Promise<Answered> {
     return await this.ask("POST", IN_TEAM + query, { body: endpoint(metadata, spec) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
+    this.app.server.closeAllConnections();
     await this.app.close();
     await this.storage[Symbol.asyncDispose]();
     this.#folder[Symbol.dispose]();
