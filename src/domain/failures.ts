@@ -65,6 +65,8 @@ export const FAILURES = {
   STORE_CORRUPT: { retry: true, exitCode: 65 },
   /** The store cannot do what was asked of it: settings that do not fit it. */
   STORE_REFUSED: { retry: false, exitCode: 78 },
+  /** The collector removes nothing: what it found is more likely to be wrong than right. */
+  RETENTION_STOPPED: { retry: true, exitCode: 75 },
   /** A file that was asked for (`dump <id> FILE`) is there already or cannot be written. */
   OUTPUT_UNWRITABLE: { retry: false, exitCode: 74 },
   /** A debugger, an engine or an image that is needed is not to be had here. */
