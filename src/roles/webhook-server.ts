@@ -1,7 +1,7 @@
 /** The webhook's HTTPS: what is let in, how much, for how long. What is decided is admission/'s. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { type Answer, answerReview } from "../admission/review.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 import type { KeyPair } from "../system/key-pair.ts";
@@ -22,7 +22,7 @@ export interface Listener {
 
 export interface ReviewServer extends AsyncDisposable {
   readonly port: number;
-  /** For connections from now on. */
+  /** For connections from now on; the others end with their next answer, or at once when another CA lets clients in. */
   use(pair: KeyPair): void;
   /** Answers on, and asks every caller to connect elsewhere next time. */
   retire(): void;
@@ -33,14 +33,16 @@ export interface ReviewServer extends AsyncDisposable {
  * @throws DumpError SETTINGS_INVALID when the port cannot be had
  */
 export async function serveReviews(port: number, pair: KeyPair, listener: Listener): Promise<ReviewServer> {
-  let retired = false;
+  let current = new WeakSet<Socket>();
+  let { ca } = pair;
   const server = createServer(tlsOf(pair), (request, response) => {
-    if (retired) response.setHeader("connection", "close");
+    if (!current.has(request.socket)) response.setHeader("connection", "close");
     void answer(request, response, listener).catch(() => response.destroy()); // the client is gone
   });
   Object.assign(server, { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS });
   server.maxConnections = CONNECTIONS;
-  server.on("tlsClientError", () => listener.refused("handshake"));
+  const welcome = (socket: Socket) => current.add(socket);
+  server.on("secureConnection", welcome).on("tlsClientError", () => listener.refused("handshake"));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject).listen(port, resolve);
   await promise.catch((error) => {
@@ -48,9 +50,15 @@ export async function serveReviews(port: number, pair: KeyPair, listener: Listen
   });
   return {
     port: (server.address() as AddressInfo).port,
-    use: (pair) => server.setSecureContext(tlsOf(pair)),
+    use: (pair) => {
+      server.setSecureContext(tlsOf(pair));
+      current = new WeakSet();
+      if (pair.ca !== ca) server.closeIdleConnections();
+      ca = pair.ca;
+    },
     retire: () => {
-      retired = true;
+      server.off("secureConnection", welcome);
+      current = new WeakSet();
     },
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
