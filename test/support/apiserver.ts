@@ -2,13 +2,16 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { request } from "node:https";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import type { Cluster } from "./cluster.ts";
 import { applyCrds } from "./coredump-resources.ts";
 import { eventually } from "./eventually.ts";
-import type { Resource } from "./kubectl.ts";
+import type { Resource, User } from "./kubectl.ts";
 import { ROOT } from "./paths.ts";
 
 const exec = promisify(execFile);
@@ -193,3 +196,54 @@ async function register(cluster: Cluster, port: number, ca: string): Promise<voi
   await cluster.kubectl("wait", "--for=condition=Available", name, "--timeout=60s");
   await eventually(() => cluster.kubectl("get", "--raw", `/apis/${API}/coredumpendpoints`));
 }
+
+export interface Credentials {
+  /** PEM, of a client. */
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Straight to the server's port, past kube-apiserver; the path goes out as it is written. */
+export async function askStraight(
+  { url, ca }: Pick<ApiServer, "url" | "ca">,
+  path: string,
+  { cert, key, headers }: Credentials = {},
+  method = "GET",
+  body?: string,
+): Promise<Answer> {
+  const { hostname: host, port } = new URL(url);
+  const sent = request({
+    host,
+    port,
+    path,
+    method,
+    ca,
+    agent: false,
+    ...(cert && { cert, key }),
+    headers: { ...headers },
+  });
+  sent.end(body);
+  const [answer] = (await once(sent, "response")) as [IncomingMessage];
+  return { status: answer.statusCode ?? 0, headers: answer.headers, body: await buffer(answer) };
+}
+
+/** Those of a kubeconfig that the test bed made. */
+export function credentialsOf({ kubeconfig }: User): Credentials {
+  const { users } = parse(readFileSync(kubeconfig, "utf8")) as { users: { user: Record<string, string> }[] };
+  const { token, "client-certificate-data": cert = "", "client-key-data": key = "" } = users[0]?.user ?? {};
+  if (token !== undefined) return { headers: { authorization: `Bearer ${token}` } };
+  return { cert: Buffer.from(cert, "base64"), key: Buffer.from(key, "base64") };
+}
+
+/** kube-apiserver's own certificate for those behind it, with which it may name anybody. */
+export const frontProxyOf = ({ folder }: Cluster): Credentials => ({
+  cert: readFileSync(join(folder, "pki/front-proxy.crt")),
+  key: readFileSync(join(folder, "pki/front-proxy.key")),
+});
