@@ -24,11 +24,13 @@ export interface DeliveryJob {
   readonly mapped: boolean;
 }
 
-/** Where the kubelet has mounted a container's sub path of a volume: `<root>/pods/<uid>/volume-subpaths/…`. */
+/**
+ * Where the kubelet has mounted a container's sub path: `<root>/pods/<uid>/volume-subpaths/<volume>/<container>/<index>`.
+ * Its word for the volume is the PersistentVolume's name, which the pod does not say; container and index tell enough.
+ */
 export interface KubeletMount {
   readonly kubeletRoot: string;
   readonly podUid: string;
-  readonly volume: string;
   readonly container: string;
   /** Of the mount among the container's volumeMounts. */
   readonly index: number;
@@ -71,8 +73,8 @@ export function mountIn(pod: Pod, podUid: string, container: string, kubeletRoot
   const found = claimMountOf(pod, container);
   if (!found)
     throw new Undeliverable("NotMounted", `container ${container} has no mount of the claim at ${CLAIM_MOUNT_PATH}`);
-  const { volume, index, mount, claim } = found;
+  const { index, mount, claim } = found;
   if (mount.readOnly === true)
     throw new Undeliverable("ReadOnly", `container ${container} mounts claim ${claim} read-only`);
-  return { kubeletRoot, podUid, volume, container, index };
+  return { kubeletRoot, podUid, container, index };
 }

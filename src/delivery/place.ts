@@ -1,11 +1,11 @@
 /** The container's directory of the claim, by the mount that the kubelet made of it on the node. */
-import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { errnoOf } from "../domain/failures.ts";
 import { openBeneath } from "../system/ffi.ts";
 import { statusField } from "../system/proc.ts";
 import { type KubeletMount, Undeliverable } from "./job.ts";
 
-/** As Kubernetes makes uids, volumes' and containers' names: no dots, no slashes. */
+/** As Kubernetes makes uids and containers' names: no dots, no slashes. */
 const NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,252}[A-Za-z0-9])?$/;
 
 /**
@@ -14,28 +14,38 @@ const NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,252}[A-Za-z0-9])?$/;
  * Held open, it keeps the kubelet from unmounting; that is tried again by the kubelet until we are done.
  * @throws Undeliverable NotMounted
  */
-export function openPlace({ kubeletRoot, podUid, volume, container, index }: KubeletMount): number {
-  if (![podUid, volume, container].every((name) => NAME.test(name)) || !Number.isSafeInteger(index) || index < 0)
+export function openPlace({ kubeletRoot, podUid, container, index }: KubeletMount): number {
+  if (![podUid, container].every((name) => NAME.test(name)) || !Number.isSafeInteger(index) || index < 0)
     throw new Undeliverable("NotMounted", "the pod's names are none of Kubernetes'");
-  const folder = `pods/${podUid}/volume-subpaths/${volume}/${container}`;
-  const opened: number[] = [];
-  const hold = (fd: number) => {
-    opened.push(fd);
-    return fd;
-  };
+  const folder = `pods/${podUid}/volume-subpaths`;
   try {
-    const parent = hold(openBeneath(hold(rootOf(kubeletRoot)), folder));
-    const place = openBeneath(parent, `${index}`);
-    if (mountOf(place) !== mountOf(parent)) return place;
-    hold(place); // a directory of the node's own disk: the kubelet has unmounted, or not mounted yet
-    throw new Undeliverable("NotMounted", `nothing is mounted at ${kubeletRoot}/${folder}/${index} (any more)`);
+    using root = open(rootOf(kubeletRoot));
+    using subPaths = open(openBeneath(root.fd, folder));
+    for (const volume of readdirSync(`/proc/self/fd/${subPaths.fd}`)) {
+      const place = mounted(subPaths.fd, `${volume}/${container}`, `${index}`);
+      if (place !== undefined) return place; // an index is one volume's
+    }
   } catch (error) {
-    if (error instanceof Undeliverable) throw error;
-    throw new Undeliverable("NotMounted", `Cannot open ${kubeletRoot}/${folder}/${index}: ${errnoOf(error) ?? error}`);
-  } finally {
-    for (const fd of opened) closeSync(fd);
+    if (!errnoOf(error)) throw error;
   }
+  const where = `${kubeletRoot}/${folder}/*/${container}/${index}`;
+  throw new Undeliverable("NotMounted", `nothing is mounted at ${where} (any more)`);
 }
+
+/** Undefined where it is a directory of the node's own disk only: the kubelet has unmounted, or not mounted yet. */
+function mounted(subPaths: number, folder: string, name: string): number | undefined {
+  try {
+    using parent = open(openBeneath(subPaths, folder));
+    const place = openBeneath(parent.fd, name);
+    if (mountOf(place) !== mountOf(parent.fd)) return place;
+    closeSync(place);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error; // another volume's
+  }
+  return undefined;
+}
+
+const open = (fd: number) => ({ fd, [Symbol.dispose]: () => closeSync(fd) });
 
 function rootOf(kubeletRoot: string): number {
   const isRoot = statSync(`${kubeletRoot}/pods`, { throwIfNoEntry: false })?.isDirectory();

@@ -82,7 +82,7 @@ test("deliverDump() sends what the record and the pod say, and nothing that the 
     coreBytes: 9,
     mapped: false,
     ids: { uid: 1000, gid: 1000, groups: [1000, 2000] },
-    mount: { kubeletRoot: "/k", podUid: at.record()?.pod?.uid, volume: "coredump-cores", container: "nginx", index: 0 },
+    mount: { kubeletRoot: "/k", podUid: at.record()?.pod?.uid, container: "nginx", index: 0 },
   });
 });
 

@@ -85,7 +85,7 @@ const elsewhere: { on: string; make: (at: Volume) => Partial<DeliveryJob> | unde
   { on: "the kubelet has unmounted", make: (at) => void at.unmount(), want: "NotMounted" },
   { on: "the pod's folder is gone", make: () => mount({ podUid: "uid-2" }), want: "NotMounted" },
   { on: "the kubelet's root is another", make: () => mount({ kubeletRoot: "/proc" }), want: "NotMounted" },
-  { on: "a name leads out", make: () => mount({ volume: "../volume-subpaths/coredump-cores" }), want: "NotMounted" },
+  { on: "a name leads out", make: () => mount({ container: "../pv-1/app" }), want: "NotMounted" },
   {
     on: "a link is on the way",
     make: ({ job }) => {

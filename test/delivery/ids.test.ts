@@ -12,7 +12,7 @@ const ids = { uid: 66536, gid: 131000, groups: [131001, 7] };
 /** @param userns  content of the kubelet's file; undefined: there is none */
 function stored(userns: string | undefined, mapped = true) {
   using dir = tempDir();
-  const mount = { kubeletRoot: dir.path, podUid: "u", volume: "v", container: "c", index: 0 };
+  const mount = { kubeletRoot: dir.path, podUid: "u", container: "c", index: 0 };
   mkdirSync(join(dir.path, "pods/u"), { recursive: true });
   if (userns !== undefined) writeFileSync(join(dir.path, "pods/u/userns"), userns);
   return storedIds({ ids, mapped, mount });

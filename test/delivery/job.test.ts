@@ -53,7 +53,6 @@ for (const { on, pod, container = "app", want } of cases)
       assert.deepEqual(find(), {
         kubeletRoot: "/k",
         podUid: "uid-1",
-        volume: "coredump-cores",
         container,
         index: want,
       });

@@ -41,7 +41,7 @@ export function volume(options = "size=64M", change: Partial<DeliveryJob> = {}):
   const node = tempFileSystem(256n << 20n); // a lazy unmount takes with it what is mounted below
   const at = (...names: string[]) => join(node.path, ...names);
   const [claim, kubeletRoot] = [at("claim"), at("kubelet")];
-  const mount = join(kubeletRoot, "pods/uid-1/volume-subpaths/coredump-cores/app/1");
+  const mount = join(kubeletRoot, "pods/uid-1/volume-subpaths/pv-1/app/1");
   for (const dir of [claim, mount]) mkdirSync(dir, { recursive: true });
   execFileSync("mount", ["-t", "tmpfs", "-o", `mode=0755,${options}`, "claim", claim]);
   const dir = join(claim, "web-0/app");
@@ -52,7 +52,7 @@ export function volume(options = "size=64M", change: Partial<DeliveryJob> = {}):
     core: at("core"),
     coreBytes: CORE_BYTES,
     name: NAME,
-    mount: { kubeletRoot, podUid: "uid-1", volume: "coredump-cores", container: "app", index: 1 },
+    mount: { kubeletRoot, podUid: "uid-1", container: "app", index: 1 },
     ids: { uid: 1000, gid: 1001, groups: [] },
     mapped: false,
     ...change,
