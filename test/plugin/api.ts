@@ -98,7 +98,8 @@ export class Api implements AsyncDisposable {
   }
 
   async #dump(url: URL, key: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { range, "if-range": ifRange } = request.headers;
+    const { range } = request.headers;
+    const ifRange = request.headers["if-range"]?.toString();
     const asked: Asked = { url, range, ifRange, headers: request.headers };
     const n = this.asked.push(asked);
     if (await this.onDump(n, response, asked)) return;

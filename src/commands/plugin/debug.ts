@@ -127,16 +127,16 @@ function tell({ missing, others }: View): void {
   if (others.length > 0) say(`warning: another build in the image, so left out: ${others.map(printable).join(", ")}`);
 }
 
-function refuse({ spec }: Coredump, { others }: View): never {
+function refuse({ spec }: Coredump, { isOtherBuild }: View): never {
   const exe = printable(spec.exe ?? spec.filename ?? "the executable");
-  const why = others.length > 0 ? "the image that is here has another build of it" : "the image does not have it";
+  const why = isOtherBuild ? "the image that is here has another build of it" : "the image does not have it";
   throw new DumpError("TOOL_MISSING", `Cannot debug without ${exe}: ${why}`, {
     hint: `Name a folder with the files of ${printable(spec.image ?? "its image")} as they were: --sysroot`,
   });
 }
 
 async function printBacktrace(gdb: string, subject: Subject, coredump: Coredump, all: boolean, signal: AbortSignal) {
-  const lines = backtraceIn(await run(gdb, batchArguments(subject, all), signal));
+  const lines = backtraceIn(await run(gdb, batchArguments(subject, all), signal, subject.sysroot));
   const crashed = coredump.status?.threads?.find((thread) => thread.crashed);
   const what = printable(coredump.spec.signal?.name ?? "an unknown signal");
   const title = all

@@ -1,4 +1,7 @@
-/** gdb over a core that may be hostile: it runs nothing that comes from there, asks nobody, and sees the view only. */
+/**
+ * gdb over a core that may be hostile: it runs nothing that comes from there, asks nobody, and sees the view only. Its working
+ * directory must be the view: it looks there for libraries before it looks anywhere else.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { DumpError } from "../../domain/failures.ts";
@@ -59,11 +62,15 @@ export function gdbHere(named: string | undefined): string {
 }
 
 /** With the terminal; Ctrl-C is its own. @returns its exit code */
-export async function interactive(program: string, args: readonly string[], cwd?: string): Promise<number> {
+export async function interactive(
+  program: string,
+  args: readonly string[],
+  cwd: string = process.cwd(),
+): Promise<number> {
   const ignore = (): void => undefined;
   process.on("SIGINT", ignore);
   try {
-    const child = spawn(program, args, { stdio: "inherit", ...(cwd !== undefined && { cwd }) });
+    const child = spawn(program, args, { stdio: "inherit", cwd });
     const [code] = (await once(child, "close")) as [number | null];
     return code ?? 1;
   } finally {

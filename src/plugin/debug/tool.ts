@@ -18,9 +18,15 @@ export const isThere = (program: string): boolean =>
     : (process.env["PATH"] ?? "").split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, program)));
 
 /** Runs it to its end. @throws the signal's reason, or what spawn(2) said */
-export async function run(program: string, args: readonly string[], signal?: AbortSignal): Promise<Ended> {
+export async function run(
+  program: string,
+  args: readonly string[],
+  signal?: AbortSignal,
+  cwd?: string,
+): Promise<Ended> {
   signal?.throwIfAborted();
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...(signal && { signal }) });
+  const where = cwd === undefined ? {} : { cwd };
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...where, ...(signal && { signal }) });
   const ended = once(child, "close") as Promise<[number | null]>;
   const [stdout, stderr, [code]] = await Promise.all([buffer(child.stdout), buffer(child.stderr), ended]).catch(
     (error) => {

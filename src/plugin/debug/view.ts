@@ -14,6 +14,8 @@ export interface View {
   readonly folder: string;
   /** As gdb is to open it; undefined: the image does not have it, or has another build. */
   readonly executable: string | undefined;
+  /** The executable is there, and is not the one that crashed. */
+  readonly isOtherBuild: boolean;
   /** Paths that the core had mapped and the image does not have. */
   readonly missing: readonly string[];
   /** Paths under which the image has another build than the one that crashed. */
@@ -33,7 +35,7 @@ const MAX_NAMES = 20_000;
 /** @param folder ours, empty */
 export function viewOf(tree: Tree, mapped: readonly MappedFile[], folder: string): View {
   const [missing, others, folders]: [string[], string[], Set<string>] = [[], [], new Set()];
-  let executable: string | undefined;
+  let [executable, isOtherBuild]: [string | undefined, boolean] = [undefined, false];
   linkTopFolders(tree, folder);
   for (const wanted of mapped) {
     if (wanted.isElf === false || !isPlain(wanted.path) || NOT_FILES.test(wanted.path)) continue;
@@ -46,14 +48,15 @@ export function viewOf(tree: Tree, mapped: readonly MappedFile[], folder: string
     if (!isElf) continue;
     if (wanted.buildId !== undefined && wanted.buildId !== buildId) {
       others.push(wanted.path);
+      isOtherBuild ||= wanted.isExecutable;
       continue;
     }
-    for (const path of [wanted.path, ...linksTo(tree, found)]) place(folder, path, found.file);
+    for (const path of [wanted.path, ...linksTo(tree, wanted.path, found)]) place(folder, path, found.file);
     placeDebugFiles(tree, wanted.path, buildId, folder);
     folders.add(dirname(wanted.path));
     if (wanted.isExecutable) executable = join(folder, wanted.path);
   }
-  return { folder, executable, missing, others, folders: [...folders].map((each) => join(folder, each)) };
+  return { folder, executable, isOtherBuild, missing, others, folders: [...folders].map((each) => join(folder, each)) };
 }
 
 const isPlain = (path: string): boolean => PLAIN.test(path) && !path.split("/").includes("..");
@@ -71,16 +74,14 @@ function linkTopFolders(tree: Tree, folder: string): void {
 }
 
 /** `libz.so.1` beside `libz.so.1.2.13`: the name that programs ask for. */
-function linksTo(tree: Tree, { parts }: Found): string[] {
-  const parent = parts.slice(0, -1);
-  const names = tree.names(parent);
-  if (names.length > MAX_NAMES) return [];
-  const path = (name: string): string => `/${[...parent, name].join("/")}`;
-  const leadsHere = (name: string): boolean =>
-    isPlain(path(name)) &&
-    tree.look([...parent, name])?.kind === "link" &&
-    resolved(tree, path(name))?.parts.join("/") === parts.join("/");
-  return names.filter(leadsHere).map(path);
+function linksTo(tree: Tree, path: string, { parts }: Found): string[] {
+  const target = parts.join("/");
+  const beside = new Set([dirname(`/${target}`), dirname(path)]);
+  return [...beside].flatMap((folder) => {
+    const names = tree.names(resolved(tree, folder)?.parts ?? []);
+    const links = names.length > MAX_NAMES ? [] : names.map((name) => join(folder, name));
+    return links.filter((link) => isPlain(link) && resolved(tree, link)?.parts.join("/") === target);
+  });
 }
 
 /** Separate debug information, where distributions put it. */

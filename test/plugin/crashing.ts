@@ -1,0 +1,43 @@
+/** A program that crashes in a library of its own, its core, and an image that it may have come from; all of it gone with the scope. */
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type TempDir, tempDir } from "../support/tmp.ts";
+
+const PROGRAM = "int crash_in_library(int); int main(void) { return crash_in_library(7); }";
+const LIBRARY =
+  "int crash_in_library(int depth) { if (depth) return crash_in_library(depth - 1) + 1; *(volatile int *)0xdead = 1; return 0; }";
+
+export interface Crashing extends Disposable {
+  readonly core: Buffer;
+  /** Of the executable, as the kernel saw it. It is no longer there. */
+  readonly exe: string;
+  /** The image's files as a folder: the program and its library under the paths they had. */
+  readonly image: string;
+  readonly folder: TempDir;
+  /** Paths in the image. */
+  readonly library: string;
+}
+
+/** Needs gcc and gdb. The core is gdb's own: of the kernel's those of real crashes are (test/e2e). */
+export function crashing(): Crashing {
+  const folder = tempDir();
+  const [app, image] = [join(folder.path, "app"), join(folder.path, "image")];
+  mkdirSync(app);
+  writeFileSync(join(app, "program.c"), PROGRAM);
+  writeFileSync(join(app, "library.c"), LIBRARY);
+  const gcc = (...args: string[]): unknown =>
+    execFileSync("gcc", ["-g", "-O0", "-Wl,--build-id", ...args], { cwd: app });
+  gcc("-shared", "-fPIC", "-Wl,-soname,libcrash.so.1", "-o", "libcrash.so.1.0", "library.c");
+  symlinkSync("libcrash.so.1.0", join(app, "libcrash.so.1"));
+  gcc("-o", "server", "program.c", "./libcrash.so.1.0", "-Wl,-rpath,$ORIGIN");
+  const commands = ["run", "generate-core-file core"].flatMap((command) => ["-ex", command]);
+  execFileSync("gdb", ["-nx", "-batch", ...commands, "./server"], { cwd: app, stdio: "ignore" });
+  const core = readFileSync(join(app, "core"));
+  for (const scrap of ["core", "program.c", "library.c"]) rmSync(join(app, scrap));
+  mkdirSync(join(image, dirname(app)), { recursive: true });
+  cpSync(app, join(image, app), { recursive: true, verbatimSymlinks: true });
+  renameSync(app, `${app}.gone`);
+  const [exe, library] = [join(app, "server"), join(app, "libcrash.so.1.0")];
+  return { core, exe, image, folder, library, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+}
