@@ -15,11 +15,14 @@ export interface Waiting {
   readonly parts?: readonly Part[];
   readonly executable?: string;
   readonly dumptime?: Date;
+  /** Default: one that is gone. */
+  readonly podUid?: string;
 }
 
 /** The pod need not be there: its engine has confirmed it. */
 export function waitingDump(dumpDir: string, namespace: string, dump: Waiting = {}): DumpRecord {
   const { coreBytes = 4096, storedBytes = 4096, parts = [], executable = "nginx" } = dump;
+  const { podUid = "5d0c8a3e-3c1c-4f0b-9b7f-0d8f5d0c8a3e" } = dump;
   const { dumptime = new Date(Date.now() + 2000) } = dump; // behind the namespace's creation, which has whole seconds
   using made = testDump(coreBytes, parts, { id: newDumpId(Date.now()), state: "Captured", executable });
   const entry = Spool.open(dumpDir, true).entry(made.record.id);
@@ -29,7 +32,7 @@ export function waitingDump(dumpDir: string, namespace: string, dump: Waiting = 
   const record: DumpRecord = {
     ...made.record,
     dumptime: dumptime.toISOString(),
-    pod: { namespace, name: "web-0", uid: "5d0c8a3e-3c1c-4f0b-9b7f-0d8f5d0c8a3e" },
+    pod: { namespace, name: "web-0", uid: podUid },
     container: { ...CONTAINER },
     identity: { source: "cri", confirmed: true, problem: null, cgroup: null },
     core: {

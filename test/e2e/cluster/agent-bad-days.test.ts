@@ -13,7 +13,7 @@ import { eventually } from "../../support/eventually.ts";
 import { faultyProxy } from "../../support/faults-http.ts";
 import type { Resource } from "../../support/kubectl.ts";
 import { type S3, startS3 } from "../../support/s3.ts";
-import { keysIn } from "../../support/s3-sink.ts";
+import { keysIn, s3Sink } from "../../support/s3-sink.ts";
 import { needs } from "../../support/set-up.ts";
 import { tempFileSystem } from "../../support/tmp.ts";
 
@@ -97,53 +97,57 @@ describe("the agent's bad days", { skip }, () => {
     assert.deepEqual(stored(node.store), []);
   });
 
-  test("a full store is told in the Coredump, and the dump waits until there is room", async () => {
-    using node = new AgentNode(cluster.kubeconfig);
-    using volume = tempFileSystem(BigInt(8 * MIB));
-    const filler = join(volume.path, "filler");
-    writeFileSync(filler, randomBytes(6 * MIB));
-    const namespace = await cluster.namespace();
-    const dump = node.crash(namespace, large(4));
-    await using agent = await node.agent(ALL, `--store=${volume.path}`);
-    await eventually(async () => {
-      const { state, message } = (await theOne(namespace))["status"];
-      assert.equal(state, "FailedToSave", agent.said);
-      assert.match(message, /no space left|full/i);
-    });
-    assert.ok(node.holds(dump));
-    rmSync(filler);
-    await eventually(() => assert.equal(node.record(dump.id)?.state, "Saved", agent.said));
-    const { status } = await theOne(namespace);
-    assert.deepEqual([status.state, status.message], ["Saved", undefined]);
-    assert.equal(stored(volume.path).length, 1);
-  });
-
-  test("a store that goes away in the middle is told in the Coredump, and the upload goes on when it is back", async () => {
-    using node = new AgentNode(cluster.kubeconfig);
-    const namespace = await cluster.namespace();
-    const dump = node.crash(namespace, large(12));
-    await using agent = await node.agent(ALL, SLOWLY, ...toS3(node, "gone"));
-    await eventually(() => assert.ok(existsSync(join(node.dumpDir, dump.id, "upload.json"))));
-    await s3.down();
-    try {
-      await eventually(async () => {
-        const { state, message } = (await theOne(namespace))["status"];
-        assert.equal(state, "FailedToSave", agent.said);
-        assert.match(message, /refuses the connection/);
-      });
-      assert.ok(node.holds(dump));
-    } finally {
-      await s3.up();
-    }
-    await eventually(() => assert.equal(node.record(dump.id)?.state, "Saved", agent.said));
-    assert.equal(stored(join(s3.folder, "data", s3.bucket, "gone")).length, 1);
-  });
-
+  const inS3 = (prefix: string): string => join(s3.folder, "data", s3.bucket, prefix);
   const toS3 = ({ folder }: AgentNode, prefix: string, endpoint = s3.endpoint): string[] => [
     `--store=s3://${s3.bucket}/${prefix}`,
     `--s3-endpoint=${endpoint}`,
     `--s3-credentials-dir=${keysIn(folder, s3)}`,
   ];
+
+  // The agent is patient with a store: half a minute each, side by side.
+  describe("of the store", { concurrency: true }, () => {
+    test("a full store is told in the Coredump, and the dump waits until there is room", async () => {
+      using node = new AgentNode(cluster.kubeconfig);
+      using volume = tempFileSystem(BigInt(8 * MIB));
+      const filler = join(volume.path, "filler");
+      writeFileSync(filler, randomBytes(6 * MIB));
+      const namespace = await cluster.namespace();
+      const dump = node.crash(namespace, large(4));
+      await using agent = await node.agent(ALL, `--store=${volume.path}`);
+      await eventually(async () => {
+        const { state, message } = (await theOne(namespace))["status"];
+        assert.equal(state, "FailedToSave", agent.said);
+        assert.match(message, /no space left|full/i);
+      });
+      assert.ok(node.holds(dump));
+      rmSync(filler);
+      await eventually(() => assert.equal(node.record(dump.id)?.state, "Saved", agent.said));
+      const { status } = await theOne(namespace);
+      assert.deepEqual([status.state, status.message], ["Saved", undefined]);
+      assert.equal(stored(volume.path).length, 1);
+    });
+
+    test("a store that goes away in the middle is told in the Coredump, and the upload goes on when it is back", async () => {
+      using node = new AgentNode(cluster.kubeconfig);
+      const namespace = await cluster.namespace();
+      const dump = node.crash(namespace, large(12));
+      await using agent = await node.agent(ALL, SLOWLY, ...toS3(node, "gone"));
+      await eventually(() => assert.ok(existsSync(join(node.dumpDir, dump.id, "upload.json"))));
+      await s3.down();
+      try {
+        await eventually(async () => {
+          const { state, message } = (await theOne(namespace))["status"];
+          assert.equal(state, "FailedToSave", agent.said);
+          assert.match(message, /refuses the connection/);
+        });
+        assert.ok(node.holds(dump));
+      } finally {
+        await s3.up();
+      }
+      await eventually(() => assert.equal(node.record(dump.id)?.state, "Saved", agent.said));
+      assert.equal(stored(inS3("gone")).length, 1);
+    });
+  });
 
   for (const signal of ["SIGTERM", "SIGKILL"] as const)
     test(`an agent that ends by ${signal} in the middle of an upload leaves the rest to the next one`, async () => {
@@ -163,7 +167,9 @@ describe("the agent's bad days", { skip }, () => {
       await eventually(() => assert.equal(node.record(dump.id)?.state, "Saved", second.said));
       // Two parts of 5 MiB may have been on their way, and are sent again.
       assert.ok(proxy.receivedBytes <= (sizeMib + 11) * MIB, `${proxy.receivedBytes}`);
-      assert.equal(stored(join(s3.folder, "data", s3.bucket, signal)).length, 1);
+      assert.equal(stored(inS3(signal)).length, 1);
+      await using bucket = s3Sink(s3);
+      assert.deepEqual(await bucket.leftovers(), []);
     });
 
   test("SIGTERM lets an upload end that needs no longer than the grace period", async () => {
@@ -175,5 +181,52 @@ describe("the agent's bad days", { skip }, () => {
     assert.equal(await agent.end(), 0, agent.said);
     assert.equal(node.record(dump.id)?.state, "Saved");
     assert.equal((await theOne(namespace))["status"].state, "Saved");
+  });
+
+  for (const [clock, offMs] of [
+    ["ahead", 3600_000],
+    ["behind", -3600_000],
+  ] as const)
+    test(`a node whose clock is an hour ${clock} registers and stores as others do`, async () => {
+      using node = new AgentNode(cluster.kubeconfig);
+      const namespace = await cluster.namespace();
+      const container = { name: "app", image: "none" };
+      const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web-0" }, spec: { containers: [container] } };
+      const { uid } = (await cluster.in(namespace).send("create", pod)).metadata as { uid: string };
+      const dump = node.crash(namespace, { podUid: uid, dumptime: new Date(Date.now() + offMs) });
+      await using agent = await node.agent(ALL);
+      await eventually(() => assert.equal(node.record(dump.id)?.state, "Saved", agent.said));
+      assert.equal((await theOne(namespace))["spec"].dumptime, dump.dumptime);
+      assert.ok((await agent.metric("coredump_agent_queue_age_seconds")) >= 0);
+    });
+
+  test("a namespace is warned before its dumps fill what they may hold on the node, and then they are refused", async () => {
+    using node = new AgentNode(cluster.kubeconfig);
+    const namespace = await cluster.namespace();
+    await using agent = await node.agent("--namespace-disk-quota=10Mi"); // nobody decides, so that they stay
+    const event = async (): Promise<Resource | undefined> =>
+      (await cluster.in(namespace).get("events", "--field-selector=reason=CoreDumpQuotaNearlyUsed"))["items"][0];
+    const small = node.crash(namespace, large(1));
+    await eventually(() => assert.equal(node.record(small.id)?.state, "Created", agent.said));
+    assert.equal(await event(), undefined);
+    const second = node.crash(namespace, large(8.5));
+    await eventually(async () => {
+      const { type, message, involvedObject } = (await event()) ?? assert.fail(agent.said);
+      assert.deepEqual([type, involvedObject.kind, involvedObject.name], ["Warning", "Namespace", namespace]);
+      assert.match(message, /hold 9\.\d+ MiB of the 10(\.0)? MiB .* on node node-1/);
+    });
+    const third = node.crash(namespace, large(2));
+    await eventually(() => assert.equal(node.record(third.id)?.state, "Refused", agent.said));
+    assert.deepEqual(
+      [small, second, third].map((dump) => node.holds(dump)),
+      [true, true, false],
+    );
+    await eventually(async () =>
+      assert.deepEqual(Object.values(await (await dumpsOf(namespace)).states()).sort(), [
+        "Created",
+        "Created",
+        "Refused",
+      ]),
+    );
   });
 });
