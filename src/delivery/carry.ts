@@ -54,8 +54,11 @@ function putAs(ids: Ids, put: (owner: Ids | undefined) => void): void {
   }
 }
 
+const ESTALE = -116;
+
 function byErrno(error: unknown): DeliveryOutcome {
-  const message = reasonOf(error);
+  const isStale = (error as { errno?: unknown }).errno === ESTALE; // libuv has no name for it
+  const message = isStale ? "the volume's server does not know the folder any more (ESTALE)" : reasonOf(error);
   switch (errnoOf(error)) {
     case "EROFS":
       return { reason: "ReadOnly", message: "the volume is read-only", mayPass: false };

@@ -53,10 +53,11 @@ export function putCore(
   onPiece: () => void,
 ): void {
   const at = (file: string) => `/proc/self/fd/${directory}/${file}`;
-  if (isThere(at(name), core)) return; // whoever put it was killed behind the last step
-  assertRoom(directory, core);
   const part = `.${name}.part`;
+  const isDone = isThere(at(name), core); // whoever put it was killed behind that
   removeOurs(at(part)); // of one that was killed
+  if (isDone) return;
+  assertRoom(directory, core);
   const fd = create(at(part));
   try {
     copy(core, fd, onPiece, () => {
@@ -161,7 +162,7 @@ function flushDirectory(path: string): void {
     } finally {
       closeSync(fd);
     }
-  } catch (error) {
-    if (!errnoOf(error)) throw error;
+  } catch {
+    // The core itself is on the disk, and under its name for everybody.
   }
 }

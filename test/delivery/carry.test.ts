@@ -17,17 +17,15 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { DeliveryJob } from "../../src/delivery/job.ts";
 import { needs } from "../support/set-up.ts";
-import { CORE_BYTES, errands, HIDDEN, NAME, type Volume, volume } from "./volumes.ts";
+import { CORE_BYTES, deliver, HIDDEN, NAME, tmpfs, type Volume, volume } from "./volumes.ts";
 
 const skip = needs("root");
-const go = (at: Volume, change: Partial<DeliveryJob> = {}, ...before: readonly string[]) =>
-  errands(...before).send({ ...at.job, ...change }, new AbortController().signal);
 
 test("a delivery: the core, holes and all, under its one name, the process's and for nobody else", {
   skip,
 }, async () => {
   using at = volume();
-  assert.deepEqual(await go(at), { reason: "Delivered", message: `/var/coredump/${NAME} of container app` });
+  assert.deepEqual(await deliver(at), { reason: "Delivered", message: `/var/coredump/${NAME} of container app` });
   const { uid, gid, mode, size, blocks, nlink } = statSync(join(at.dir, NAME));
   assert.deepEqual(
     { uid, gid, mode, size, nlink },
@@ -40,9 +38,9 @@ test("a delivery: the core, holes and all, under its one name, the process's and
 
 test("a delivery that is done again changes nothing", { skip }, async () => {
   using at = volume();
-  await go(at);
+  await deliver(at);
   const { ino, mtimeMs } = statSync(join(at.dir, NAME));
-  assert.equal((await go(at)).reason, "Delivered");
+  assert.equal((await deliver(at)).reason, "Delivered");
   const again = statSync(join(at.dir, NAME));
   assert.deepEqual([again.ino, again.mtimeMs, at.files()], [ino, mtimeMs, [NAME]]);
 });
@@ -73,7 +71,7 @@ for (const { on, make, want } of hostile)
     const before = at.core();
     make(at);
     const theirs = lstatSync(join(at.dir, NAME), { throwIfNoEntry: false })?.ino;
-    assert.equal((await go(at)).reason, want);
+    assert.equal((await deliver(at)).reason, want);
     assert.ok(at.core().equals(before), "the core in the cache");
     assert.equal(statSync(join(at.node, "new"), { throwIfNoEntry: false }), undefined);
     if (want === "Delivered") assert.ok(readFileSync(join(at.dir, NAME)).equals(before));
@@ -105,7 +103,7 @@ for (const { on, make, want } of elsewhere)
   test(`nothing is delivered when ${on}: ${want}`, { skip }, async () => {
     using at = volume();
     const change = make(at) ?? {};
-    const outcome = await go(at, { ...change, mount: { ...at.job.mount, ...change.mount } });
+    const outcome = await deliver(at, { ...change, mount: { ...at.job.mount, ...change.mount } });
     assert.equal(outcome.reason, want, outcome.message);
     assert.deepEqual(at.files(), []);
     assert.deepEqual(filesBelow(at.job.mount.kubeletRoot), [], "on the node's own disk");
@@ -115,8 +113,8 @@ const filesBelow = (dir: string): string[] =>
   execFileSync("find", [dir, "-type", "f"], { encoding: "utf8" }).split("\n").filter(Boolean);
 
 test("a full volume keeps nothing of it, and may have room later", { skip }, async () => {
-  using at = volume("size=1M");
-  const outcome = await go(at);
+  using at = volume(() => tmpfs("1M"));
+  const outcome = await deliver(at);
   assert.deepEqual([outcome.reason, "mayPass" in outcome && outcome.mayPass], ["VolumeFull", true], outcome.message);
   assert.deepEqual(at.files(), []);
 });
@@ -124,8 +122,19 @@ test("a full volume keeps nothing of it, and may have room later", { skip }, asy
 test("a read-only volume is said to be one", { skip }, async () => {
   using at = volume();
   execFileSync("mount", ["-o", "remount,bind,ro", at.mount]);
-  const outcome = await go(at);
+  const outcome = await deliver(at);
   assert.deepEqual([outcome.reason, "mayPass" in outcome && outcome.mayPass], ["ReadOnly", false]);
+});
+
+test("where the pod has a user namespace of its own, the volume stores the container's ids", { skip }, async () => {
+  using at = volume();
+  const map = [{ containerId: 0, hostId: 131072, length: 65536 }];
+  const userns = join(at.job.mount.kubeletRoot, "pods/uid-1/userns");
+  writeFileSync(userns, JSON.stringify({ uidMappings: map, gidMappings: map }));
+  const ids = { uid: 131072 + 1000, gid: 131072 + 1001, groups: [] };
+  assert.equal((await deliver(at, { ids, mapped: true })).reason, "Delivered");
+  const { uid, gid } = statSync(join(at.dir, NAME));
+  assert.deepEqual([uid, gid], [1000, 1001]);
 });
 
 /** What a server with root_squash makes of root: nobody, who may neither enter, nor write, nor give away. */
@@ -136,7 +145,7 @@ test("where root is nobody it is the process's own user who writes", squash, asy
   using at = volume();
   chownSync(at.dir, 1000, 1001);
   chmodSync(at.dir, 0o700);
-  assert.equal((await go(at, {}, ...SQUASHED)).reason, "Delivered");
+  assert.equal((await deliver(at, {}, ...SQUASHED)).reason, "Delivered");
   const { uid, gid, mode } = statSync(join(at.dir, NAME));
   assert.deepEqual([uid, gid, mode & 0o7777, at.files()], [1000, 1001, 0o600, [NAME]]);
 });
@@ -144,7 +153,7 @@ test("where root is nobody it is the process's own user who writes", squash, asy
 test("where root may write but not give away, nothing of root's is left", squash, async () => {
   using at = volume();
   chmodSync(at.dir, 0o777);
-  assert.equal((await go(at, {}, ...SQUASHED)).reason, "Delivered");
+  assert.equal((await deliver(at, {}, ...SQUASHED)).reason, "Delivered");
   assert.deepEqual([statSync(join(at.dir, NAME)).uid, at.files()], [1000, [NAME]]);
 });
 
@@ -153,10 +162,10 @@ test("where only a group of the process may write, it does", squash, async () =>
   chownSync(at.dir, 4242, 2000);
   chmodSync(at.dir, 0o770);
   const ids = { uid: 1000, gid: 1001, groups: [2000] };
-  assert.equal((await go(at, { ids }, ...SQUASHED)).reason, "Delivered");
+  assert.equal((await deliver(at, { ids }, ...SQUASHED)).reason, "Delivered");
   using closed = volume();
   chownSync(closed.dir, 4242, 2000);
   chmodSync(closed.dir, 0o770);
-  const outcome = await go(closed, {}, ...SQUASHED);
+  const outcome = await deliver(closed, {}, ...SQUASHED);
   assert.deepEqual([outcome.reason, "mayPass" in outcome && outcome.mayPass], ["AccessDenied", false]);
 });

@@ -36,14 +36,17 @@ export const deliverCommand = (...before: readonly string[]): string[] => [
 
 export const errands = (...before: readonly string[]): Errands => new Errands(deliverCommand(...before));
 
-/** @param options of the volume's tmpfs */
-export function volume(options = "size=64M", change: Partial<DeliveryJob> = {}): Volume {
+export const deliver = (at: Volume, change: Partial<DeliveryJob> = {}, ...before: readonly string[]) =>
+  errands(...before).send({ ...at.job, ...change }, new AbortController().signal);
+
+/** @param mounting what to mount as the claim's volume: arguments of mount(8) before the folder */
+export function volume(mounting = (_node: string) => tmpfs("64M")): Volume {
   const node = tempFileSystem(256n << 20n); // a lazy unmount takes with it what is mounted below
   const at = (...names: string[]) => join(node.path, ...names);
   const [claim, kubeletRoot] = [at("claim"), at("kubelet")];
   const mount = join(kubeletRoot, "pods/uid-1/volume-subpaths/pv-1/app/1");
   for (const dir of [claim, mount]) mkdirSync(dir, { recursive: true });
-  execFileSync("mount", ["-t", "tmpfs", "-o", `mode=0755,${options}`, "claim", claim]);
+  execFileSync("mount", [...mounting(node.path), claim]);
   const dir = join(claim, "web-0/app");
   mkdirSync(dir, { recursive: true });
   execFileSync("mount", ["--bind", dir, mount]);
@@ -55,7 +58,6 @@ export function volume(options = "size=64M", change: Partial<DeliveryJob> = {}):
     mount: { kubeletRoot, podUid: "uid-1", container: "app", index: 1 },
     ids: { uid: 1000, gid: 1001, groups: [] },
     mapped: false,
-    ...change,
   };
   return {
     ...{ job, dir, mount, node: node.path },
@@ -65,6 +67,8 @@ export function volume(options = "size=64M", change: Partial<DeliveryJob> = {}):
     [Symbol.dispose]: () => node[Symbol.dispose](),
   };
 }
+
+export const tmpfs = (size: string): string[] => ["-t", "tmpfs", "-o", `mode=0755,size=${size}`, "claim"];
 
 function writeCore(path: string): void {
   const fd = openSync(path, "wx", 0o600);
