@@ -17,7 +17,12 @@ export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     "src/roles/agent-announce.ts",
     "src/roles/agent-steps.ts",
   ],
-  "cluster.cjs": ["src/commands/plugin/cli.ts", "src/commands/plugin/complete.ts", "src/roles/apiserver.ts"],
+  "cluster.cjs": [
+    "src/commands/plugin/cli.ts",
+    "src/commands/plugin/complete.ts",
+    "src/roles/apiserver.ts",
+    "src/roles/gc.ts",
+  ],
   "runtimes.cjs": ["src/identity/confirm.ts"], // for every container's dump, so it should be small
 };
 

@@ -27,6 +27,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   controller: verb(() => import("./controller.ts")),
   webhook: verb(() => import("./webhook.ts")),
   apiserver: verb(() => import("./apiserver.ts")),
+  gc: verb(() => import("./gc.ts")),
   agent: verb(() => import("./agent.ts")),
   sweep: verb(() => import("./sweep.ts")),
   crds: verb(() => import("./crds.ts")),

@@ -59,7 +59,7 @@ export interface RecordView {
   readonly podUid: string;
   readonly namespaceUid: string | undefined;
   readonly state: string;
-  /** Of the crash or of the object, whichever is younger. */
+  /** When the object was made. */
   readonly sinceMs: number;
   /** It says that its bundle is missing. */
   readonly isMissing: boolean;
@@ -81,7 +81,7 @@ export interface BundleView {
   readonly namespace: string;
   readonly podUid: string;
   readonly dump: string;
-  /** Of the crash or of the file, whichever is younger: a node's clock may be wrong. */
+  /** When it was stored, by the store's clock: a node's may be wrong. */
   readonly sinceMs: number;
   readonly sizeBytes: number;
 }
