@@ -63,29 +63,27 @@ const isDevice = (path: string): boolean => {
 
 async function intoDevice(download: Download, path: string): Promise<void> {
   using device = new Device(path);
-  await intoStream(download, (chunk) => device.write(chunk));
+  for await (const chunk of streamed(download)) await device.write(chunk);
 }
 
 /** @throws DumpError DUMP_CORRUPT behind the last byte, when they were the wrong ones */
-export async function intoStream(download: Download, each: (chunk: Buffer) => Promise<void> = print): Promise<void> {
-  check(download, await streamed(download, each));
+export async function intoStdout(download: Download): Promise<void> {
+  for await (const chunk of streamed(download)) await print(chunk);
 }
 
-/** Every byte in order. @returns the SHA-256, in hex */
-export async function streamed(
-  { remote, signal }: Pick<Download, "remote" | "signal">,
-  each: (chunk: Buffer) => Promise<void> | void,
-): Promise<string> {
+/** Every byte in order; an error behind the last one when they were the wrong ones. */
+export async function* streamed(download: Download): AsyncGenerator<Buffer> {
+  const { remote, signal } = download;
   const hash = createHash("sha256");
   let done = 0;
   using progress = new Progress(remote.lengthBytes);
   for await (const chunk of inOrder(remote, { pace: new Pace(), signal })) {
     hash.update(chunk);
-    await each(chunk);
+    yield chunk;
     done += chunk.length;
     progress.at(done);
   }
-  return hash.digest("hex");
+  check(download, hash.digest("hex"));
 }
 
 function check({ sha256 }: Download, digest: string, discard?: () => void): void {

@@ -8,7 +8,7 @@ import type { Parsed } from "../flags.ts";
 import { say } from "../output/print.ts";
 import { targetPath } from "../target.ts";
 import { session } from "./access.ts";
-import { type Download, intoFile, intoStream } from "./download.ts";
+import { type Download, intoFile, intoStdout } from "./download.ts";
 import { interruptible } from "./interrupt.ts";
 import { sizeWords } from "./output/quantity.ts";
 import { one } from "./select.ts";
@@ -43,7 +43,7 @@ export const command: CommandModule<object, Parsed> = {
     const path = targetPath(file, name);
     const remote = await Remote.open(ours.http, wanted, stopping.signal);
     const download: Download = { remote, sha256, signal: stopping.signal };
-    if (path === undefined) await intoStream(download);
+    if (path === undefined) await intoStdout(download);
     else await intoFile(download, path, argv["force"] === true);
   },
 };

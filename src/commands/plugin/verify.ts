@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { CommandModule } from "yargs";
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
@@ -52,11 +53,13 @@ async function examined({ http }: Session, coredump: Coredump, signal: AbortSign
   const remote = await Remote.open(http, wantedCore(coredump), signal);
   const head: Buffer[] = [];
   let headBytes = 0;
-  const sha256 = await streamed({ remote, signal }, (chunk) => {
-    if (headBytes >= 2 * MAX_HELD_BYTES) return;
-    head.push(chunk);
+  const hash = createHash("sha256");
+  for await (const chunk of streamed({ remote, sha256: undefined, signal })) {
+    hash.update(chunk);
+    if (headBytes < 2 * MAX_HELD_BYTES) head.push(chunk);
     headBytes += chunk.length;
-  });
+  }
+  const sha256 = hash.digest("hex");
   const layout = layoutOf(readerOf(Buffer.concat(head)));
   const stated = sha256Of(coredump);
   return {

@@ -59,7 +59,8 @@ export function viewOf(tree: Tree, mapped: readonly MappedFile[], folder: string
   return { folder, executable, isOtherBuild, missing, others, folders: [...folders].map((each) => join(folder, each)) };
 }
 
-const isPlain = (path: string): boolean => PLAIN.test(path) && !path.split("/").includes("..");
+/** Whether gdb can be told of it, and it is what it seems. */
+export const isPlain = (path: string): boolean => PLAIN.test(path) && !path.split("/").includes("..");
 
 /** `/lib` and its like: programs ask for libraries by them, the kernel says where those really are. */
 function linkTopFolders(tree: Tree, folder: string): void {

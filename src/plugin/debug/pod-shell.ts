@@ -1,0 +1,74 @@
+/** kubectl, for what only it does well: a terminal, or a stream of bytes, in a container. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { DumpError } from "../../domain/failures.ts";
+import { CONTAINER, CORE } from "./pod.ts";
+import { complaint, type Ended, isThere, run } from "./tool.ts";
+
+const KUBECTL = "kubectl";
+
+export class PodShell {
+  readonly #access: readonly string[];
+  readonly #pod: string;
+
+  /** @param access  flags that make kubectl the same user of the same namespace */
+  constructor(access: readonly string[], pod: string) {
+    this.#access = access;
+    this.#pod = pod;
+  }
+
+  /** kubectl's arguments for a command in the pod, with a terminal of its own. */
+  terminal(command: readonly string[]): { readonly program: string; readonly args: readonly string[] } {
+    return { program: KUBECTL, args: this.#args(["-i", "-t"], command) };
+  }
+
+  run(command: readonly string[], signal: AbortSignal): Promise<Ended> {
+    return run(KUBECTL, this.#args([], command), signal);
+  }
+
+  /** The first bytes of a file there; none when it is not there. */
+  async head(path: string, bytes: number, signal: AbortSignal): Promise<Buffer> {
+    const read = ["sh", "-c", 'head -c "$1" < "$0" | od -An -v -tx1', path, `${bytes}`];
+    const { stdout } = await this.run(read, signal);
+    return Buffer.from(stdout.replace(/\s+/g, ""), "hex");
+  }
+
+  /** Writes the core. @throws DumpError when not all of it arrived */
+  async putCore(chunks: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
+    const command = ["sh", "-c", 'cat > "$0" && wc -c < "$0"', CORE];
+    const child = spawn(KUBECTL, this.#args(["-i"], command), { stdio: ["pipe", "pipe", "pipe"], signal });
+    const ended = once(child, "close");
+    const said = Promise.all([text(child.stdout), text(child.stderr), ended]);
+    said.catch(() => undefined);
+    child.stdin.on("error", () => undefined); // told by how it ends
+    let sent = 0;
+    for await (const chunk of chunks) {
+      sent += chunk.length;
+      if (!child.stdin.write(chunk)) await Promise.race([once(child.stdin, "drain"), once(child, "close")]);
+      if (child.exitCode !== null) break;
+    }
+    child.stdin.end();
+    const [stdout, stderr, [exitCode]] = await said.catch((error) => {
+      signal.throwIfAborted();
+      throw error;
+    });
+    if (Number(stdout.trim()) === sent && exitCode === 0) return;
+    throw new DumpError(
+      "API_UNAVAILABLE",
+      `Cannot write the core into the pod: ${complaint({ stdout, stderr, exitCode })}`,
+    );
+  }
+
+  #args(how: readonly string[], command: readonly string[]): string[] {
+    return [...this.#access, "exec", ...how, this.#pod, "--container", CONTAINER, "--", ...command];
+  }
+}
+
+/** @throws DumpError TOOL_MISSING */
+export function needKubectl(): void {
+  if (isThere(KUBECTL)) return;
+  throw new DumpError("TOOL_MISSING", "Cannot debug in the cluster: there is no kubectl", {
+    hint: "Put it on the PATH",
+  });
+}

@@ -1,0 +1,194 @@
+/**
+ * The debugger's pod: in the dump's namespace, with the caller's own rights. The crashed image is a read-only volume in it, of which
+ * nothing is ever executed, so an image without a shell will do; gdb comes from an image of its own. It goes away with the scope;
+ * should we be killed, by its deadline or with the Coredump, which owns it.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { DumpError, reasonOf } from "../../domain/failures.ts";
+import type { KubeHttp } from "../../kube/http.ts";
+import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import type { Coredump } from "../objects.ts";
+import { explained } from "../trouble.ts";
+
+export const SYSROOT = "/sysroot";
+export const CORE = "/core/core";
+export const CONTAINER = "gdb";
+
+/** A working day; gdb sessions are forgotten in terminals. */
+const DEADLINE_S = 8 * 3600;
+const LOOK_EVERY_MS = 500;
+const NOBODY = 65532;
+
+export interface Wish {
+  /** Has gdb, sh, cat, wc, head, sleep. */
+  readonly gdbImage: string;
+  /** Of the image that crashed. */
+  readonly reference: string;
+  readonly coreBytes: number;
+  readonly pullSecrets: readonly object[];
+}
+
+/** Admitted where Pod Security is `restricted`, too. */
+export function podFor({ metadata, spec }: Coredump, { gdbImage, reference, coreBytes, pullSecrets }: Wish): object {
+  const { name, namespace, uid } = metadata;
+  const onItsNode = { key: "kubernetes.io/hostname", operator: "In", values: [spec.node ?? ""] };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      generateName: "coredump-debug-",
+      namespace,
+      labels: { "app.kubernetes.io/managed-by": "kubectl-coredump", "coredump.fujitsu.com/no-coredump": "true" },
+      ownerReferences: [{ apiVersion: COREDUMP_API, kind: "Coredump", name, uid }],
+    },
+    spec: {
+      restartPolicy: "Never",
+      activeDeadlineSeconds: DEADLINE_S,
+      terminationGracePeriodSeconds: 0,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      imagePullSecrets: pullSecrets,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: NOBODY,
+        runAsGroup: NOBODY,
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      // Where the image is already; any other node will do.
+      affinity: {
+        nodeAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            { weight: 100, preference: { matchExpressions: [onItsNode] } },
+          ],
+        },
+      },
+      volumes: [
+        { name: "image", image: { reference, pullPolicy: "IfNotPresent" } },
+        { name: "core", emptyDir: { sizeLimit: `${Math.ceil(coreBytes * 1.1) + (16 << 20)}` } },
+      ],
+      containers: [
+        {
+          name: CONTAINER,
+          image: gdbImage,
+          command: ["sleep", `${DEADLINE_S}`],
+          workingDir: SYSROOT, // gdb looks for libraries there first
+          env: [{ name: "HOME", value: "/core" }],
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
+          volumeMounts: [
+            { name: "image", mountPath: SYSROOT, readOnly: true },
+            { name: "core", mountPath: "/core" },
+          ],
+        },
+      ],
+    },
+  };
+}
+
+interface Pod extends KubeObject {
+  readonly spec?: { readonly imagePullSecrets?: readonly object[] };
+  readonly status?: {
+    readonly phase?: string;
+    readonly message?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+    readonly containerStatuses?: readonly {
+      readonly ready?: boolean;
+      readonly state?: {
+        readonly [state: string]: { readonly reason?: string; readonly message?: string } | undefined;
+      };
+    }[];
+  };
+}
+
+export interface DebugPod extends AsyncDisposable {
+  readonly name: string;
+}
+
+/** Made, running. @throws DumpError with what keeps it from running, when it is gone again */
+export async function startPod(
+  http: KubeHttp,
+  namespace: string,
+  body: object,
+  patienceMs: number,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<DebugPod> {
+  const path = collection("v1", "pods", namespace);
+  const made = await http.json<Pod>({ verb: "create", resource: "pods", path, body, signal }).catch((error) => {
+    signal.throwIfAborted();
+    throw notMade(error, namespace);
+  });
+  const pod: DebugPod = { name: made.metadata.name, [Symbol.asyncDispose]: () => removePod(http, made, say) };
+  try {
+    await running(http, made, patienceMs, signal);
+    return pod;
+  } catch (error) {
+    await pod[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What the crashed pod pulls its images with, while it is there to be asked. */
+export async function pullSecretsOf(http: KubeHttp, { metadata, spec }: Coredump): Promise<readonly object[]> {
+  const path = member("v1", "pods", spec.pod ?? "", metadata.namespace);
+  return (
+    (await http.json<Pod>({ verb: "get", resource: "pods", path }).catch(() => undefined))?.spec?.imagePullSecrets ?? []
+  );
+}
+
+function notMade(error: unknown, namespace: string): unknown {
+  if (!(error instanceof DumpError) || error.code !== "API_INVALID")
+    return explained(error, "pods", { namespace }, "create");
+  const hint =
+    "Volumes of images need Kubernetes 1.35, or 1.33 with the feature ImageVolume; else debug here, with --sysroot";
+  return new DumpError(error.code, error.message, { cause: error, hint });
+}
+
+async function running(http: KubeHttp, { metadata }: Pod, patienceMs: number, signal: AbortSignal): Promise<void> {
+  const path = member("v1", "pods", metadata.name, metadata.namespace);
+  for (const end = performance.now() + patienceMs; ; ) {
+    const pod = await http.json<Pod>({ verb: "get", resource: "pods", path, signal });
+    const [status] = pod.status?.containerStatuses ?? [];
+    if (status?.ready === true) return;
+    const trouble = troubleOf(pod);
+    if (trouble !== undefined) throw notRunning(metadata.name, trouble);
+    if (performance.now() > end) throw notRunning(metadata.name, slownessOf(pod));
+    await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
+/** Waiting for any of these does not help. */
+const HOPELESS =
+  /^(ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName|ImageInspectError|RegistryUnavailable|CreateContainer(Config)?Error|RunContainerError|CrashLoopBackOff)$/;
+
+function troubleOf({ status = {} }: Pod): string | undefined {
+  const state = status.containerStatuses?.[0]?.state;
+  const { reason = "", message = "" } = state?.["waiting"] ?? state?.["terminated"] ?? {};
+  const words = [reason, message || status.message].filter(Boolean).join(": ");
+  if (status.phase === "Failed" || status.phase === "Succeeded") return words || `it is ${status.phase}`;
+  return HOPELESS.test(reason) ? words : undefined;
+}
+
+function slownessOf({ status = {} }: Pod): string {
+  const unmet = status.conditions?.find((condition) => condition.status !== "True" && condition.message);
+  const waiting = status.containerStatuses?.[0]?.state?.["waiting"]?.reason;
+  return unmet?.message ?? waiting ?? `it is still ${status.phase ?? "unknown"}`;
+}
+
+const notRunning = (name: string, why: string): DumpError =>
+  new DumpError("TOOL_MISSING", `Cannot start the debugger's pod ${name}: ${why}`, {
+    hint: "--gdb-image names the debugger's image, --image the crashed one; --pod-timeout says how long to wait",
+  });
+
+async function removePod(http: KubeHttp, { metadata }: Pod, say: (line: string) => void): Promise<void> {
+  const { name, namespace, uid } = metadata;
+  const body = { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0, preconditions: { uid } };
+  const path = member("v1", "pods", name, namespace);
+  await http.json({ verb: "delete", resource: "pods", path, body }).catch((error) => {
+    if (error instanceof DumpError && error.code === "NOT_FOUND") return;
+    say(`warning: ${reasonOf(error)}\nhint: kubectl delete pod ${name} -n ${namespace}`);
+  });
+}
