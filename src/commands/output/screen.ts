@@ -20,6 +20,7 @@ export function screen(record: DumpRecord, flags = ""): string {
     ["Image", image(record)],
     ["When", when(record)],
     ["Core", core(record)],
+    ["Claim", claim(record)],
     ["Held up", heldUp(record)],
     ["Note", note(record)],
     ["Warnings", record.warnings.map(printable)],
@@ -92,6 +93,15 @@ function image({ container }: DumpRecord): string[] {
       .map(printable)
       .join(" "),
   ];
+}
+
+/** The copy for the pod's own claim, where its owner wants one. */
+function claim({ delivery }: DumpRecord): string[] {
+  if (!delivery) return [];
+  const { state, claim, message } = delivery;
+  const why = message === null ? "" : `: ${printable(message)}`;
+  const word = { Pending: "not there yet", Delivered: "delivered", GivenUp: "not delivered" }[state];
+  return [`${printable(claim)}, ${word}${why}`];
 }
 
 function when({ dumptime, uptimeMs }: DumpRecord): string[] {
