@@ -59,14 +59,14 @@ async function kept(entry: Entry, file: string, record: DumpRecord, sealing: Sea
   const fd = openSync(file, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
     const certain = cutToCertain(fd, sealing);
-    await sync(fd);
+    const sha256 = await hashedOnDisk(fd);
     const layout = layoutIn(fd);
     const core: DumpCore = {
       ...record.core,
       ...judge(layout?.expectedBytes, certain),
       ...sizesOf(fd),
       path: entry.core,
-      sha256: await sha256Of(fd),
+      sha256,
     };
     if (file === entry.part) renameSync(entry.part, entry.core);
     const crash = layout ? crashIn(fd, layout, record, sealing.threadNames) : {};
@@ -81,6 +81,14 @@ async function kept(entry: Entry, file: string, record: DumpRecord, sealing: Sea
   } finally {
     closeSync(fd);
   }
+}
+
+/** The SHA-256 of what is then on the disk: the one takes the processor, the other the disk. Ends when both have. */
+async function hashedOnDisk(fd: number): Promise<string> {
+  const [hash, flushed] = await Promise.allSettled([sha256Of(fd), sync(fd)]);
+  if (flushed.status === "rejected") throw flushed.reason;
+  if (hash.status === "rejected") throw hash.reason;
+  return hash.value;
 }
 
 type Certain = Pick<Sealing, "sizeBytes" | "truncation">;
