@@ -23,10 +23,19 @@ const warmed = (mib: number, ...command: readonly string[]): Crash => onHost(com
 export const PYTHON = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
 
 /** 1 GB of small objects; no page is zero. */
-export const HEAP = `
+const HEAP = `
 heap = [b"%d" % i * 50 for i in range(2_700_000)]
 print("ready", flush=True)
 import signal; signal.pause()`;
+
+/** 1 GB as an upload meets it: half of it small objects, a quarter noise, a quarter zeros. */
+export const MIXED_HEAP = `
+import os, signal
+heap = [(i, str(i), i * 0.5) for i in range(2_600_000)]
+noise = [os.urandom(1 << 20) for _ in range(250)]
+zeros = [bytes(1 << 20) + b"x" for _ in range(250)]
+print("ready", flush=True)
+signal.pause()`;
 
 /** 2 GiB of anonymous memory, one page in 16 MiB touched. */
 export const sparse = (): Crash => warmed(2200, program("crash"), "-w", "1", "0", "2048");

@@ -3,7 +3,7 @@ import { copyFileSync, globSync, linkSync, mkdirSync, rmSync, writeFileSync } fr
 import { join } from "node:path";
 import { withPattern } from "../support/pattern.ts";
 import { type S3, startS3 } from "../support/s3.ts";
-import { type Crash, HEAP, PYTHON } from "./crashes.ts";
+import { type Crash, MIXED_HEAP, PYTHON } from "./crashes.ts";
 import { type Ours, until } from "./handlers.ts";
 import { memoryMiB } from "./idle.ts";
 import { type CrashingPod, crashingPod } from "./node.ts";
@@ -19,7 +19,7 @@ export async function upload(count: number, ours: Ours, folder: string): Promise
   await using s3 = await startS3();
   await using pod = await crashingPod(ours, folder, "--admission=all", ...storeFlags(s3, join(folder, "keys")));
   copyFileSync(compiled("warm"), join(folder, "pod/warm"));
-  writeFileSync(join(folder, "pod/heap.py"), HEAP);
+  writeFileSync(join(folder, "pod/heap.py"), MIXED_HEAP);
   const crash = pod.crash("/bench/warm", "1300", PYTHON, "/bench/heap.py");
   const core = join(folder, "core");
   const first = savedS(ours, pod, crash);

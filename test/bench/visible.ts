@@ -1,6 +1,7 @@
 /** How long until the owner of a pod sees its crash: `kubectl get coredumps --watch` runs all the time. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { KUBECTL } from "../support/kubectl.ts";
 import { withPattern } from "../support/pattern.ts";
 import { TINY } from "./crashes.ts";
@@ -11,7 +12,7 @@ import { type Times, times } from "./pairs.ts";
 /** Seconds from the signal to the line on the screen. */
 export async function visibleS(count: number, ours: Ours, folder: string): Promise<Times> {
   await using pod = await crashingPod(ours, folder);
-  await using seen = watch(pod);
+  await using seen = watch(pod, join(folder, "kubectl"));
   const crash = pod.crash("/bin/crash", ...TINY);
   const seconds: number[] = [];
   for (let turn = 0; turn <= count; turn++) {
@@ -24,10 +25,14 @@ export async function visibleS(count: number, ours: Ours, folder: string): Promi
 }
 
 /** When each new dump was on the screen first. */
-function watch({ cluster, namespace }: CrashingPod): AsyncDisposable & { readonly atMs: readonly number[] } {
+function watch(
+  { cluster, namespace }: CrashingPod,
+  cache: string,
+): AsyncDisposable & { readonly atMs: readonly number[] } {
   const atMs: number[] = [];
   const names = new Set<string>();
-  const args = ["--kubeconfig", cluster.kubeconfig, "-n", namespace, "get", "coredumps", "--watch", "--no-headers"];
+  const where = ["--kubeconfig", cluster.kubeconfig, "--cache-dir", cache, "--namespace", namespace];
+  const args = [...where, "get", "coredumps", "--watch", "--no-headers"];
   const kubectl = spawn(KUBECTL, args, { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(kubectl, "exit");
   kubectl.stdout.setEncoding("utf8").on("data", (text: string) => {
