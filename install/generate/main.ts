@@ -1,10 +1,12 @@
 /** Writes the committed copies of what is declared in the sources. `npm run generate`; test/generated.test.ts compares. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { chartSchema } from "./chart-schema.ts";
 import { optionsPage } from "./options.ts";
 
 export const COPIES: Readonly<Record<string, () => string>> = {
   "docs/options.md": optionsPage,
+  "install/chart/values.schema.json": chartSchema,
 };
 
 if (import.meta.main) {

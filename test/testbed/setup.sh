@@ -59,6 +59,7 @@ if [ "${1:-}" = cluster ]; then
   echo "${KUBEBUILDER_ASSETS:-}" > "$TESTBED/kubebuilder-assets"
   part kubernetes "$here/go.sh" "$here"/kubernetes/go.* "$TESTBED/kubebuilder-assets"
   part s3 "$here/go.sh" "$here"/s3/go.*
+  part helm "$here/go.sh" "$here"/helm/go.*
 fi
 # What no checkout has used for a week.
 find "$CACHE" -mindepth 1 -maxdepth 1 -type d -mtime +7 -exec rm -rf {} +
