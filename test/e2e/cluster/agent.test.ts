@@ -11,6 +11,7 @@ import { KERNEL_ARGUMENTS } from "../../support/captured.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds } from "../../support/coredump-resources.ts";
 import { eventually } from "../../support/eventually.ts";
+import { KubeProxy } from "../../support/kube-proxy.ts";
 import type { Resource } from "../../support/kubectl.ts";
 import { BINARY } from "../../support/paths.ts";
 import { withPattern } from "../../support/pattern.ts";
@@ -34,6 +35,8 @@ interface Place extends Disposable {
   readonly dumpDir: string;
   readonly store: string;
   agent(...flags: readonly string[]): Promise<Agent>;
+  /** One that reaches the API server by this kubeconfig. */
+  agentBy(kubeconfig: string, ...flags: readonly string[]): Promise<Agent>;
   /** Records of the node's cache. */
   records(): readonly DumpRecord[];
   /** Crashes a pod of that name under our handler. @returns the pod, unless its end was awaited in another way */
@@ -60,14 +63,15 @@ async function place(): Promise<Place> {
   const log = () => agents.map(({ said }) => said).join("");
   mkdirSync(store);
   const endpoint = `--cri-endpoint=${join(cluster.nodeFolder(), "run/containerd.sock")}`;
+  const agentBy: Place["agentBy"] = async (kubeconfig, ...flags) => {
+    const own = [`-c=${kubeconfig}`, `-d=${dumpDir}`, "--node-name=node-1", endpoint, `--store=${store}`];
+    const agent = await Agent.start(...own, ...flags);
+    agents.push(agent);
+    return agent;
+  };
   return {
-    ...{ cluster, folder, dumpDir, store },
-    agent: async (...flags) => {
-      const own = [`-c=${cluster.kubeconfig}`, `-d=${dumpDir}`, "--node-name=node-1", endpoint, `--store=${store}`];
-      const agent = await Agent.start(...own, ...flags);
-      agents.push(agent);
-      return agent;
-    },
+    ...{ cluster, folder, dumpDir, store, agentBy },
+    agent: (...flags) => agentBy(cluster.kubeconfig, ...flags),
     records: () => openCache(dumpDir, { create: true }).records(),
     crash: async (namespace, name, { labels = {}, ended, handlerFlags = [] } = {}) => {
       const slowly = ["/bin/busybox", "sh", "-c", "/bin/busybox sleep 5; exec /bin/crash"];
@@ -150,6 +154,21 @@ test("agent: the API server away before, during and after a crash", { skip }, as
   await at.cluster.up("apiserver");
   await at.coredump(namespace, stateOf("Saved"));
   assert.equal(at.records()[0]?.state, "Saved");
+});
+
+test("agent: the API server away for a pod's whole life, which it never gets to see", { skip }, async () => {
+  using at = await place();
+  const namespace = await at.cluster.namespace();
+  await using proxy = await KubeProxy.start(at.cluster);
+  proxy.onRequest = () => Promise.reject(new Error("away"));
+  await using _agent = await at.agentBy(proxy.kubeconfig, "--admission=all");
+  const pod = await at.crash(namespace, "web-8");
+  await at.cluster.in(namespace).kubectl("delete", "pod", "web-8", "--now");
+  await eventually(() => assert.match(at.log(), /"dump".*API_UNAVAILABLE/));
+  assert.ok(existsSync(at.records()[0]?.core.path ?? ""));
+  proxy.onRequest = () => undefined;
+  const coredump = await at.coredump(namespace, stateOf("Saved"));
+  assert.equal(coredump["spec"].uid, pod?.metadata["uid"]);
 });
 
 test("agent: killed behind a crash, another one takes over, and makes no second object", { skip }, async () => {
