@@ -10,12 +10,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
-{{/* The objects of one of our files (install/rbac, install/admission), in the release's namespace instead of the one they name. */}}
+{{/* The objects of one of our files (install/rbac, install/admission), in the release's namespace instead of the one they name: .path, and .annotations for their accounts. */}}
 {{- define "coredump.file" -}}
 {{- $root := .root -}}
 {{- range $document := regexSplit "(?m)^---\\n" ($root.Files.Get .path | replace "coredump-system" $root.Release.Namespace) -1 }}
 {{- $object := fromYaml $document }}
 {{- if and $object (ne $object.kind "Namespace") }}
+{{- if and (eq $object.kind "ServiceAccount") $.annotations }}{{ $_ := set $object.metadata "annotations" $.annotations }}{{ end }}
 ---
 {{ toYaml $object }}
 {{- end }}
