@@ -53,7 +53,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ["=config", "domain", "=download", "=retention", "=upload"],
   storage: ["=config", "domain", "system"],
   apiserver: ["domain", "download", "kube", "=storage"],
-  retention: ["bundle", "=config", "domain", "kube", "policy"],
+  retention: ["bundle", "domain", "kube", "policy"],
 };
 /** Ahead of its roles: what no role joins yet. An entry goes when all of it is needed. */
 const AHEAD = ["src/bundle/"];
