@@ -31,6 +31,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   agent: verb(() => import("./agent.ts")),
   sweep: verb(() => import("./sweep.ts")),
   crds: verb(() => import("./crds.ts")),
+  "crash-test": verb(() => import("./crash-test.ts")),
   retire: verb(() => import("./retire.ts")),
   "in-root": verb(() => import("./in-root.ts")),
 };

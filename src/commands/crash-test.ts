@@ -1,0 +1,37 @@
+import { isSea } from "node:sea";
+import type { CommandModule } from "yargs";
+import { NODE_OPTIONS, type Option } from "../config/options.ts";
+import { connect } from "../kube/http.ts";
+import { crashTest } from "../roles/crash-test.ts";
+import { flagsOf, type Parsed } from "./flags.ts";
+import { settingsGiven } from "./given.ts";
+import { print } from "./output/print.ts";
+
+const OPTIONS = {
+  kubeconfig: NODE_OPTIONS.kubeconfig,
+  namespace: { flag: "namespace", kind: "text", env: "POD_NAMESPACE", default: "default", describe: "of this pod" },
+  pod: { flag: "pod", kind: "text", env: "POD_NAME", default: "", describe: "name of this pod" },
+  until: { flag: "until", kind: ["Allowed", "Saved"], default: "Saved", describe: "the state that it is to reach" },
+  waitMs: { flag: "wait", kind: "duration", default: "2m", describe: "how long to wait for it" },
+} as const satisfies Record<string, Option>;
+
+export const command: CommandModule<object, Parsed> = {
+  command: "crash-test",
+  describe: "crash in this pod, and wait for the Coredump of it (helm test)",
+  builder: (yargs) => yargs.options(flagsOf(OPTIONS)).option("victim", { type: "boolean", hidden: true }),
+  async handler(argv) {
+    if (argv["victim"] === true) return await victim();
+    const { kubeconfig, namespace, pod, until, waitMs } = settingsGiven(argv, OPTIONS);
+    const program = isSea() ? [] : [process.argv[1] ?? ""];
+    const self = [process.execPath, ...program, "crash-test", "--victim"] as const;
+    const order = { namespace, pod: pod ?? "", until, victim: self };
+    const { metadata } = await crashTest(await connect(kubeconfig), order, AbortSignal.timeout(waitMs));
+    await print(`${metadata.name} is ${until}\n`);
+  },
+};
+
+/** Waits to be killed; ends when its parent does. */
+async function victim(): Promise<void> {
+  process.stdout.write("ready\n");
+  for await (const _ of process.stdin);
+}
