@@ -25,7 +25,7 @@ interface Webhook {
   readonly clientConfig: { readonly caBundle?: string };
 }
 
-const LOOK_MS = 60_000;
+const LOOK_MS = 10_000;
 /** API servers learn of a new CA by a watch; until then they would refuse what it signed. */
 const SETTLE_MS = 5000;
 const REGISTRATION_API = "admissionregistration.k8s.io/v1";
