@@ -4,7 +4,8 @@
  */
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
-import { corrupt, FOOTER_BYTES, type Frame, parseFooter, parseSeekTable } from "./seek-table.ts";
+import { corrupt, FOOTER_BYTES, type Places, parseFooter, parseSeekTable } from "./seek-table.ts";
+import { Turns } from "./turns.ts";
 
 /** Where a bundle's bytes come from: a file, an object of a store. */
 export interface RangeSource {
@@ -15,30 +16,32 @@ export interface RangeSource {
 
 /** Compressed bytes that are fetched at once: a request to a store costs more than the bytes. */
 const FETCH_BYTES = 4 << 20;
+/** With many readers, each fetches less at once, and only a few fetch ahead: a frame of each stands in memory anyway. */
+const TOGETHER_BYTES = 16 << 20;
+const MAX_AHEAD = 8;
+/** A piece may be copied on its way out, by TLS for one. */
+const PIECE_BYTES = 256 << 10;
 
-interface Place extends Frame {
-  readonly packedAt: number;
-  readonly plainAt: number;
-}
+/** Frames that are fetched and decompressed at once, which takes twice the memory of what comes out. */
+const TURNS = new Turns(4);
+
+/** In this process. */
+let readers = 0;
 
 const unpack = promisify(zstdDecompress);
 
 export class SeekableReader {
   /** Length of the tar. */
   readonly plainBytes: number;
+  readonly frameCount: number;
   readonly #source: RangeSource;
-  readonly #frames: readonly Place[];
+  readonly #places: Places;
 
-  private constructor(source: RangeSource, frames: readonly Frame[]) {
-    let [packedAt, plainAt] = [0, 0];
+  private constructor(source: RangeSource, places: Places) {
     this.#source = source;
-    this.#frames = frames.map((frame) => {
-      const place = { ...frame, packedAt, plainAt };
-      packedAt += frame.packedBytes;
-      plainAt += frame.plainBytes;
-      return place;
-    });
-    this.plainBytes = plainAt;
+    this.#places = places;
+    this.frameCount = places.count;
+    this.plainBytes = places.plainAt[places.count] ?? 0;
   }
 
   /** Two small reads: the footer, the table. @throws DumpError STORE_CORRUPT, and what the source throws */
@@ -50,70 +53,79 @@ export class SeekableReader {
     return new SeekableReader(source, parseSeekTable(await tail(footer.tableBytes), footer, sizeBytes));
   }
 
-  get frameCount(): number {
-    return this.#frames.length;
-  }
-
   /** Whether a frame begins there and all from it on are of one length, but the last, which may be shorter. */
   isEvenFrom(fromBytes: number): boolean {
-    const first = firstWhere(this.#frames, ({ plainAt }) => plainAt >= fromBytes);
-    const frames = this.#frames.slice(first);
-    const length = frames[0]?.plainBytes ?? 0;
-    const isEven = frames.every(
-      ({ plainBytes }, at) => plainBytes === length || (at === frames.length - 1 && plainBytes < length),
-    );
-    return frames[0]?.plainAt === fromBytes && isEven;
+    const { count, plainAt } = this.#places;
+    const first = firstWhere(count, (frame) => at(plainAt, frame) >= fromBytes);
+    const length = at(plainAt, first + 1) - fromBytes;
+    for (let frame = first + 1; frame < count; frame++) {
+      const expected = fromBytes + (frame - first) * length;
+      if (at(plainAt, frame) !== expected) return false;
+    }
+    return at(plainAt, first) === fromBytes && this.plainBytes - at(plainAt, count - 1) <= length;
   }
 
   /**
-   * The tar's bytes in [from, to), in order, a frame or less at a time; the next frames are fetched meanwhile.
+   * The tar's bytes in [from, to), in order, some at a time; what comes next is fetched meanwhile. Once it has ended,
+   * however it did, nothing is fetched any more.
    * @throws DumpError STORE_CORRUPT rather than yield a byte that is not what was stored
    */
   async *read(fromBytes: number, toBytes: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
-    const wanted = this.#between(fromBytes, toBytes);
-    let next = this.#fetch(wanted, 0, signal);
-    for (let at = 0; at < wanted.length; ) {
-      const { frames, packed } = await next;
-      at += frames.length;
-      next = this.#fetch(wanted, at, signal);
-      next.catch(() => undefined); // looked at in the next round, if there is one
-      for (const frame of frames) {
-        signal?.throwIfAborted();
-        const plain = await plainOf(frame, packed.subarray(frame.packedAt - (frames[0]?.packedAt ?? 0)));
-        yield plain.subarray(Math.max(0, fromBytes - frame.plainAt), Math.min(plain.length, toBytes - frame.plainAt));
+    const { count, plainAt } = this.#places;
+    const first = firstWhere(count, (frame) => at(plainAt, frame + 1) > fromBytes);
+    const end = firstWhere(count, (frame) => at(plainAt, frame) >= toBytes);
+    const stop = new AbortController();
+    const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    readers++;
+    try {
+      const packed = this.#packed(first, end, ended);
+      for (let frame = first; frame < end; frame++) {
+        const begin = at(plainAt, frame);
+        const plain = await TURNS.of(async () => plainOf((await packed.next()).value, at(plainAt, frame + 1) - begin));
+        const to = Math.min(plain.length, toBytes - begin);
+        for (let from = Math.max(0, fromBytes - begin); from < to; from += PIECE_BYTES) {
+          ended.throwIfAborted();
+          yield plain.subarray(from, Math.min(from + PIECE_BYTES, to));
+        }
       }
+    } finally {
+      readers--;
+      stop.abort();
     }
   }
 
-  #between(fromBytes: number, toBytes: number): readonly Place[] {
-    const first = firstWhere(this.#frames, ({ plainAt, plainBytes }) => plainAt + plainBytes > fromBytes);
-    const end = firstWhere(this.#frames, ({ plainAt }) => plainAt >= toBytes);
-    return this.#frames.slice(first, Math.max(first, end));
+  /** The frames as they lie in the file, fetched some at once, and while there are few readers, ahead. */
+  async *#packed(first: number, end: number, signal: AbortSignal): AsyncGenerator<Buffer, Buffer> {
+    let ahead: Promise<Buffer[]> | undefined;
+    for (let frame = first; frame < end; ) {
+      const frames: Buffer[] = await (ahead ?? this.#fetch(frame, end, signal));
+      frame += frames.length;
+      ahead = readers <= MAX_AHEAD ? this.#fetch(frame, end, signal) : undefined;
+      ahead?.catch(() => undefined); // looked at when its turn comes, if it comes
+      for (let next = frames.shift(); next; next = frames.shift()) yield next; // nothing holds on to what was taken
+    }
+    return Buffer.alloc(0);
   }
 
-  /** As many of the wanted frames as make one fetch, from `at` on. */
-  async #fetch(wanted: readonly Place[], at: number, signal?: AbortSignal) {
-    let [end, bytes] = [at, 0];
-    for (
-      let frame = wanted[end];
-      frame && (end === at || bytes + frame.packedBytes <= FETCH_BYTES);
-      frame = wanted[end]
-    ) {
-      bytes += frame.packedBytes;
-      end++;
-    }
-    const frames = wanted.slice(at, end);
-    const from = frames[0]?.packedAt ?? 0;
-    return {
-      frames,
-      packed: bytes === 0 ? Buffer.alloc(0) : exactly(bytes, await this.#source.read(from, bytes, signal)),
-    };
+  /** As many frames from this one on as make one fetch. */
+  async #fetch(frame: number, end: number, signal: AbortSignal): Promise<Buffer[]> {
+    if (frame >= end) return [];
+    const { packedAt } = this.#places;
+    const from = at(packedAt, frame);
+    const fits = (next: number) => at(packedAt, next) - from <= Math.min(FETCH_BYTES, TOGETHER_BYTES / readers);
+    let until = frame + 1;
+    while (until < end && fits(until + 1)) until++;
+    const bytes = await this.#source.read(from, at(packedAt, until) - from, signal);
+    exactly(at(packedAt, until) - from, bytes);
+    return Array.from({ length: until - frame }, (_, index) =>
+      bytes.subarray(at(packedAt, frame + index) - from, at(packedAt, frame + index + 1) - from),
+    );
   }
 }
 
-async function plainOf({ packedBytes, plainBytes }: Frame, packed: Buffer): Promise<Buffer> {
-  if (plainBytes === 0) return Buffer.alloc(0); // somebody's skippable frame
-  const plain = await unpack(packed.subarray(0, packedBytes), {
+async function plainOf(packed: Buffer, plainBytes: number): Promise<Buffer> {
+  if (plainBytes === 0) return packed.subarray(0, 0); // somebody's skippable frame
+  const plain = await unpack(packed, {
     maxOutputLength: plainBytes, // whatever the frame itself claims
     chunkSize: Math.max(plainBytes, 1024),
   }).catch((cause: unknown) => {
@@ -127,13 +139,15 @@ function exactly(bytes: number, buffer: Buffer): Buffer {
   return buffer;
 }
 
-/** Index of the first that is so, all behind it being so too; the length when none is. */
-function firstWhere<T>(sorted: readonly T[], isSo: (item: T) => boolean): number {
-  let [low, high] = [0, sorted.length];
+/** A number of a table; behind its end, one that nothing reaches. */
+const at = (table: Float64Array, index: number): number => table[index] ?? Number.POSITIVE_INFINITY;
+
+/** The first that is so, all behind it being so too; `count` when none is. */
+function firstWhere(count: number, isSo: (index: number) => boolean): number {
+  let [low, high] = [0, count];
   while (low < high) {
     const middle = (low + high) >> 1;
-    const item = sorted[middle];
-    if (item !== undefined && isSo(item)) high = middle;
+    if (isSo(middle)) high = middle;
     else low = middle + 1;
   }
   return low;

@@ -20,6 +20,7 @@ const SIGNATURES = {
   madvise: { arguments: ["uint64", "uint64", "int32"], return: "int32" },
   syscall: { arguments: ["int64", "int64", "pointer", "pointer", "uint64"], return: "int64" },
   linkat: { arguments: ["int32", "pointer", "int32", "pointer", "int32"], return: "int32" },
+  mallopt: { arguments: ["int32", "int32"], return: "int32" },
   __errno_location: { arguments: [], return: "pointer" },
 } as const;
 
@@ -37,6 +38,7 @@ type Libc = {
   /** @param how  struct open_how */
   openat2(dirFd: number, path: Buffer, how: Buffer): number;
   linkat(fromFd: number, from: Buffer, toFd: number, to: Buffer, flags: number): number;
+  mallopt(parameter: number, value: number): number;
   address(buffer: Buffer): bigint;
   errno(): number;
 };
@@ -66,7 +68,7 @@ function load(): Libc | undefined {
       Number(functions.syscall(SYS_OPENAT2, BigInt(dirFd), pointer(path), pointer(how), BigInt(how.length)));
     const linkat = (fromFd: number, from: Buffer, toFd: number, to: Buffer, flags: number) =>
       functions.linkat(fromFd, pointer(from), toFd, pointer(to), flags);
-    const { flock, fcntl, setns, lseek, alarm, madvise } = functions;
+    const { flock, fcntl, setns, lseek, alarm, madvise, mallopt } = functions;
     return {
       flock,
       fcntl,
@@ -74,6 +76,7 @@ function load(): Libc | undefined {
       lseek,
       alarm,
       madvise,
+      mallopt,
       chroot,
       processVmRead,
       address: pointer,

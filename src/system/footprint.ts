@@ -1,4 +1,4 @@
-/** Small for ever: what a role that runs on every node does about its memory. */
+/** Small for ever: what a role that runs all the time does about its memory. */
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { libc } from "./ffi.ts";
@@ -9,6 +9,15 @@ import { libc } from "./ffi.ts";
  * that it is about to grow.)
  */
 export const staySmall = (): void => setFlagsFromString("--semi-space-growth-factor=1");
+
+const M_MMAP_THRESHOLD = -3;
+const LARGE_BYTES = 256 << 10;
+
+/**
+ * Large buffers are given back to the kernel when they are freed (mallopt(3)). The allocator would keep them, in as many
+ * heaps as there are threads: half of what a server that moves megabytes all the time holds.
+ */
+export const giveBackLarge = (): void => void libc()?.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 
 const MADV_DONTNEED = 4;
 /** A part of the program that nobody has written to: `from-to r-xp offset device inode path`, then its figures. */
