@@ -1,4 +1,5 @@
 /** Options of the collector, declared like those of a node (options.ts). */
+import { BACKEND_OPTIONS } from "./apiserver-options.ts";
 import { AGENT_OPTIONS, CONTROLLER_OPTIONS } from "./cluster-options.ts";
 import { NODE_OPTIONS, type Option, type Values } from "./options.ts";
 import { STORE_OPTIONS } from "./store-options.ts";
@@ -56,14 +57,13 @@ export const RETENTION_OPTIONS = {
   },
 } as const satisfies Record<string, Option>;
 
-export const GC_OPTIONS = {
+/** The collector's own. */
+export const COLLECTOR_OPTIONS = {
   kubeconfig: NODE_OPTIONS.kubeconfig,
   verbosity: NODE_OPTIONS.verbosity,
   systemNamespace: AGENT_OPTIONS.systemNamespace,
   metricsPort: AGENT_OPTIONS.metricsPort,
   leaseMs: CONTROLLER_OPTIONS.leaseMs,
-  store: { ...store, describe: "where the bundles are: a mounted directory, or s3://BUCKET[/PREFIX]" },
-  ...{ s3Endpoint, s3Region, s3PathStyle, s3CredentialsDir, s3CaFile },
   ...RETENTION_OPTIONS,
   maxShare: {
     flag: "max-share",
@@ -86,5 +86,11 @@ export const GC_OPTIONS = {
   },
 } as const satisfies Record<string, Option>;
 
-export type RetentionSettings = Values<typeof RETENTION_OPTIONS>;
+/** What of the store's the collector needs, and the predecessor's words for it. */
+export const GC_OPTIONS = {
+  ...COLLECTOR_OPTIONS,
+  ...{ store, s3Endpoint, s3Region, s3PathStyle, s3CredentialsDir, s3CaFile },
+  ...BACKEND_OPTIONS,
+};
+
 export type GcSettings = Values<typeof GC_OPTIONS>;

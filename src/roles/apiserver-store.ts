@@ -1,10 +1,13 @@
 /** The predecessor's words for where bundles are, in ours. */
-import type { ApiserverSettings } from "../config/apiserver-options.ts";
+import type { BACKEND_OPTIONS } from "../config/apiserver-options.ts";
+import type { Values } from "../config/options.ts";
 import type { StoreSettings } from "../config/store-options.ts";
 import { DumpError } from "../domain/failures.ts";
 
+type Backend = Values<typeof BACKEND_OPTIONS>;
+
 /** @throws DumpError SETTINGS_INVALID when they do not say where, or two things at once */
-export function storeSettingsOf(settings: ApiserverSettings): StoreSettings {
+export function storeSettingsOf(settings: StoreSettings & Backend): StoreSettings {
   const { backendKind, localPath, awsHost, awsRegion, awsBucket, ...rest } = settings;
   if (backendKind === undefined) return rest;
   if (rest.store !== undefined)
@@ -19,7 +22,7 @@ export function storeSettingsOf(settings: ApiserverSettings): StoreSettings {
 }
 
 /** Keys are taken from the environment, where the S3 client looks for them. */
-export function exportKeys({ awsAccessKey, awsSecretKey }: ApiserverSettings): void {
+export function exportKeys({ awsAccessKey, awsSecretKey }: Backend): void {
   if (awsAccessKey === undefined || awsSecretKey === undefined) return;
   process.env["AWS_ACCESS_KEY_ID"] = awsAccessKey;
   process.env["AWS_SECRET_ACCESS_KEY"] = awsSecretKey;

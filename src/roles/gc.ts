@@ -15,6 +15,7 @@ import { type KubeObject, member } from "../kube/objects.ts";
 import { WorkQueue } from "../kube/workqueue.ts";
 import type { Shelf } from "../retention/shelf.ts";
 import { openShelf } from "../store/shelf.ts";
+import { exportKeys, storeSettingsOf } from "./apiserver-store.ts";
 import { Diary } from "./diary.ts";
 import type { Act } from "./gc-acts.ts";
 import { tellAlarm } from "./gc-alarm.ts";
@@ -43,7 +44,7 @@ interface Office {
 
 /** Runs until `signal`: stands by until it has the lead, then collects, until it loses it. */
 export async function runGc(settings: GcSettings, signal: AbortSignal): Promise<void> {
-  const shelf = await openShelf(settings);
+  const shelf = await shelfOf(settings);
   const { pino } = await import("pino");
   const timestamp = pino.stdTimeFunctions.isoTime;
   const log: Logger = pino({ level: settings.verbosity > 0 ? "debug" : "info", base: null, timestamp });
@@ -68,7 +69,7 @@ export async function runGc(settings: GcSettings, signal: AbortSignal): Promise<
  * @throws DumpError RETENTION_STOPPED, API_…, STORE_…
  */
 export async function dryRun(settings: GcSettings, signal: AbortSignal): Promise<string[]> {
-  const [shelf, http, stop] = [await openShelf(settings), await connect(settings.kubeconfig), new AbortController()];
+  const [shelf, http, stop] = [await shelfOf(settings), await connect(settings.kubeconfig), new AbortController()];
   const until = AbortSignal.any([signal, stop.signal]);
   const lines: string[] = [];
   const done = ({ verb, what, name, why, sizeBytes }: Act) =>
@@ -91,6 +92,12 @@ export async function dryRun(settings: GcSettings, signal: AbortSignal): Promise
     stop.abort();
     await following;
   }
+}
+
+/** @throws DumpError SETTINGS_INVALID */
+function shelfOf(settings: GcSettings): Promise<Shelf> {
+  exportKeys(settings);
+  return openShelf(storeSettingsOf(settings));
 }
 
 /** As the leader. Never throws: what fails is told, and tried again. */
