@@ -27,6 +27,10 @@ export const command: CommandModule<object, Parsed> = {
   async handler(argv) {
     using stopping = interruptible();
     const ours = await session(argv);
-    await (argv["in-cluster"] === true ? debugInCluster : debugHere)(argv, ours, stopping.signal);
+    const debug = argv["in-cluster"] === true ? debugInCluster : debugHere;
+    await debug(argv, ours, stopping.signal).catch((error) => {
+      stopping.signal.throwIfAborted(); // whatever a child that Ctrl-C ended complained of
+      throw error;
+    });
   },
 };

@@ -61,19 +61,16 @@ export function gdbHere(named: string | undefined): string {
   });
 }
 
-/** With the terminal; Ctrl-C is its own. @returns its exit code */
-export async function interactive(
-  program: string,
-  args: readonly string[],
-  cwd: string = process.cwd(),
-): Promise<number> {
-  const ignore = (): void => undefined;
-  process.on("SIGINT", ignore);
+/** With the terminal. Ctrl-C is its own; what ends us ends it first. @returns its exit code */
+export async function interactive(program: string, args: readonly string[], cwd = process.cwd()): Promise<number> {
+  const child = spawn(program, args, { stdio: "inherit", cwd });
+  const end = (): unknown => child.kill();
+  const ending = ["SIGTERM", "SIGHUP"] as const;
+  for (const signal of ending) process.on(signal, end);
   try {
-    const child = spawn(program, args, { stdio: "inherit", cwd });
     const [code] = (await once(child, "close")) as [number | null];
     return code ?? 1;
   } finally {
-    process.off("SIGINT", ignore);
+    for (const signal of ending) process.off(signal, end);
   }
 }

@@ -34,6 +34,7 @@ export async function run(
       throw error;
     },
   );
+  signal?.throwIfAborted(); // Ctrl-C goes to the child as well, which may have been faster
   return { exitCode: code ?? 1, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
