@@ -100,6 +100,18 @@ export const CONTROLLER_OPTIONS = {
     default: "15s",
     describe: "how long one that says nothing stays the leader",
   },
+  watchApiService: {
+    flag: "watch-apiservice",
+    kind: "switch",
+    default: "false",
+    describe: "take the aggregated API's APIService away while its server is down, and put it back",
+  },
+  apiServiceGraceMs: {
+    flag: "apiservice-grace",
+    kind: "duration",
+    default: "2m",
+    describe: "how long that server may be down before",
+  },
 } as const satisfies Record<string, Option>;
 
 export type ClusterSettings = Values<typeof CLUSTER_OPTIONS>;

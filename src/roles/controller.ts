@@ -12,6 +12,7 @@ import { lead, leasesPath } from "../kube/lease.ts";
 import { Mirror } from "../kube/mirror.ts";
 import { COREDUMP_API, collection } from "../kube/objects.ts";
 import { WorkQueue } from "../kube/workqueue.ts";
+import { API_SERVICE, watchApiService } from "./controller-apiservice.ts";
 import { ControllerDiary } from "./controller-diary.ts";
 import { ControllerMetrics } from "./controller-metrics.ts";
 import { NODES, NodeKeeper } from "./controller-nodes.ts";
@@ -67,7 +68,7 @@ async function direct(office: Office, signal: AbortSignal): Promise<void> {
   diary.note("Leading");
   metrics.leading.set(1);
   try {
-    await Promise.all([decide(office, signal), keepNodes(office, signal)]);
+    await Promise.all([decide(office, signal), keepNodes(office, signal), watchOver(office, signal)]);
   } finally {
     metrics.leading.set(0);
     diary.forget();
@@ -128,6 +129,16 @@ async function keepNodes({ http, settings, diary }: Office, signal: AbortSignal)
   queue.open();
   await Promise.all(following);
   await queue.ended();
+}
+
+async function watchOver({ http, settings, diary }: Office, signal: AbortSignal): Promise<void> {
+  if (!settings.watchApiService) return;
+  const watchdog = {
+    ...{ http, namespace: settings.systemNamespace, graceMs: settings.apiServiceGraceMs },
+    onChange: (isThere: boolean) => diary.note(isThere ? "APIService put back" : "APIService taken away"),
+    onProblem: (problem: unknown) => diary.trouble(`apiservice ${API_SERVICE}`, problem),
+  };
+  await watchApiService(watchdog, signal);
 }
 
 const troubleWith =
