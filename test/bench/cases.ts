@@ -13,6 +13,7 @@ import { systemdCoredump } from "./systemd.ts";
 import { upload } from "./upload.ts";
 import { usage } from "./usage.ts";
 import { visibleS } from "./visible.ts";
+import { reviews } from "./webhook.ts";
 
 /** A case's part of its line: the figures, and whether they are what they must be. */
 type Outcome = object & { readonly met: boolean };
@@ -71,7 +72,17 @@ export const CASES: Readonly<Record<string, Case>> = {
     const { met, maxRssMiB, lists, writes } = outcome;
     return { ...outcome, met: met && maxRssMiB <= 256 && lists <= 4 && writes === 0 };
   }),
+  webhook: {
+    ...{ count: 5, cluster: false },
+    async measure(count, { program }, folder) {
+      const outcome = limited("ratio", REVIEWS_BAR, "Node, parse and serialise", await reviews(count, program, folder));
+      return { ...outcome, barP99Ms: 100, met: outcome.met && outcome.p99Ms <= 100 };
+    },
+  },
 };
+
+/** Throughput of 0.8 times the other's. */
+const REVIEWS_BAR = 1 / 0.8;
 
 function limited<F extends object>(figure: keyof F, bar: number, baseline: string | null, figures: F) {
   return { ...(baseline && { baseline }), ...figures, bar, met: Number(figures[figure]) <= bar };

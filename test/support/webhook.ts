@@ -20,10 +20,15 @@ export const systemNamespace: Resource = {
 
 export class Webhook extends RoleProcess {
   /** Started, and not waited for. @param port that it is called on */
-  static async start(port: number, ...flags: readonly string[]): Promise<Webhook> {
+  static start(port: number, ...flags: readonly string[]): Promise<Webhook> {
+    return Webhook.run(SOURCES, port, ...flags);
+  }
+
+  /** @param program SOURCES or RELEASED */
+  static async run(program: readonly string[], port: number, ...flags: readonly string[]): Promise<Webhook> {
     const health = await freePort();
     const own = ["--bind-port", `${port}`, "--metrics-port", `${health}`, "--grace", "0s"];
-    return new Webhook(SOURCES, ["webhook", ...own, ...flags], health);
+    return new Webhook(program, ["webhook", ...own, ...flags], health);
   }
 
   async ready(): Promise<void> {
