@@ -80,6 +80,18 @@ export class ApiServer implements AsyncDisposable {
   static async start(cluster: Cluster, options: ApiServerOptions = {}): Promise<ApiServer> {
     await applyRights(cluster);
     const itself = await cluster.serviceAccount(SYSTEM_NAMESPACE, "coredump-api");
+    const server = await ApiServer.unregistered(cluster, itself, options);
+    try {
+      await register(cluster, Number(new URL(server.url).port), server.ca);
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw new Error(`${(error as Error).message}\n${server.said}`, { cause: error });
+    }
+  }
+
+  /** Started, and known to nobody. @param itself  as whom it asks kube-apiserver */
+  static async unregistered(cluster: Cluster, itself: User, options: ApiServerOptions = {}): Promise<ApiServer> {
     const name = options.name ?? "apiserver";
     const files = { cert: join(cluster.folder, `${name}.crt`), key: join(cluster.folder, `${name}.key`) };
     await makeCertificate(cluster, files);
@@ -92,14 +104,7 @@ export class ApiServer implements AsyncDisposable {
     ];
     const running = await listening(args, options.env ?? {});
     const ca = readFileSync(join(cluster.folder, "pki/ca.crt"), "utf8");
-    const server = new ApiServer(cluster, files, ca, running);
-    try {
-      await register(cluster, running.port, ca);
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw new Error(`${(error as Error).message}\n${server.said}`, { cause: error });
-    }
+    return new ApiServer(cluster, files, ca, running);
   }
 
   get pid(): number {
