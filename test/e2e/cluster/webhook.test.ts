@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Resource, User } from "../../support/kubectl.ts";
+import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
 import { startWebhook, type Webhook } from "../../support/webhook.ts";
 
@@ -172,6 +173,14 @@ describe("webhook", { skip }, () => {
         /claim "cores" at \/var\/coredump in container "app": it has volume "scratch" at "\/var\/coredump\/"/,
       );
     });
+  });
+
+  test("docs/INSTALL_AS_SERVICE.md: its probe shows what the page says", async () => {
+    const page = readFileSync(join(ROOT, "docs/INSTALL_AS_SERVICE.md"), "utf8");
+    const [, probe = ""] = /^kubectl (run probe .*?)\n```/ms.exec(page) ?? [];
+    const shown = await user.kubectl(...probe.replaceAll("\\\n", " ").split(/\s+/));
+    for (const part of ["claimName: some-claim", "mountPath: /var/coredump", 'nodeSelector:\n    coredump: "true"'])
+      assert.ok(shown.includes(part), shown);
   });
 
   test("while it is away pods are made without it (failurePolicy: Ignore)", async () => {
