@@ -67,7 +67,7 @@ export class Bundles {
   }
 
   #remembered(stored: Stored): Promise<Opened> {
-    const name = `${stored.key}\0${stored.version}`;
+    const name = JSON.stringify(stored);
     const known = this.#opened.get(name);
     if (known) return known;
     const opening = opened(this.source, stored);
