@@ -40,6 +40,11 @@ export const AGENT_OPTIONS = {
     default: "30d",
     describe: "how long records of dumps that hold nothing stay on the node",
   },
+  storeGroup: {
+    flag: "store-group",
+    kind: "integer",
+    describe: "group that a directory store is given to, of those who serve and collect (default: as it is)",
+  },
   kubeletRoot: {
     flag: "kubelet-root",
     kind: "text",

@@ -1,4 +1,5 @@
 /** The store that bundles go to. Its client is loaded with the first bundle. */
+import type { AgentSettings } from "../config/cluster-options.ts";
 import type { StoreSettings } from "../config/store-options.ts";
 import type { DumpError } from "../domain/failures.ts";
 import { locationOf } from "../store/location.ts";
@@ -9,13 +10,24 @@ import type { Ship } from "./agent-desk.ts";
 const ABANDON_MS = 30_000;
 
 /** @returns undefined where no store is named: allowed dumps then wait @throws DumpError SETTINGS_INVALID */
-export function shipTo(settings: StoreSettings): Ship | undefined {
+export function shipTo(settings: StoreSettings & Pick<AgentSettings, "storeGroup">): Ship | undefined {
   if (settings.store === undefined) return undefined;
-  locationOf(settings.store); // at the start, not with the first dump
+  const location = locationOf(settings.store); // at the start, not with the first dump
+  const { storeGroup } = settings;
+  const share = async () => {
+    if (location.kind !== "directory" || storeGroup === undefined) return;
+    await (await import("../store/folder.ts")).giveToGroup(location.path, storeGroup);
+  };
+  let shared = share(); // the collector waits for it
+  shared.catch(() => undefined); // said with the first dump
   let opened: Promise<DumpSink> | undefined;
   return async (record, entry, signal) => {
     const { abandon, ship } = await import("../upload/ship.ts");
     const { openSink } = await import("../store/open.ts");
+    await shared.catch(() => {
+      shared = share();
+      return shared;
+    });
     opened ??= openSink(settings);
     const sink = await opened.catch((error) => {
       opened = undefined;

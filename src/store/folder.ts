@@ -5,9 +5,12 @@
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { DumpError, errnoOf } from "../domain/failures.ts";
+import { fileFailure } from "./failures.ts";
 
-/** Read by the volume's group, where its directory hands that on (setgid): so the API server need not be root. */
 const DIRECTORY_MODE = 0o750;
+/** Where a directory hands its group on, that is the group of those who serve and collect: they need not be root. */
+const SETGID = 0o2000;
+const GROUPS_OWN = 0o070;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** A bundle's own folder, open: every name in it is reached through the descriptor. */
@@ -34,8 +37,10 @@ export async function folderOf(root: string, key: string, mode: "make" | "look")
   for (const part of parts) {
     await using parent = directory;
     const path = `/proc/self/fd/${parent.fd}/${part}`;
-    if (mode === "make" && (await made(path))) await parent.sync();
+    const isNew = mode === "make" && (await made(path));
+    if (isNew) await parent.sync();
     directory = await open(path, DIRECTORY);
+    if (isNew) await share(directory);
   }
   const inside = (name: string) => `/proc/self/fd/${directory.fd}/${name}`;
   const names = { file: inside(name), part: inside(`.${name}.part`) };
@@ -51,6 +56,28 @@ async function made(path: string): Promise<boolean> {
     if (errnoOf(error) === "EEXIST") return false;
     throw error;
   }
+}
+
+/**
+ * Gives the store's own directory to a group, which from now on gets all that is made in it: whoever serves and collects
+ * need not be root then. @throws DumpError STORE_DENIED, STORE_MISSING
+ */
+export async function giveToGroup(root: string, gid: number): Promise<void> {
+  try {
+    await using directory = await open(root, constants.O_RDONLY | constants.O_DIRECTORY);
+    const { uid, gid: now, mode } = await directory.stat();
+    if (now !== gid) await directory.chown(uid, gid);
+    const wanted = (mode & 0o7777) | SETGID | GROUPS_OWN;
+    if ((mode & 0o7777) !== wanted || now !== gid) await directory.chmod(wanted);
+  } catch (error) {
+    throw errnoOf(error) === "ENOENT" ? missing(root, error) : fileFailure(error, `give ${root} to group ${gid}`);
+  }
+}
+
+/** The umask would keep the group from removing what is in it. */
+async function share(directory: FileHandle): Promise<void> {
+  const { mode } = await directory.stat();
+  if (mode & SETGID) await directory.chmod((mode & 0o7777) | GROUPS_OWN);
 }
 
 const missing = (directory: string, cause: unknown): DumpError =>

@@ -14,6 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { DirectorySink } from "../../src/store/directory.ts";
+import { giveToGroup } from "../../src/store/folder.ts";
 import { FOREVER, testUpload } from "../contract/uploads.ts";
 import { tempDir, tempFileSystem } from "../support/tmp.ts";
 
@@ -136,4 +137,25 @@ test("put() does not take an errno of the bundle for one of the store", async ()
     throw failure;
   };
   await assert.rejects(new DirectorySink(dir.path).put(upload, FOREVER), failure);
+});
+
+test("giveToGroup() lets a group read and remove what is put from then on", {
+  skip: !isRoot && "needs root",
+}, async () => {
+  using dir = tempDir();
+  const store = join(dir.path, "store");
+  mkdirSync(store, { mode: 0o755 });
+  for (const _ of [1, 2]) await giveToGroup(store, 65532);
+  const upload = testUpload(SMALL);
+  await new DirectorySink(store).put(upload, FOREVER);
+  chmodSync(dir.path, 0o755);
+  const file = join(store, upload.key);
+  const asGroup = (program: string, ...args: string[]) => execFileSync(program, args, { uid: 65532, gid: 65532 });
+  assert.ok(asGroup("cat", file).equals(SMALL));
+  asGroup("rm", file);
+});
+
+test("giveToGroup() says when there is no such directory", async () => {
+  using dir = tempDir();
+  await assert.rejects(giveToGroup(join(dir.path, "volume"), 65532), { code: "STORE_MISSING" });
 });

@@ -46,7 +46,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{- define "coredump.storeMounts" -}}
 {{- if .root.Values.store.volume }}
-- { name: store, mountPath: {{ .root.Values.store.url | quote }} }
+- { name: coredump-backend, mountPath: {{ .root.Values.store.url | quote }} }
 {{- end }}
 {{- if .credentials }}
 - { name: credentials, mountPath: /credentials, readOnly: true }
@@ -55,7 +55,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{- define "coredump.storeVolumes" -}}
 {{- with .root.Values.store.volume }}
-- name: store
+- name: coredump-backend
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .credentials }}
