@@ -22,6 +22,7 @@ export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     "src/commands/plugin/complete.ts",
     "src/roles/apiserver.ts",
     "src/roles/gc.ts",
+    "src/roles/webhook.ts",
   ],
   "runtimes.cjs": ["src/identity/confirm.ts"], // for every container's dump, so it should be small
 };

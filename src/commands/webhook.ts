@@ -1,6 +1,5 @@
 import type { CommandModule } from "yargs";
 import { WEBHOOK_OPTIONS } from "../config/webhook-options.ts";
-import { runWebhook } from "../roles/webhook.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
 import { settingsGiven } from "./given.ts";
 
@@ -11,6 +10,7 @@ export const command: CommandModule<object, Parsed> = {
   async handler(argv) {
     const stopping = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
+    const { runWebhook } = await import("../roles/webhook.ts"); // in a script of its own
     await runWebhook(settingsGiven(argv, WEBHOOK_OPTIONS), stopping.signal);
   },
 };
