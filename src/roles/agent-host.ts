@@ -3,7 +3,7 @@ import { openCache } from "../cache/cache.ts";
 import type { AgentSettings } from "../config/cluster-options.ts";
 import { connect } from "../kube/http.ts";
 import { KubeRegistry } from "../registration/kube-registry.ts";
-import { forgetStart } from "../system/footprint.ts";
+import { forgetStart, giveBackLarge } from "../system/footprint.ts";
 import { runAgent } from "./agent.ts";
 import { tellerFor } from "./agent-announce.ts";
 import { deliverBy } from "./agent-deliver.ts";
@@ -20,6 +20,7 @@ export async function agentOnHost(
   forHandler: NodeService["forHandler"],
   signal: AbortSignal,
 ): Promise<void> {
+  giveBackLarge();
   const node = nodeNameOf(settings);
   const cache = openCache(settings.dumpDir, { create: true });
   const http = await connect(settings.kubeconfig);

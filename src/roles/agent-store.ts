@@ -3,6 +3,7 @@ import type { AgentSettings } from "../config/cluster-options.ts";
 import type { StoreSettings } from "../config/store-options.ts";
 import type { DumpError } from "../domain/failures.ts";
 import { locationOf } from "../store/location.ts";
+import { forgetStart } from "../system/footprint.ts";
 import type { DumpSink } from "../upload/sink.ts";
 import type { Ship } from "./agent-desk.ts";
 
@@ -33,6 +34,7 @@ export function shipTo(settings: StoreSettings & Pick<AgentSettings, "storeGroup
       opened = undefined;
       throw error;
     });
+    forgetStart(); // as much as the store's client took to load
     try {
       return await ship(record, entry, sink, signal);
     } catch (error) {
