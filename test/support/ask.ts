@@ -38,12 +38,14 @@ export async function ask(user: User, path: string, how: Asked = {}): Promise<An
   const [answer] = (await once(sent, "response")) as [IncomingMessage];
   const chunks: Buffer[] = [];
   let bytes = 0;
+  const startMs = performance.now();
+  const lagMs = () => startMs + (bytes / (how.bytesPerS ?? 1)) * 1000 - performance.now();
   const whole = await (async () => {
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes >= (how.breakAtBytes ?? Number.POSITIVE_INFINITY)) return false;
-      if (how.bytesPerS !== undefined) await sleep((chunk.length / how.bytesPerS) * 1000);
+      if (how.bytesPerS !== undefined && lagMs() > 0) await sleep(lagMs());
     }
     return answer.complete;
   })().catch(() => false);
