@@ -1,9 +1,10 @@
 /** The agent's bad days in a real cluster: after each, nothing is lost, nothing is there twice, nothing is left behind. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, globSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { parse } from "yaml";
 import { connect } from "../../../src/kube/http.ts";
 import { AgentNode } from "../../support/agent-node.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
@@ -12,6 +13,7 @@ import { applyCrds } from "../../support/coredump-resources.ts";
 import { eventually } from "../../support/eventually.ts";
 import { faultyProxy } from "../../support/faults-http.ts";
 import type { Resource } from "../../support/kubectl.ts";
+import { ROOT } from "../../support/paths.ts";
 import { type S3, startS3 } from "../../support/s3.ts";
 import { keysIn, s3Sink } from "../../support/s3-sink.ts";
 import { needs } from "../../support/set-up.ts";
@@ -26,6 +28,17 @@ const large = (mib: number) => {
 };
 const ALL = "--admission=all";
 const SLOWLY = "--upload-bandwidth=1Mi";
+
+/** As one of a former version may have been: without what the schema of today can hold and need not. */
+function olderCrd(): Resource {
+  const crd: Resource = parse(readFileSync(join(ROOT, "install/crd/coredumps.yaml"), "utf8"));
+  const { spec, status } = crd["spec"].versions[0].schema.openAPIV3Schema.properties;
+  delete spec["x-kubernetes-validations"]; // it names what is not there
+  for (const name of ["attempt", "imageDigest", "processUptimeMs", "exe", "signal"]) delete spec.properties[name];
+  status.properties = { state: { type: "string" }, message: { type: "string" }, key: { type: "string" } };
+  delete status["x-kubernetes-validations"];
+  return crd;
+}
 
 describe("the agent's bad days", { skip }, () => {
   let cluster: Cluster;
@@ -46,7 +59,7 @@ describe("the agent's bad days", { skip }, () => {
   const uploading = (node: AgentNode) => eventually(() => assert.ok(globSync(`${node.store}/**/.*.part`).length > 0));
   const stored = (root: string): string[] => globSync(`${root}/**/*`).filter((path) => /\.(zst|part)$/.test(path));
 
-  test("without the CRDs it keeps all, says what is missing, and goes on as soon as they are there", async () => {
+  test("without the CRDs it keeps all, says what is missing, and goes on as soon as they are there, older ones too", async () => {
     using node = new AgentNode(cluster.kubeconfig);
     const dump = node.crash(await cluster.namespace());
     await using agent = await node.agent(ALL);
@@ -57,9 +70,10 @@ describe("the agent's bad days", { skip }, () => {
     });
     assert.match(agent.said, /API_KIND_MISSING.*kubectl apply -f install\/crd/);
     assert.ok(node.holds(dump));
-    await applyCrds(cluster);
+    await cluster.send("create", olderCrd());
     await eventually(() => assert.equal(node.record(dump.id)?.state, "Saved", agent.said));
     await eventually(async () => assert.deepEqual(await agent.ask("/readyz"), { status: 200, text: "ok\n" }));
+    await applyCrds(cluster);
   });
 
   test("a dump that its owner deletes while it is uploaded leaves nothing, on the node and in the store", async () => {
