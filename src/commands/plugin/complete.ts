@@ -21,16 +21,17 @@ const NO_FILES = ":4\n";
 const PATIENCE_MS = 3000;
 
 /** @param words behind `kubectl coredump`; the last one is the one to complete, and may be empty */
-export async function complete(words: readonly string[]): Promise<void> {
+export const complete = async (words: readonly string[]): Promise<void> => print(await answerTo(words));
+
+export async function answerTo(words: readonly string[]): Promise<string> {
   const current = words.at(-1) ?? "";
-  const before = words.slice(0, -1);
-  const { candidates, files = false } = await offerFor(before, current).catch((): Offer => ({ candidates: [] }));
+  const { candidates, files = false } = await offerFor(words.slice(0, -1), current).catch(() => NOTHING);
   const fitting = candidates.filter((each) => each.startsWith(current) && each === printable(each));
-  await print(
+  return (
     [...new Set(fitting)]
       .sort()
       .map((each) => `${each}\n`)
-      .join("") + (files ? FILES : NO_FILES),
+      .join("") + (files ? FILES : NO_FILES)
   );
 }
 
@@ -40,14 +41,17 @@ interface Offer {
   readonly files?: boolean;
 }
 
+/** Of whatever goes wrong, too: nobody reads errors behind a tab. */
+const NOTHING: Offer = { candidates: [] };
+
 async function offerFor(before: readonly string[], current: string): Promise<Offer> {
-  const argv = parsed(before);
+  const flag = before.at(-1) ?? "";
+  const argv = parsed(flag.startsWith("-") ? before.slice(0, -1) : before); // its value is still to come
   const [first = "", ...rest] = argv._.map(String);
   const top = named(COMMANDS, first);
   const command = top === endpoint ? named(ENDPOINT_COMMANDS, rest[0] ?? "") : top;
   const words = top === endpoint ? rest.slice(1) : rest;
   const { flags, choicesOf } = optionsOf(command);
-  const flag = before.at(-1) ?? "";
   if (flag.startsWith("-") && !current.startsWith("-")) {
     const values = VALUES[flag];
     if (values) return { candidates: await values(await quickSession(argv)) };

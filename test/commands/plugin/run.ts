@@ -1,7 +1,12 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { ROOT } from "../../support/paths.ts";
+import { tempDir } from "../../support/tmp.ts";
 import type { Ended } from "../run.ts";
+
+/** The program loads @kubernetes/client-node, which takes long to compile: once for each file of tests is enough. */
+const compiled = tempDir();
+process.once("exit", () => compiled[Symbol.dispose]());
 
 export interface How {
   readonly env?: NodeJS.ProcessEnv;
@@ -27,6 +32,6 @@ const start = (args: readonly string[], { env, cwd, called = "kubectl-coredump" 
   spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts"), ...args], {
     argv0: called,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NO_COLOR: "1", ...env },
+    env: { ...process.env, NO_COLOR: "1", NODE_COMPILE_CACHE: compiled.path, ...env },
     ...(cwd !== undefined && { cwd }),
   });
