@@ -20,6 +20,7 @@ const TEXT: Schema = { type: "string" };
 const LIST: Schema = { type: "array" };
 const WORDS: Schema = { type: "object", additionalProperties: TEXT };
 const COUNT: Schema = { type: "integer", minimum: 0 };
+const SIZE: Schema = { type: ["string", "integer"] };
 const SWITCH: Schema = { type: "boolean" };
 /** `auto`: where it can work, that is with a store and the controller. */
 const WANTED: Schema = { enum: [true, false, "auto"] };
@@ -71,6 +72,7 @@ export function chartSchema(): string {
       store: closed({
         url: { type: "string", pattern: "^$|^/|^s3://" },
         volume: ANY,
+        claim: closed({ size: SIZE, storageClassName: TEXT }),
         credentialsSecret: TEXT,
         readerCredentialsSecret: TEXT,
         options: options([ofStore], []),
@@ -97,14 +99,24 @@ export function chartSchema(): string {
         replicas: COUNT,
         certificateSecret: TEXT,
         serviceName: { type: "string", pattern: "^[a-z]([-a-z0-9]*[a-z0-9])?$" },
-        database: closed({ size: { type: ["string", "integer"] }, storageClassName: TEXT }),
+        caBundle: TEXT,
+        database: closed({ size: SIZE, storageClassName: TEXT }),
         options: options(
           [APISERVER_OPTIONS, { compaction: STORAGE_OPTIONS.etcdCompactionMs }],
           [...EVERYWHERE, APISERVER_OPTIONS.certFile, APISERVER_OPTIONS.keyFile, APISERVER_OPTIONS.port],
         ),
         ...PLACEMENT,
       }),
-      etcd: closed({ servers: TEXT, certificateSecret: TEXT }),
+      etcd: closed({
+        servers: TEXT,
+        certificateSecret: TEXT,
+        enabled: SWITCH,
+        image: TEXT,
+        volume: ANY,
+        size: SIZE,
+        storageClassName: TEXT,
+        resources: ANY,
+      }),
       gc: closed({
         enabled: WANTED,
         replicas: COUNT,
@@ -129,7 +141,7 @@ export function chartSchema(): string {
         ),
         ...PLACEMENT,
       }),
-      quotas: { type: "object", additionalProperties: { type: ["string", "integer"] } },
+      quotas: { type: "object", additionalProperties: SIZE },
       retireWait: TEXT,
       networkPolicy: closed({ enabled: SWITCH }),
       serviceMonitor: closed({ enabled: SWITCH, labels: WORDS }),

@@ -3,9 +3,9 @@
 - apiserver
 - --tls-cert-file=/certificate/tls.crt
 - --tls-private-key-file=/certificate/tls.key
-{{- with .Values.etcd.servers }}
+{{- with (include "coredump.etcdServers" .) }}
 - {{ printf "--etcd-servers=%s" . | quote }}
-{{- if $.Values.etcd.certificateSecret }}
+{{- if include "coredump.etcdSecret" $ }}
 - --etcd-cafile=/etcd/ca.crt
 - --etcd-certfile=/etcd/tls.crt
 - --etcd-keyfile=/etcd/tls.key
@@ -17,18 +17,18 @@
 {{- end }}
 {{- define "coredump.apiMounts" }}
 - { name: certificate, mountPath: /certificate, readOnly: true }
-{{- if and .Values.etcd.servers .Values.etcd.certificateSecret }}
+{{- if include "coredump.etcdSecret" . }}
 - { name: etcd, mountPath: /etcd, readOnly: true }
-{{- else if not .Values.etcd.servers }}
+{{- else if not (include "coredump.etcdServers" .) }}
 - { name: data, mountPath: /data }
 {{- end }}
 {{- include "coredump.storeMounts" (dict "root" . "credentials" (include "coredump.readerCredentials" .) "reader" true) }}
 {{- end }}
 {{- define "coredump.apiVolumes" }}
 - { name: certificate, secret: { secretName: {{ .Values.apiserver.certificateSecret | default "servercrt" }}, defaultMode: 0440 } }
-{{- if and .Values.etcd.servers .Values.etcd.certificateSecret }}
-- { name: etcd, secret: { secretName: {{ .Values.etcd.certificateSecret }}, defaultMode: 0440 } }
-{{- else if not .Values.etcd.servers }}
+{{- if include "coredump.etcdSecret" . }}
+- { name: etcd, secret: { secretName: {{ include "coredump.etcdSecret" . }}, defaultMode: 0440 } }
+{{- else if not (include "coredump.etcdServers" .) }}
 - { name: data, persistentVolumeClaim: { claimName: coredump-api } }
 {{- end }}
 {{- include "coredump.storeVolumes" (dict "root" . "credentials" (include "coredump.readerCredentials" .) "reader" true) }}

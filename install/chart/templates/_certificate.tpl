@@ -2,8 +2,8 @@
 {{- define "coredump.apiCertificate" -}}
 {{- $given := .Values.apiserver.certificateSecret }}
 {{- $there := lookup "v1" "Secret" .Release.Namespace ($given | default "servercrt") }}
-{{- if and $given (not $there) }}
-ca: ""
+{{- if and $given (or .Values.apiserver.caBundle (not $there)) }}
+ca: {{ .Values.apiserver.caBundle | quote }}
 {{- else if $given }}
 ca: {{ index $there.data "ca.crt" }}
 {{- else if $there }}
@@ -20,4 +20,13 @@ secret:
   tls.crt: {{ $certificate.Cert | b64enc }}
   tls.key: {{ $certificate.Key | b64enc }}
 {{- end }}
+{{- end }}
+
+{{/* The URLs of etcd, ours or another. */}}
+{{- define "coredump.etcdServers" -}}
+{{- .Values.etcd.servers | default (ternary (printf "https://etcd-svc.%s.svc:2379" .Release.Namespace) "" .Values.etcd.enabled) }}
+{{- end }}
+
+{{- define "coredump.etcdSecret" -}}
+{{- .Values.etcd.certificateSecret | default (ternary "etcd-certificates" "" .Values.etcd.enabled) }}
 {{- end }}

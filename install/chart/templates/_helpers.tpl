@@ -44,8 +44,15 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* What the pods mount for a directory. */}}
+{{- define "coredump.storeVolume" -}}
+{{- if .Values.store.volume }}{{ toYaml .Values.store.volume }}
+{{- else if .Values.store.claim.size }}{{ toYaml (dict "persistentVolumeClaim" (dict "claimName" "coredump-backend")) }}
+{{- end }}
+{{- end }}
+
 {{- define "coredump.storeMounts" -}}
-{{- if .root.Values.store.volume }}
+{{- if include "coredump.storeVolume" .root }}
 - { name: coredump-backend, mountPath: {{ .root.Values.store.url | quote }} }
 {{- end }}
 {{- if .credentials }}
@@ -54,9 +61,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
 {{- define "coredump.storeVolumes" -}}
-{{- with .root.Values.store.volume }}
+{{- with include "coredump.storeVolume" .root }}
 - name: coredump-backend
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 {{- with .credentials }}
 - { name: credentials, secret: { secretName: {{ . | quote }}, defaultMode: 0400 } }

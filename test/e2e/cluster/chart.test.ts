@@ -28,6 +28,9 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
     ...S3,
     "--set=etcd.servers=https://etcd-0:2379,etcd.certificateSecret=etcd,quotas.default=10Gi",
   ],
+  "an etcd and a claim of its own": [
+    "--set=store.url=/store,store.claim.size=10Gi,etcd.enabled=true,apiserver.serviceName=coredumps",
+  ],
   "without a controller": ["--set=controller.enabled=false"],
   "a webhook's certificate by a Secret": [
     profile("full"),
