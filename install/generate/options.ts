@@ -3,6 +3,7 @@
 import { APISERVER_OPTIONS, BACKEND_OPTIONS } from "../../src/config/apiserver-options.ts";
 import { AGENT_OPTIONS, CLUSTER_OPTIONS, CONTROLLER_OPTIONS, HOST_OPTIONS } from "../../src/config/cluster-options.ts";
 import { COLLECTOR_OPTIONS } from "../../src/config/gc-options.ts";
+import { KUBECTL_OPTIONS } from "../../src/config/kubectl-options.ts";
 import { CAPTURE_OPTIONS, KERNEL_OPTIONS, NODE_OPTIONS, type Option } from "../../src/config/options.ts";
 import { STORAGE_OPTIONS } from "../../src/config/storage-options.ts";
 import { STORE_OPTIONS } from "../../src/config/store-options.ts";
@@ -56,6 +57,11 @@ const SECTIONS: readonly { title: string; about: string; options: Record<string,
     about:
       "For `gc`, which takes what is under Store, and the API server's `--backend-kind` and what goes with it, too. `--namespace` may also come from `POD_NAMESPACE`.",
     options: COLLECTOR_OPTIONS,
+  },
+  {
+    title: "kubectl coredump",
+    about: "As kubectl's own, for every command of the plugin. What each command takes besides, its `--help` says.",
+    options: KUBECTL_OPTIONS,
   },
   {
     title: "From the kernel",
