@@ -25,6 +25,8 @@ export interface ApiServerOptions {
   readonly storage?: readonly string[];
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** An executable in place of the sources. */
+  readonly program?: string;
   /** Of several in one cluster; only the last one that was started is the one that is registered. */
   readonly name?: string;
 }
@@ -102,7 +104,7 @@ export class ApiServer implements AsyncDisposable {
       ...(options.storage ?? ["--database", join(cluster.folder, `${name}.db`)]),
       ...(options.flags ?? []),
     ];
-    const running = await listening(args, options.env ?? {});
+    const running = await listening(args, options);
     const ca = readFileSync(join(cluster.folder, "pki/ca.crt"), "utf8");
     return new ApiServer(cluster, files, ca, running);
   }
@@ -157,9 +159,10 @@ export async function makeCertificate(cluster: Cluster, { cert, key }: ApiServer
   for (const file of [key, cert]) writeFileSync(file, readFileSync(`${file}.new`), { mode: 0o600 });
 }
 
-async function listening(args: readonly string[], env: NodeJS.ProcessEnv) {
-  const node = ["--disable-warning=ExperimentalWarning", "src/main.ts", "apiserver", ...args];
-  const child = spawn(join(ROOT, "bin/node"), node, {
+async function listening(args: readonly string[], { env, program }: ApiServerOptions) {
+  const sources = ["--disable-warning=ExperimentalWarning", "src/main.ts"];
+  const [command, first] = program === undefined ? [join(ROOT, "bin/node"), sources] : [program, []];
+  const child = spawn(command, [...first, "apiserver", ...args], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
