@@ -41,8 +41,9 @@ export async function recordLost(
   { boot, read }: Pick<LostWorld, "boot" | "read">,
 ): Promise<string[]> {
   const path = join(spool.dir, ".kmsg");
-  const cursor = cursorIn(path);
   const { refusals, incomplete } = read();
+  if (refusals.length === 0 && existsSync(path)) return []; // as nearly always
+  const cursor = cursorIn(path);
   const after = cursor === undefined ? Number.POSITIVE_INFINITY : cursor.boot === boot ? cursor.seq : -1;
   const made: string[] = [];
   for (const refusal of refusals.filter(({ seq }) => seq > after)) {

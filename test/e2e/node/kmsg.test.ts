@@ -6,7 +6,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type KernelRefusal, readKmsg } from "../../../src/kernel/kmsg.ts";
+import { type KernelRefusal, Kmsg, readKmsg } from "../../../src/kernel/kmsg.ts";
 import { kernelLog } from "../../../src/system/log.ts";
 import { withPattern } from "../../support/pattern.ts";
 import { needs } from "../../support/set-up.ts";
@@ -56,6 +56,17 @@ test("readKmsg() tells of a crash over core_pipe_limit, whatever the process cal
   const found = await refusalAfter(() => withPattern(`|${handler}`, crashTwo, { limit: 1 }));
   assert.equal(found?.cause, "pipe-limit");
   assert.match(found?.comm ?? "", /^a\) "\\e\[31m.*\): x$/); // as the kernel escaped it: nothing moves a cursor
+});
+
+test("Kmsg.read() gives what has come since the last time", { skip }, () => {
+  using log = new Kmsg();
+  const ours = () => log.read().refusals.filter(({ hostPid }) => hostPid === process.pid); // others may be crashing, too
+  log.read();
+  kernelLog(`lost dump of pid ${process.pid} (later): a test`);
+  assert.deepEqual(
+    [ours(), ours()].map((refusals) => refusals.map(({ comm }) => comm)),
+    [["later"], []],
+  );
 });
 
 test("readKmsg() tells of a dump that our handler could not even record", { skip }, async () => {
