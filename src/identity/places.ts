@@ -25,12 +25,16 @@ const CONTAINERS_STORAGE = ["/run/containers/storage", "/var/lib/containers/stor
 export const socketPath = (address: string): string | undefined => /^(?:unix:(?:\/\/)?)?(\/.*)$/.exec(address)?.[1];
 
 /** CRI sockets to ask. One that was named is asked even when it is absent: then that is the answer. */
-export const criSockets = ({ criEndpoint, hostRoot }: Places): string[] =>
-  criEndpoint ? [socketPath(criEndpoint) ?? criEndpoint] : existing(CRI_SOCKETS, hostRoot);
+export function criSockets({ criEndpoint, hostRoot = "/" }: Places): string[] {
+  const named = criEndpoint && socketPath(criEndpoint);
+  return named ? [join(hostRoot, named)] : criEndpoint ? [criEndpoint] : existing(CRI_SOCKETS, hostRoot);
+}
 
 /** Docker addresses to ask. */
-export const dockerHosts = ({ dockerHost, hostRoot }: Places): string[] =>
-  dockerHost ? [dockerHost] : existing(DOCKER_SOCKETS, hostRoot);
+export function dockerHosts({ dockerHost, hostRoot = "/" }: Places): string[] {
+  const named = dockerHost && socketPath(dockerHost);
+  return named ? [join(hostRoot, named)] : dockerHost ? [dockerHost] : existing(DOCKER_SOCKETS, hostRoot);
+}
 
 /** State directories of containerds: each holds `io.containerd.runtime.v2.task/<namespace>/<id>`. */
 export function containerdStates({ criEndpoint, dockerHost }: Places): string[] {
@@ -50,7 +54,7 @@ export const dockerDataRoots = (): readonly string[] => DOCKER_DATA;
 export const containersStorages = (): readonly string[] => CONTAINERS_STORAGE;
 
 /** One address for each socket that exists, however many links lead to it. */
-function existing(paths: readonly string[], root = "/"): string[] {
+function existing(paths: readonly string[], root: string): string[] {
   const real = paths.map((path) => {
     try {
       return realpathSync(join(root, path));

@@ -17,7 +17,10 @@ test("criSockets() and dockerHosts() find what exists in the node's root, wherev
 });
 
 test("criSockets() and dockerHosts() ask what was named, and nothing else", () => {
-  const places = { criEndpoint: "unix:///x/cri.sock", dockerHost: "tcp://there:2375", hostRoot: "/nowhere" };
-  assert.deepEqual(criSockets(places), ["/x/cri.sock"]);
-  assert.deepEqual(dockerHosts(places), ["tcp://there:2375"]);
+  const named = { criEndpoint: "unix:///x/cri.sock", dockerHost: "tcp://there:2375" };
+  assert.deepEqual(criSockets(named), ["/x/cri.sock"]);
+  assert.deepEqual(dockerHosts(named), ["tcp://there:2375"]);
+  const mounted = { criEndpoint: "/x/cri.sock", dockerHost: "unix:///x/docker.sock", hostRoot: "/host" };
+  assert.deepEqual(criSockets(mounted), ["/host/x/cri.sock"]);
+  assert.deepEqual(dockerHosts(mounted), ["/host/x/docker.sock"]);
 });
