@@ -70,7 +70,13 @@ export async function follow<O extends KubeObject>(
 
 const isCode = (error: unknown, code: FailureCode): boolean => error instanceof DumpError && error.code === code;
 
-async function list<O extends KubeObject>(http: KubeHttp, kind: Kind, follower: Follower<O>, signal: AbortSignal) {
+/** All of them as they are now. @returns the version from which a watch goes on */
+export async function list<O extends KubeObject>(
+  http: KubeHttp,
+  kind: Kind,
+  follower: Pick<Follower<O>, "listed" | "listEnded">,
+  signal: AbortSignal,
+): Promise<string> {
   const body = await http.stream({ verb: "list", ...kind, ...accepting(kind, "List"), signal });
   const head = await readList(body, (item) => follower.listed(item as O));
   follower.listEnded();

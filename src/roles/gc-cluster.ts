@@ -12,8 +12,8 @@ export const ENDPOINT_API = "coredump.fujitsu.com/v1alpha1";
 const CRD = "coredumps.coredump.fujitsu.com";
 
 const NAMESPACES: Kind = { resource: "namespaces", path: collection("v1", "namespaces"), metadataOnly: true };
-const PODS: Kind = { resource: "pods", path: collection("v1", "pods"), metadataOnly: true };
-const DUMPS: Kind = { resource: "coredumps", path: collection(COREDUMP_API, "coredumps") };
+export const PODS: Kind = { resource: "pods", path: collection("v1", "pods"), metadataOnly: true };
+export const DUMPS: Kind = { resource: "coredumps", path: collection(COREDUMP_API, "coredumps") };
 const ENDPOINTS: Kind = { resource: "coredumpendpoints", path: collection(ENDPOINT_API, "coredumpendpoints") };
 
 /** Deletions that nobody has acted on for so long are somebody's whose bundle never was. */

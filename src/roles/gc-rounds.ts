@@ -1,12 +1,14 @@
 /** The collector's rounds: look, judge, and do what the verdicts say (docs/architecture.md, Collector). */
+import { performance } from "node:perf_hooks";
 import type { GcSettings } from "../config/gc-options.ts";
 import { DumpError } from "../domain/failures.ts";
 import { isTooMuch, retention } from "../policy/retention.ts";
-import type { BundleView, Missed, Verdicts } from "../policy/retention-world.ts";
-import { claim } from "../retention/claim.ts";
-import { bundlesIn, type UploadToAbort, uploadsIn } from "../retention/inventory.ts";
+import type { BundleView, Missed, Verdicts, World } from "../policy/retention-world.ts";
+import { isOurs, mark, mustFit } from "../retention/claim.ts";
+import { bundlesIn, uploadsIn } from "../retention/inventory.ts";
 import { merged, missedIn, NOTE, noteText } from "../retention/note.ts";
 import { type Act, actsOf, type Tools } from "./gc-acts.ts";
+import { readAnew } from "./gc-anew.ts";
 
 export interface Surroundings extends Tools {
   readonly settings: GcSettings;
@@ -22,9 +24,8 @@ export class GcRounds {
   readonly #with: Surroundings;
   /** What the note in the store says; read once, for nobody else writes it while we lead. */
   #missed: Missed | undefined;
-  /** Bundles at the last whole round, and how many have gone since. */
-  #all = 0;
-  #gone = 0;
+  /** Bundles at the beginning of an interval, and how many have gone since. */
+  #interval = { endsMs: 0, all: 0, gone: 0 };
 
   constructor(surroundings: Surroundings) {
     this.#with = surroundings;
@@ -36,48 +37,51 @@ export class GcRounds {
    * @throws DumpError RETENTION_STOPPED when something is wrong; what failed first, when all that can be done has been
    */
   async round(scope: string, signal: AbortSignal): Promise<number | undefined> {
-    const { verdicts, uploads } = await this.#judge(scope, signal);
+    const { shelf, cluster, clusterUid, settings } = this.#with;
+    await cluster.mustServeCoredumps(signal);
+    const saved = cluster.world(scope).records.filter(({ state }) => state === "Saved");
+    const bundles = await bundlesIn(shelf, scope === "" ? "" : `${scope}/`, signal);
+    if (scope === "") this.#count(bundles);
+    if (!(await isOurs(shelf, clusterUid, signal))) {
+      if (scope === "") mustFit(shelf, bundles, cluster.world("").records);
+      // Of two that mark it at once one finds the other's mark next time.
+      if (!settings.dryRun) return scope === "" ? await mark(shelf, clusterUid, signal).then(Date.now) : undefined;
+    }
+    const uploads = scope === "" ? await uploadsIn(shelf, signal) : [];
+    const savedBefore = new Set(saved.map(({ uid }) => uid));
+    const world = { ...cluster.world(scope), bundles, uploads, savedBefore, missed: await this.#note(signal) };
+    const verdicts = await this.#judge(world, signal);
     this.#mustBeSane(verdicts);
     await this.#keepNote(scope, verdicts.missed, signal);
     await this.#carryOut(actsOf(verdicts, uploads, this.#with), signal);
     return verdicts.nextMs;
   }
 
-  async #judge(scope: string, signal: AbortSignal): Promise<{ verdicts: Verdicts; uploads: UploadToAbort[] }> {
-    const { settings, shelf, cluster, counted } = this.#with;
-    await cluster.mustServeCoredumps(signal);
-    const saved = cluster.world(scope).records.filter(({ state }) => state === "Saved");
-    const bundles = await bundlesIn(shelf, scope === "" ? "" : `${scope}/`, signal);
-    if (scope === "") {
-      [this.#all, this.#gone] = [bundles.length, 0];
-      counted(bundles);
-    }
-    await this.#mustBeOurs(scope === "" && bundles.length === 0 ? saved.length : 0, signal);
-    const uploads = scope === "" ? await uploadsIn(shelf, signal) : [];
-    const missed = await this.#note(signal);
-    const savedBefore = new Set(saved.map(({ uid }) => uid));
-    const world = { ...cluster.world(scope), bundles, uploads, savedBefore, missed };
-    return { verdicts: retention(world, settings, Date.now()), uploads };
+  /** Watches may lag behind: before anything goes, whatever speaks for it is read anew. */
+  async #judge(world: World, signal: AbortSignal): Promise<Verdicts> {
+    const { settings, cluster, http } = this.#with;
+    const suspected = concerned(retention(world, settings, Date.now()));
+    return retention(await readAnew(http, cluster, world, suspected, signal), settings, Date.now());
   }
 
-  /** @param believed  bundles that the cluster believes in, where there is none */
-  async #mustBeOurs(believed: number, signal: AbortSignal): Promise<void> {
-    const { settings, shelf, clusterUid } = this.#with;
-    const isMarked = await claim(shelf, clusterUid, !settings.dryRun && believed === 0, signal);
-    if (!isMarked && believed > 0)
-      throw new DumpError(
-        "RETENTION_STOPPED",
-        `Cannot look after ${shelf.volume}: it is empty, and ${believed} Coredumps are Saved`,
-        { hint: "most likely the volume is not mounted, or --store is not the agents' one" },
-      );
+  #count(bundles: readonly BundleView[]): void {
+    this.#with.counted(bundles);
+    const nowMs = performance.now();
+    const { endsMs, gone } = this.#interval;
+    const isOver = nowMs >= endsMs;
+    this.#interval = isOver
+      ? { endsMs: nowMs + this.#with.settings.intervalMs, all: bundles.length, gone: 0 }
+      : { endsMs, all: bundles.length + gone, gone };
   }
 
   #mustBeSane({ bundles, records }: Verdicts): void {
     const { settings, cluster } = this.#with;
-    const all = cluster.world("").records.length;
-    const [going, deletions] = [bundles.length + this.#gone, records.filter(({ act }) => act === "delete").length];
-    if (isTooMuch(going, this.#all, settings)) throw tooMuch(`${going} of ${this.#all} bundles`);
-    if (isTooMuch(deletions, all, settings)) throw tooMuch(`${deletions} of ${all} Coredumps`);
+    const { all, gone } = this.#interval;
+    const going = bundles.length + gone;
+    if (isTooMuch(going, all, settings)) throw tooMuch(`${going} of ${all} bundles`);
+    const deletions = records.filter(({ act }) => act === "delete").length;
+    const there = cluster.world("").records.length;
+    if (isTooMuch(deletions, there, settings)) throw tooMuch(`${deletions} of ${there} Coredumps`);
   }
 
   async #note(signal: AbortSignal): Promise<Missed> {
@@ -106,7 +110,7 @@ export class GcRounds {
       if (act.dump !== "" && failed.has(act.dump)) continue;
       try {
         if (!settings.dryRun) await act.run(signal);
-        if (act.what === "bundle") this.#gone++;
+        if (act.what === "bundle") this.#interval.gone++;
         done(act);
       } catch (error) {
         failed.add(act.dump);
@@ -116,6 +120,14 @@ export class GcRounds {
     if (failure !== undefined) throw failure;
   }
 }
+
+/** The namespaces in which something would go. */
+const concerned = ({ bundles, records, endpoints }: Verdicts): ReadonlySet<string> =>
+  new Set([
+    ...bundles.flatMap(({ bundle: { namespace } }) => (namespace === "" ? [] : [namespace])),
+    ...records.map(({ record: { namespace } }) => namespace),
+    ...endpoints.map(({ endpoint: { namespace } }) => namespace),
+  ]);
 
 const tooMuch = (what: string): DumpError =>
   new DumpError("RETENTION_STOPPED", `Cannot remove ${what} at once: something else is more likely to be wrong`, {

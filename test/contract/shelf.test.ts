@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { DirectorySink } from "../../src/store/directory.ts";
 import { DirectoryShelf } from "../../src/store/shelf-directory.ts";
 import { tempDir } from "../support/tmp.ts";
+import { MemoryShelf } from "./memory-shelf.ts";
+import { MemorySink } from "./memory-sink.ts";
 import { shelfContract } from "./shelf.ts";
+
+shelfContract("MemoryShelf", async () => {
+  const sink = new MemorySink();
+  return { sink, shelf: new MemoryShelf(sink), [Symbol.asyncDispose]: async () => undefined };
+});
 
 shelfContract("DirectoryShelf", async () => {
   const dir = tempDir();
