@@ -1,5 +1,6 @@
 /** The copy for the pod's own claim: whether one is wanted, one try, and what came of it. Quota and store have no say here. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { isSea } from "node:sea";
 import { readRecord, recordOnDisk, writeRecord } from "../cache/record.ts";
 import type { Entry } from "../cache/spool.ts";
@@ -20,8 +21,8 @@ export const isDeliveryPending = (record: DumpRecord | undefined): boolean => re
 export function deliverBy(settings: AgentSettings): Deliver {
   const own = isSea() ? [] : [...process.execArgv, process.argv[1] ?? ""];
   const errands = new Errands([process.execPath, ...own, "deliver"]);
-  const { kubeletRoot, deliveryMs: forMs } = settings;
-  return { kubeletRoot, forMs, send: (job, signal) => errands.send(job, signal) };
+  const { kubeletRoot, hostRoot = "/", deliveryMs: forMs } = settings;
+  return { kubeletRoot: join(hostRoot, kubeletRoot), forMs, send: (job, signal) => errands.send(job, signal) };
 }
 
 /** The record with its owner's wish for a copy, if there is one. Call it with the record's lock held. */
