@@ -93,6 +93,20 @@ export const NODE_OPTIONS = {
 
 /** How a core is taken and what may be kept. */
 export const CAPTURE_OPTIONS = {
+  mode: {
+    flag: "mode",
+    kind: ["pipe", "file"],
+    default: "pipe",
+    settings: true,
+    describe: "who writes cores: we, or the kernel by itself (docs/operations.md says what that cannot do)",
+  },
+  filePattern: {
+    flag: "file-pattern",
+    kind: "text",
+    default: "/var/coredump/core_%e_%t_%P",
+    settings: true,
+    describe: "core_pattern of --mode=file",
+  },
   capture: {
     flag: "capture",
     kind: ["auto", "drain", "direct"],

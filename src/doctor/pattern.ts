@@ -33,6 +33,22 @@ export function checkPattern(pattern: string, binary: string, kernelRelease: str
   return ok("pattern", `ours, ${length}`);
 }
 
+/**
+ * In file mode there is no handler to look at, only what the kernel needs to write a file.
+ * @param limits content of /proc/1/limits
+ */
+export function checkFileMode(pattern: string, filePattern: string, limits: string | undefined): [Step, ...Step[]] {
+  if (pattern !== filePattern) {
+    const text = `file mode, but ${pattern === "" ? "empty" : `it is ${pattern}`}, not ${filePattern}`;
+    return [problem("pattern", text, "coredump-detector install")];
+  }
+  const [, soft] = /^Max core file size\s+(\S+)/m.exec(limits ?? "") ?? [];
+  const well = ok("pattern", `file mode: the kernel writes ${filePattern}, and nothing is captured`);
+  if (soft !== "0") return [well];
+  const hint = "Raise LimitCORE= of the engine and of systemd (DefaultLimitCORE=), or take --mode=pipe";
+  return [well, warning("rlimit", "RLIMIT_CORE of pid 1 is 0: who inherits that leaves no core", hint)];
+}
+
 export interface LimitsReading {
   readonly pipeLimit: number;
   readonly suidDumpable: number;

@@ -7,16 +7,18 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { isSea } from "node:sea";
+import { type HandlerSettings, NODE_OPTIONS } from "../config/options.ts";
 import { loadSettings } from "../config/settings.ts";
 import { DumpError } from "../domain/failures.ts";
 import { patternFor } from "../kernel/core-pattern.ts";
 import { FileLock } from "../system/lock.ts";
+import { assertGoodFilePattern, DUMP_DIR_APART, filePatternOf, isInCache } from "./file-mode.ts";
 import { assertGoodPlace, putHandler, start } from "./handler.ts";
 import { type Host, type Places, placesIn, seen } from "./host.ts";
-import { takeOver } from "./kernel-settings.ts";
+import { leaveToKernel, takeOver } from "./kernel-settings.ts";
 import { makeDirectory } from "./put.ts";
 import { mergeSettings, type settingsForFile } from "./settings-file.ts";
-import { rememberFormer } from "./state.ts";
+import { type InstallState, rememberFormer } from "./state.ts";
 import { ok, type Step, warning } from "./step.ts";
 import { putUnits } from "./units.ts";
 
@@ -34,19 +36,20 @@ export interface InstallOrder {
 /** @throws DumpError NOT_PERMITTED, PATTERN_REFUSED, SETTINGS_INVALID, UNEXPECTED; whatever came before the failure is safe */
 export async function install(order: InstallOrder, host: Host, now: Date): Promise<Step[]> {
   const places = placesIn(order.binDir);
-  const pattern = patternFor(places.binary, host.kernelRelease);
+  const pipePattern = patternFor(places.binary, host.kernelRelease);
   assertGoodPlace(places, host);
-  if (order.patternOnly) return applyPattern(places, pattern, host, now);
+  if (order.patternOnly) return applyPattern(places, pipePattern, host, now);
 
   const source = order.from ?? thisExecutable();
+  const given = withCacheApart(order.settings, places, host);
   makeBinDir(places, host);
   using _lock = await locked(places, host);
-  const state = rememberFormer(places, host, now);
+  const state = rememberFormer(places, ownFile(places, host), host, now);
   const handler = putHandler(source, places, host);
-  const settings = mergeSettings(seen(host, places.settings), order.settings);
-  const { dumpDir, passesOn, problems } = inForce(places, host);
-  const boot = order.atBoot === false ? [] : [putUnits(places, pattern, dumpDir, host)];
-  const kernel = takeOver(pattern, state, passesOn, host);
+  const settings = mergeSettings(seen(host, places.settings), given);
+  const { dumpDir, filePattern, problems } = inForce(places, host);
+  const boot = order.atBoot === false ? [] : [putUnits(places, filePattern ?? pipePattern, dumpDir, host)];
+  const kernel = setKernel(pipePattern, places, state, host);
   return [
     ok(
       "handler",
@@ -65,7 +68,29 @@ function applyPattern(places: Places, pattern: string, host: Host, now: Date): S
     throw new DumpError("UNEXPECTED", `Cannot set the pattern: ${places.binary} is not there`, { hint });
   }
   start(places.binary, host); // rather no handler than one that cannot be loaded: it would lose every core without a word
-  return takeOver(pattern, rememberFormer(places, host, now), inForce(places, host).passesOn, host);
+  return setKernel(pattern, places, rememberFormer(places, ownFile(places, host), host, now), host);
+}
+
+function setKernel(pipePattern: string, places: Places, state: InstallState | undefined, host: Host): Step[] {
+  const { filePattern, passesOn } = inForce(places, host);
+  if (filePattern !== undefined) return leaveToKernel(filePattern, state, host);
+  return takeOver(pipePattern, state, passesOn, host);
+}
+
+const ownFile = (places: Places, host: Host): string | undefined => inForce(places, host).filePattern;
+
+/**
+ * In file mode the directory of the files is no place for the cache: where nobody said where that is, it goes elsewhere.
+ * @throws DumpError PATTERN_REFUSED, SETTINGS_INVALID, before anything is changed
+ */
+function withCacheApart(given: InstallOrder["settings"], places: Places, host: Host): InstallOrder["settings"] {
+  const flags = new Map([...given].map(([flag, value]) => [flag, `${value ?? ""}`]));
+  const settings = inForce(places, host, flags).settings;
+  if (filePatternOf(settings) === undefined) return given;
+  const isDefault = !flags.get(NODE_OPTIONS.dumpDir.flag) && settings.dumpDir === NODE_OPTIONS.dumpDir.default;
+  const apart = isDefault && isInCache(settings) ? DUMP_DIR_APART : settings.dumpDir;
+  assertGoodFilePattern({ ...settings, dumpDir: apart });
+  return apart === settings.dumpDir ? given : new Map([...given, [NODE_OPTIONS.dumpDir.flag, apart]]);
 }
 
 function thisExecutable(): string {
@@ -104,9 +129,22 @@ export async function locked(places: Places, host: Host): Promise<Disposable> {
   throw new DumpError("DUMP_BUSY", `Cannot change ${places.binDir}: another install or uninstall is at it`);
 }
 
-/** What the handler will go by, and what is wrong with its settings.json. */
-export function inForce(places: Places, host: Host): { dumpDir: string; passesOn: boolean; problems: string[] } {
+export interface InForce {
+  readonly settings: HandlerSettings;
+  readonly dumpDir: string;
+  readonly passesOn: boolean;
+  /** In file mode, the core_pattern. */
+  readonly filePattern: string | undefined;
+  readonly problems: readonly string[];
+}
+
+/**
+ * What the handler will go by, and what is wrong with its settings.json.
+ * @param flags  what is about to be written there
+ */
+export function inForce(places: Places, host: Host, flags: ReadonlyMap<string, string> = new Map()): InForce {
   const problems: string[] = [];
-  const settings = loadSettings(seen(host, places.settings), new Map(), (problem) => problems.push(problem));
-  return { dumpDir: settings.dumpDir, passesOn: (settings.host ?? "chain") === "chain", problems };
+  const settings = loadSettings(seen(host, places.settings), flags, (problem) => problems.push(problem));
+  const passesOn = (settings.host ?? "chain") === "chain";
+  return { settings, dumpDir: settings.dumpDir, passesOn, filePattern: filePatternOf(settings), problems };
 }

@@ -38,6 +38,20 @@ export function takeOver(pattern: string, state: InstallState | undefined, passe
   ];
 }
 
+/** File mode: the pattern alone, the limits as they were before us, `suid_dumpable` first. */
+export function leaveToKernel(filePattern: string, state: InstallState | undefined, host: Host): Step[] {
+  const former = state ?? KERNEL_DEFAULTS;
+  const suid = restore("suidDumpable", `${SUID_DUMPABLE}`, `${former.formerSuidDumpable}`, host);
+  const { from } = change("pattern", host, () => filePattern);
+  const pipe = restore("pipeLimit", `${PIPE_LIMIT}`, `${former.formerPipeLimit}`, host);
+  const text = "no core is captured, named or stored: the kernel writes files, where RLIMIT_CORE lets it";
+  return [
+    ok("pattern", `${filePattern}${wasText(filePattern, from, state, false)}`),
+    ok("limits", `core_pipe_limit ${pipe}, suid_dumpable ${suid}`),
+    warning("mode", text, "docs/operations.md, File mode"),
+  ];
+}
+
 interface Change {
   readonly from: string;
   readonly to: string;
@@ -66,12 +80,18 @@ function wasText(pattern: string, former: string, state: InstallState | undefine
 
 /**
  * Gives back what is still ours. What another handler took over stays as it is, its limits too.
+ * @param ownFile  the pattern that is ours in file mode
  * @returns what was restored and what was left alone
  */
-export function giveBack(places: Places, state: InstallState | undefined, host: Host): Step[] {
+export function giveBack(
+  places: Places,
+  ownFile: string | undefined,
+  state: InstallState | undefined,
+  host: Host,
+): Step[] {
   const former = state ?? KERNEL_DEFAULTS;
   const pattern = readSetting("pattern", host.procSys);
-  const ours = programOf(pattern) === places.binary;
+  const ours = programOf(pattern) === places.binary || pattern === ownFile;
   // Nothing was saved and nothing is set: whatever the limits are, we did not make them so.
   if (!ours && !state) return [ok("pattern", `${pattern} is not ours: left alone`)];
   if (!ours && ["|", "@"].includes(pattern[0] ?? "")) {

@@ -40,13 +40,20 @@ function isState(value: unknown): value is InstallState {
 /**
  * Saves what is set now, unless that was done before or what is set now is ours: an upgrade must not take our own older
  * pattern for the original. Moved from another --bin-dir, what was saved there goes along.
+ * @param ownFile  the pattern that is ours in file mode
  * @returns what is known of the time before us; undefined when nothing is
  */
-export function rememberFormer(places: Places, host: Host, now: Date): InstallState | undefined {
+export function rememberFormer(
+  places: Places,
+  ownFile: string | undefined,
+  host: Host,
+  now: Date,
+): InstallState | undefined {
   const known = readState(seen(host, places.state));
   if (known) return known;
   const current = readSetting("pattern", host.procSys);
-  const state = ownerOf(current, places.binary) === "ours" ? inherited(current, host) : stateNow(current, host, now);
+  const isOurs = current === ownFile || ownerOf(current, places.binary) === "ours";
+  const state = isOurs ? inherited(current, host) : stateNow(current, host, now);
   if (state) putText(seen(host, places.state), `${JSON.stringify(state, null, 2)}\n`);
   return state;
 }

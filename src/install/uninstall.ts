@@ -24,10 +24,11 @@ export interface UninstallOrder {
 /** Run again, it finds nothing to do. @throws DumpError NOT_PERMITTED; what was done until then is said by running it again */
 export async function uninstall(order: UninstallOrder, host: Host): Promise<Step[]> {
   const places = placesIn(order.binDir);
-  const dumpDir = order.dumpDir ?? inForce(places, host).dumpDir;
+  const { dumpDir: dumpDirSet, filePattern } = inForce(places, host);
+  const dumpDir = order.dumpDir ?? dumpDirSet;
   const boot = removeUnits(host); // first: a reboot in between must not bring a pattern without a file
   if (!existsSync(seen(host, places.binDir))) {
-    const kernel = giveBack(places, undefined, host);
+    const kernel = giveBack(places, undefined, undefined, host);
     return [
       ...(boot ? [boot] : []),
       ...kernel,
@@ -36,7 +37,7 @@ export async function uninstall(order: UninstallOrder, host: Host): Promise<Step
     ];
   }
   using _lock = await locked(places, host);
-  const kernel = giveBack(places, readState(seen(host, places.state)), host);
+  const kernel = giveBack(places, filePattern, readState(seen(host, places.state)), host);
   const gone = [places.binary, places.lib, places.settings, places.state].filter((path) => remove(seen(host, path)));
   for (const path of [...places.leftovers, places.lock]) remove(seen(host, path));
   removeIfEmpty(seen(host, places.binDir));

@@ -23,11 +23,7 @@ const HEADER = "# Written by `coredump-detector install`; `coredump-detector uni
 /** The files by the path that they are installed under. */
 export function unitFiles(places: Places, pattern: string, dumpDir: string): Readonly<Record<string, string>> {
   return {
-    [SYSCTL]: `${HEADER}# In this order: the kernel wants a safe pattern before fs.suid_dumpable.
-kernel.core_pipe_limit = ${PIPE_LIMIT}
-kernel.core_pattern = ${pattern}
-fs.suid_dumpable = ${SUID_DUMPABLE}
-`,
+    [SYSCTL]: `${HEADER}${pattern.startsWith("|") ? pipeSettings(pattern) : `kernel.core_pattern = ${pattern}\n`}`,
     [TMPFILES]: `${HEADER}# Cores hold memory: root's alone. No age: the cache has limits of its own.
 d ${word(dumpDir)} 0700 root root -
 `,
@@ -48,6 +44,14 @@ WantedBy=multi-user.target
 `,
   };
 }
+
+const pipeSettings = (
+  pattern: string,
+): string => `# In this order: the kernel wants a safe pattern before fs.suid_dumpable.
+kernel.core_pipe_limit = ${PIPE_LIMIT}
+kernel.core_pattern = ${pattern}
+fs.suid_dumpable = ${SUID_DUMPABLE}
+`;
 
 /** A path as one word of a unit or of tmpfiles.d, where `%` begins a specifier. */
 const word = (path: string): string => {

@@ -7,7 +7,7 @@ import { checkEngines } from "../doctor/engines.ts";
 import { checkHandler } from "../doctor/handler.ts";
 import { checkKernel, checkSelinux } from "../doctor/kernel.ts";
 import { checkLost } from "../doctor/lost.ts";
-import { checkLimits, checkPattern, checkRlimit } from "../doctor/pattern.ts";
+import { checkFileMode, checkLimits, checkPattern, checkRlimit } from "../doctor/pattern.ts";
 import * as read from "../doctor/readings.ts";
 import { selfTest } from "../doctor/self-test.ts";
 import { type Host, placesIn, seen } from "../install/host.ts";
@@ -31,23 +31,31 @@ export async function examine(order: Examination, host: Host, now: Date): Promis
   const places = placesIn(ours === undefined ? order.binDir : dirname(ours));
   const wrong: string[] = [];
   const settings = loadSettings(seen(host, places.settings), order.flags, (problem) => wrong.push(problem));
+  const isFileMode = settings.mode === "file";
   const limits = {
     pipeLimit: Number(readSetting("pipeLimit", host.procSys)),
     suidDumpable: Number(readSetting("suidDumpable", host.procSys)),
   };
+  const [checkedPattern, ...checkedLimits] = isFileMode
+    ? checkFileMode(pattern, settings.filePattern, read.readInitLimits())
+    : ([
+        checkPattern(pattern, places.binary, host.kernelRelease),
+        ...checkLimits(limits, settings.maxDumps),
+        checkRlimit(read.readInitLimits(), settings.rlimit),
+      ] as const);
   const steps = [
     checkKernel(read.readKernel(host)),
-    checkPattern(pattern, places.binary, host.kernelRelease),
+    checkedPattern,
     checkHandler(read.readHandler(places.binary, host), order.version),
     ...wrong.map((problem) => warning("settings", problem)),
-    ...checkLimits(limits, settings.maxDumps),
-    checkRlimit(read.readInitLimits(), settings.rlimit),
+    ...checkedLimits,
     ...checkSelinux(read.readSelinux(places.binary, host), places.binary),
     ...checkEngines(await read.readEngines(settings)),
     checkCache(read.readCache(settings)),
     checkLost(...read.readLog(), now),
     checkBoot(read.readBoot(host), places),
   ];
+  if (order.selfTest && isFileMode) return [...steps, warning("self-test", "there is no handler to test in file mode")];
   if (!order.selfTest) return steps;
   return [...steps, await selfTest({ binary: places.binary, dumpDir: settings.dumpDir, waitMs: SELF_TEST_WAIT_MS })];
 }
