@@ -1,6 +1,8 @@
 /** Objects, lists and events in the form that the client wants, as text. */
+
+import type { StoredItem } from "../storage/storage.ts";
 import { type Wanted, wantedIn } from "./accept.ts";
-import { GROUP_VERSION, KIND, LIST_KIND } from "./kind.ts";
+import { type Endpoint, GROUP_VERSION, KIND, LIST_KIND } from "./kind.ts";
 import type { Page } from "./listing.ts";
 import { badRequest, type Status } from "./refusal.ts";
 import { endpointOf, jsonOf } from "./stored.ts";
@@ -28,20 +30,22 @@ export class Answers {
     return JSON.stringify(this.#table([endpoint], { resourceVersion: String(revision) }, true));
   }
 
-  list({ items, revision, continueToken, remaining }: Page): string {
-    const { form, version } = this.#wanted;
+  /** A list, piece by piece. */
+  async *list({ batches, revision, continueToken, remaining }: Page): AsyncGenerator<string> {
     const metadata: ListMeta = {
       resourceVersion: String(revision),
       ...(continueToken !== undefined && { continue: continueToken }),
       ...(remaining !== undefined && { remainingItemCount: remaining }),
     };
-    if (form === "object") {
-      const head = JSON.stringify({ kind: LIST_KIND, apiVersion: GROUP_VERSION, metadata }).slice(0, -1);
-      return `${head},"items":[${items.map((item) => jsonOf(item.value, item.revision)).join(",")}]}`;
+    const { [this.#elements]: _, ...head } = this.#listOf([], metadata);
+    yield `${JSON.stringify(head).slice(0, -1)},"${this.#elements}":[`;
+    let isFirst = true;
+    for await (const items of batches) {
+      const texts = items.length === 0 ? "" : this.#textsOf(items, metadata);
+      if (texts !== "") yield isFirst ? texts : `,${texts}`;
+      isFirst &&= texts === "";
     }
-    const endpoints = items.map((item) => endpointOf(item.value, item.revision));
-    if (form === "metadata") return JSON.stringify(partialListOf(endpoints, metadata, version));
-    return JSON.stringify(this.#table(endpoints, metadata, true));
+    yield "]}";
   }
 
   /** One line of a watch. */
@@ -52,6 +56,24 @@ export class Answers {
 
   failure(status: Status): string {
     return `${JSON.stringify({ type: "ERROR", object: status })}\n`;
+  }
+
+  get #elements(): "items" | "rows" {
+    return this.#wanted.form === "table" ? "rows" : "items";
+  }
+
+  #listOf(endpoints: readonly Endpoint[], metadata: ListMeta): Record<string, unknown> {
+    const { form, version } = this.#wanted;
+    if (form === "table") return this.#table(endpoints, metadata, true);
+    if (form === "metadata") return partialListOf(endpoints, metadata, version);
+    return { kind: LIST_KIND, apiVersion: GROUP_VERSION, metadata, items: endpoints };
+  }
+
+  /** The elements of a list, with commas between them. */
+  #textsOf(items: readonly StoredItem[], metadata: ListMeta): string {
+    if (this.#wanted.form === "object") return items.map(({ value, revision }) => jsonOf(value, revision)).join(",");
+    const endpoints = items.map(({ value, revision }) => endpointOf(value, revision));
+    return JSON.stringify(this.#listOf(endpoints, metadata)[this.#elements]).slice(1, -1);
   }
 
   #changed({ value, revision }: Exclude<Event, { type: "BOOKMARK" }>): string {
@@ -74,7 +96,7 @@ export class Answers {
     return JSON.stringify({ kind: KIND, apiVersion: GROUP_VERSION, metadata, spec: {} });
   }
 
-  #table(endpoints: Parameters<typeof tableOf>[0], metadata: ListMeta, withColumns: boolean): object {
+  #table(endpoints: readonly Endpoint[], metadata: ListMeta, withColumns: boolean): Record<string, unknown> {
     return tableOf(endpoints, metadata, { version: this.#wanted.version, include: this.#include, withColumns });
   }
 }

@@ -1,6 +1,6 @@
 /** Lists: what a query asks for, pages of it, and the token by which the next page is asked for. */
 import { DumpError } from "../domain/failures.ts";
-import type { ObjectStorage, StoredItem } from "../storage/storage.ts";
+import type { Listed, ObjectStorage, Page as StoragePage, StoredItem } from "../storage/storage.ts";
 import type { Endpoint } from "./kind.ts";
 import { badRequest, expired, Refusal } from "./refusal.ts";
 import type { Selection } from "./selectors.ts";
@@ -14,17 +14,20 @@ export interface ListQuery {
 }
 
 export interface Page {
-  readonly items: readonly StoredItem[];
   readonly revision: bigint;
   readonly continueToken: string | undefined;
   /** Not known where something was selected. */
   readonly remaining: number | undefined;
+  /** All of it, piece by piece: a list of ten thousand objects never stands in memory as a whole. */
+  readonly batches: Iterable<readonly StoredItem[]> | AsyncIterable<readonly StoredItem[]>;
+  /** Whether there is but one piece. */
+  readonly isShort: boolean;
 }
 
-/** Objects that are looked at in one piece, where only some of them are selected. */
-const CHUNK = 500;
+/** Objects in one piece. */
+const BATCH = 500;
 
-/** @throws Refusal 400, 410, 504 */
+/** @throws Refusal 400, 410, 504; the batches throw as the storage does */
 export async function listed(
   storage: ObjectStorage,
   keys: Keys,
@@ -33,30 +36,51 @@ export async function listed(
   selection: Selection,
   signal: AbortSignal,
 ): Promise<Page> {
-  const { limit } = query;
   const prefix = keys.in(namespace);
-  let { after, revision } = startOf(query, prefix);
-  const items: StoredItem[] = [];
-  for (;;) {
-    const wanted = limit === undefined ? undefined : selection.selects ? CHUNK : limit;
-    const page = await storage.list(prefix, { after, limit: wanted, revision }, signal).catch((error) => {
-      throw error instanceof DumpError && error.code === "API_GONE" ? tooOld(query) : error;
-    });
-    if (!query.continueToken) assertKnown(query, page.revision);
-    revision = page.revision;
-    for (const [index, item] of page.items.entries()) {
-      if (!selection.selects || isSelected(item, selection)) items.push(item);
-      after = item.key;
-      const remaining = page.remaining + page.items.length - index - 1;
-      if (items.length !== limit) continue;
-      const isEnd = remaining === 0;
-      return {
-        ...{ items, revision, remaining: isEnd || selection.selects ? undefined : remaining },
-        continueToken: isEnd ? undefined : tokenOf(revision, after.slice(prefix.length)),
-      };
-    }
-    if (page.remaining === 0) return { items, revision, remaining: undefined, continueToken: undefined };
+  const { after, revision: asOf } = startOf(query, prefix);
+  const read = (page: StoragePage) => storage.list(prefix, page, signal);
+  const { limit } = query;
+  const size = limit === undefined || selection.selects ? BATCH : limit;
+  const first = await read({ after, limit: size, revision: asOf }).catch((error) => {
+    throw error instanceof DumpError && error.code === "API_GONE" ? tooOld(query) : error;
+  });
+  if (!query.continueToken) assertKnown(query, first.revision);
+  const batches = selected(following(first, size, read), selection);
+  const { revision } = first;
+  if (limit === undefined)
+    return { revision, batches, isShort: first.remaining === 0, continueToken: undefined, remaining: undefined };
+  const { items, isAll } = selection.selects
+    ? await taken(batches, limit)
+    : { items: first.items, isAll: first.remaining === 0 };
+  return {
+    ...{ revision, batches: [items], isShort: true },
+    continueToken: isAll ? undefined : tokenOf(revision, items.at(-1)?.key.slice(prefix.length) ?? ""),
+    remaining: isAll || selection.selects ? undefined : first.remaining,
+  };
+}
+
+/** That piece, and all behind it, as of its revision. */
+async function* following(first: Listed, limit: number, read: (page: StoragePage) => Promise<Listed>) {
+  yield first.items;
+  for (let { items, remaining } = first; remaining > 0; ) {
+    ({ items, remaining } = await read({ after: items.at(-1)?.key, limit, revision: first.revision }));
+    yield items;
   }
+}
+
+async function* selected(batches: AsyncIterable<readonly StoredItem[]>, selection: Selection) {
+  for await (const items of batches)
+    yield selection.selects ? items.filter((item) => isSelected(item, selection)) : items;
+}
+
+/** So many, and whether those are all. */
+async function taken(batches: AsyncIterable<readonly StoredItem[]>, limit: number) {
+  const items: StoredItem[] = [];
+  for await (const batch of batches) {
+    items.push(...batch);
+    if (items.length > limit) return { items: items.slice(0, limit), isAll: false };
+  }
+  return { items, isAll: true };
 }
 
 export const isSelected = ({ value, revision }: StoredItem, selection: Selection): boolean =>

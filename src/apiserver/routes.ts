@@ -9,7 +9,7 @@ import { type Endpoint, GROUP, GROUP_VERSION, RESOURCE } from "./kind.ts";
 import { listed } from "./listing.ts";
 import { Query } from "./query.ts";
 import type { Status } from "./refusal.ts";
-import { untilGone } from "./sending.ts";
+import { send, untilGone } from "./sending.ts";
 import { type Keys, storedText } from "./stored.ts";
 import { type Draft, updated, withStatus } from "./strategy.ts";
 
@@ -70,8 +70,16 @@ const listing =
     if (query.isWatch) return await serveWatch(request, reply);
     const answers = answersFor(request);
     const { namespace } = targetOf(request);
-    const page = await listed(storage, keys, namespace, query.list, query.selection, untilGone(reply.raw));
-    return reply.type(JSON_TYPE).send(answers.list(page));
+    const gone = untilGone(reply.raw);
+    const page = await listed(storage, keys, namespace, query.list, query.selection, gone);
+    if (page.isShort) return reply.type(JSON_TYPE).send((await Array.fromAsync(answers.list(page))).join(""));
+    reply.hijack();
+    reply.raw.writeHead(200, { "content-type": JSON_TYPE });
+    await send(reply.raw, answers.list(page), gone).then(
+      () => reply.raw.end(),
+      () => reply.raw.destroy(), // less than the whole, so that nobody takes it for that
+    );
+    return reply;
   };
 
 const creating =
@@ -135,13 +143,15 @@ const deletingAll =
     const query = new Query(request.query);
     const options = deleteOptionsIn(request);
     const page = await listed(storage, keys, namespace, query.list, query.selection, untilGone(reply.raw));
-    for (const { key } of page.items) {
+    const items = (await Array.fromAsync(page.batches)).flat();
+    for (const { key } of items) {
       const { name } = keys.named(key);
       await endpoints.delete(namespace, name, options, options).catch((error) => {
         if ((error as { status?: Status }).status?.code !== 404) throw error; // another was quicker
       });
     }
-    return reply.type(JSON_TYPE).send(answers.list(page));
+    const texts = await Array.fromAsync(answers.list({ ...page, batches: [items] }));
+    return reply.type(JSON_TYPE).send(texts.join(""));
   };
 
 const deletedStatus = ({ metadata: { name, uid } }: Endpoint): Omit<Status, "code"> => ({

@@ -1,7 +1,7 @@
 /** The HTTPS server: limits, who may, and what is not about objects: discovery, OpenAPI, health, figures. */
 import { constants } from "node:crypto";
 import type { TlsOptions } from "node:tls";
-import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from "fastify";
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "pino";
 import { mediaTypesIn } from "./accept.ts";
 import { apiGroup, apiResourceList, groupsFor } from "./discovery.ts";
@@ -9,6 +9,7 @@ import { type Guard, useGuard } from "./guard.ts";
 import { GROUP, GROUP_VERSION } from "./kind.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { type Document, openApi2, openApi3, openApi3Index } from "./openapi.ts";
+import { Query } from "./query.ts";
 import { badRequest, methodNotAllowed, noSuchPath, notAcceptable, Refusal, type Status, statusOf } from "./refusal.ts";
 
 /** As kube-apiserver takes them. */
@@ -66,18 +67,27 @@ export function createServer(tls: TlsOptions, parts: ServerParts): FastifyInstan
   app.setNotFoundHandler((request, reply) =>
     refuse(reply, (isKnown(app, request.url) ? methodNotAllowed() : noSuchPath()).status),
   );
-  app.addHook("onResponse", async ({ routeOptions, method }, reply) => {
-    const access = routeOptions.config?.access;
-    const [verb, resource] =
-      typeof access === "object" ? [access.verb, access.resource] : [method.toLowerCase(), "none"];
-    metrics.requests.inc({ verb, resource, code: String(reply.raw.statusCode) });
-    if (reply.raw.getHeader("content-length") !== undefined)
-      metrics.seconds.observe({ verb }, reply.elapsedTime / 1000);
-  });
+  app.addHook("onResponse", async (request, reply) => count(request, reply, metrics));
   addDiscovery(app);
   addOpenApi(app);
   addHealth(app, parts);
   return app;
+}
+
+function count(
+  { routeOptions, query, method }: FastifyRequest,
+  { raw, elapsedTime }: FastifyReply,
+  metrics: ApiMetrics,
+): void {
+  const access = routeOptions.config?.access;
+  const {
+    resource,
+    subresource,
+    verb: asked,
+  } = typeof access === "object" ? access : { resource: "none", subresource: undefined, verb: method.toLowerCase() };
+  const verb = asked === "list" && new Query(query).isWatch ? "watch" : asked;
+  metrics.requests.inc({ verb, resource, code: String(raw.statusCode) });
+  if (verb !== "watch" && subresource !== "dump") metrics.seconds.observe({ verb }, elapsedTime / 1000);
 }
 
 /** What the framework refuses has a status of HTTP's, and is no failure of ours. */

@@ -61,7 +61,7 @@ export function tableOf(
     include,
     withColumns = true,
   }: { version: Wanted["version"]; include: IncludeObject; withColumns?: boolean },
-): object {
+): Record<string, unknown> {
   const nowMs = Date.now();
   const rows = endpoints.map((endpoint) => ({
     cells: COLUMNS.map(({ cell }) => cell(endpoint, nowMs)),
@@ -81,7 +81,7 @@ export const partialListOf = (
   endpoints: readonly Endpoint[],
   metadata: ListMeta,
   version: Wanted["version"],
-): object => ({
+): Record<string, unknown> => ({
   kind: "PartialObjectMetadataList",
   apiVersion: `${META}/${version}`,
   metadata,

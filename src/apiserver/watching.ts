@@ -1,7 +1,7 @@
 /** Watches: the storage's changes as events of those objects that are selected. */
 import { DumpError } from "../domain/failures.ts";
 import type { Change, ObjectStorage } from "../storage/storage.ts";
-import { isSelected, selects, tooLarge } from "./listing.ts";
+import { type ListQuery, listed, selects } from "./listing.ts";
 import { badRequest, expired } from "./refusal.ts";
 import type { Selection } from "./selectors.ts";
 import { endpointOf, type Keys } from "./stored.ts";
@@ -30,24 +30,17 @@ export async function* watched(
   selection: Selection,
   signal: AbortSignal,
 ): AsyncGenerator<Event> {
-  const prefix = keys.in(namespace);
   let from = query.version ?? 0n;
   if (from === 0n || query.sendInitialEvents === true) {
-    const { items, revision } = await storage.list(
-      prefix,
-      query.sendInitialEvents === false ? { limit: 1 } : {},
-      signal,
-    );
-    if (from > revision) throw tooLarge(from, revision);
+    const { revision, batches } = await listed(storage, keys, namespace, asOfNow(query), selection, signal);
     from = revision;
     if (query.sendInitialEvents !== false)
-      for (const item of items)
-        if (!selection.selects || isSelected(item, selection))
-          yield { type: "ADDED", value: item.value, revision: item.revision };
+      for await (const items of batches)
+        for (const { value, revision } of items) yield { type: "ADDED", value, revision };
     if (query.sendInitialEvents === true) yield { type: "BOOKMARK", revision, initialEventsEnd: true };
   }
   try {
-    for await (const change of storage.watch(prefix, from, signal)) {
+    for await (const change of storage.watch(keys.in(namespace), from, signal)) {
       if (change.type !== "progress") yield* eventOf(change, keys, selection);
       else if (query.bookmarks) yield { type: "BOOKMARK", revision: change.revision, initialEventsEnd: false };
     }
@@ -58,6 +51,13 @@ export async function* watched(
   }
 }
 
+/** All that is there, of no earlier version than was asked for. */
+const asOfNow = ({ version }: WatchQuery): ListQuery => ({
+  ...{ limit: undefined, continueToken: undefined },
+  ...{ resourceVersion: String(version ?? 0n), resourceVersionMatch: "NotOlderThan" },
+});
+
+/** @throws Refusal 400 */
 export function assertSensible({ bookmarks, sendInitialEvents, resourceVersionMatch: match }: WatchQuery): void {
   if (sendInitialEvents === undefined) {
     if (match !== undefined)

@@ -63,6 +63,31 @@ test("any limit gives all objects once, in order; with a selector too", async ()
   );
 });
 
+test("a long list is sent in pieces, and is whole in every form", async () => {
+  await using api = new Api();
+  const { json: first } = await api.create({ name: "e-0000" });
+  const { resourceVersion: _, ...metadata } = first.metadata;
+  const names = Array.from({ length: 1200 }, (_, index) => `e-${String(index).padStart(4, "0")}`);
+  for (const name of names.slice(1))
+    await api.storage.create(
+      `/registry/fujitsu.com/coredumpendpoints/team/${name}`,
+      JSON.stringify({
+        ...first,
+        metadata: { ...metadata, name, labels: { even: String(Number(name.slice(2)) % 2 === 0) } },
+      }),
+    );
+  assert.deepEqual(namesIn((await api.ask("GET", IN_TEAM)).json), names);
+  assert.deepEqual(namesIn((await api.ask("GET", IN_TEAM, { headers: { accept: METADATA } })).json), names);
+  const table = (await api.ask("GET", IN_TEAM, { headers: { accept: TABLE } })).json;
+  assert.deepEqual(
+    table["rows"].map(({ cells }: { cells: string[] }) => cells[0]),
+    names,
+  );
+  const even = (await api.ask("GET", `${IN_TEAM}?labelSelector=even%3Dfalse`)).json;
+  assert.equal(namesIn(even).length, 600);
+  assert.deepEqual(namesIn((await api.ask("GET", `${IN_TEAM}?labelSelector=none`)).json), []);
+});
+
 const versions = [
   { query: "resourceVersion=0", want: "200" },
   { query: "resourceVersion=1&resourceVersionMatch=NotOlderThan", want: "200" },

@@ -1,5 +1,5 @@
 /**
- * The aggregated API with 10,000 endpoints, over SQLite and over etcd: bin/node test/bench/apiserver.ts [--check].
+ * The aggregated API with 10,000 endpoints, over SQLite and over etcd: bin/build; bin/node test/bench/apiserver.ts [--check].
  *   list   all of them through kube-apiserver, against as many custom resources of the same shape that it keeps itself
  *   watch  from a write to the last of 200 watchers, through kube-apiserver
  * Bars: issue "Tenants get their cores through the Kubernetes API, and only theirs; old ones go away".
@@ -60,7 +60,11 @@ async function main(check: boolean): Promise<void> {
   const index = Number(readFileSync(join(cluster.folder, "index"), "utf8"));
   const storages = { SQLite: undefined, etcd: ["--etcd-servers", `http://127.0.0.1:${26000 + index * 10}`] };
   for (const [storage, flags] of Object.entries(storages)) {
-    await using server = await ApiServer.start(cluster, { name: storage, ...(flags && { storage: flags }) });
+    await using server = await ApiServer.start(cluster, {
+      built: true,
+      name: storage,
+      ...(flags && { storage: flags }),
+    });
     await fill(client, OURS, API, "CoredumpEndpoint");
     const list = await lists(client);
     const lastMs = await watches(client);

@@ -27,6 +27,8 @@ export interface ApiServerOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** An executable in place of the sources. */
   readonly program?: string;
+  /** What `bin/build` made, instead of the sources as they are. */
+  readonly built?: true;
   /** Of several in one cluster; only the last one that was started is the one that is registered. */
   readonly name?: string;
 }
@@ -98,6 +100,7 @@ export class ApiServer implements AsyncDisposable {
     const files = { cert: join(cluster.folder, `${name}.crt`), key: join(cluster.folder, `${name}.key`) };
     await makeCertificate(cluster, files);
     const args = [
+      "apiserver",
       ...["--kubeconfig", itself.kubeconfig, "--bind-address", cluster.address, "--secure-port", "0"],
       ...["--tls-cert-file", files.cert, "--tls-private-key-file", files.key],
       ...(options.store ?? ["--store", cluster.folder]),
@@ -159,14 +162,10 @@ export async function makeCertificate(cluster: Cluster, { cert, key }: ApiServer
   for (const file of [key, cert]) writeFileSync(file, readFileSync(`${file}.new`), { mode: 0o600 });
 }
 
-async function listening(args: readonly string[], { env, program }: ApiServerOptions) {
-  const sources = ["--disable-warning=ExperimentalWarning", "src/main.ts"];
-  const [command, first] = program === undefined ? [join(ROOT, "bin/node"), sources] : [program, []];
-  const child = spawn(command, [...first, "apiserver", ...args], {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env },
-  });
+const _FROM_SOURCES = [join(ROOT, "bin/node"), "--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts")];
+
+async function listening([program = "", ...args]: readonly string[], env: NodeJS.ProcessEnv) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
   let log = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (log += text));
   const port = await eventually(() => {
