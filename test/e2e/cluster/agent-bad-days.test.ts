@@ -83,9 +83,11 @@ describe("the agent's bad days", { skip }, () => {
     await using agent = await node.agent(ALL, SLOWLY);
     await uploading(node);
     await (await dumpsOf(namespace)).delete("coredumps", (await theOne(namespace)).metadata["name"]);
-    await eventually(() => assert.equal(node.record(dump.id)?.state, "Deleted", agent.said));
-    assert.ok(!node.holds(dump));
-    assert.deepEqual(stored(node.store), []);
+    await eventually(() => {
+      assert.equal(node.record(dump.id)?.state, "Deleted", agent.said);
+      assert.ok(!node.holds(dump));
+      assert.deepEqual(stored(node.store), []);
+    });
   });
 
   test("one that is deleted when it is stored stays in the store, which is the collector's", async () => {
@@ -106,9 +108,11 @@ describe("the agent's bad days", { skip }, () => {
     await using agent = await node.agent(ALL, SLOWLY);
     await uploading(node);
     await cluster.kubectl("delete", "namespace", namespace, "--timeout=60s");
-    await eventually(() => assert.equal(node.record(dump.id)?.state, "Deleted", agent.said));
-    assert.ok(!node.holds(dump));
-    assert.deepEqual(stored(node.store), []);
+    await eventually(() => {
+      assert.equal(node.record(dump.id)?.state, "Deleted", agent.said);
+      assert.ok(!node.holds(dump));
+      assert.deepEqual(stored(node.store), []);
+    });
   });
 
   const inS3 = (prefix: string): string => join(s3.folder, "data", s3.bucket, prefix);
@@ -231,9 +235,11 @@ describe("the agent's bad days", { skip }, () => {
     });
     const third = node.crash(namespace, large(2));
     await eventually(() => assert.equal(node.record(third.id)?.state, "Refused", agent.said));
-    assert.deepEqual(
-      [small, second, third].map((dump) => node.holds(dump)),
-      [true, true, false],
+    await eventually(() =>
+      assert.deepEqual(
+        [small, second, third].map((dump) => node.holds(dump)),
+        [true, true, false],
+      ),
     );
     await eventually(async () =>
       assert.deepEqual(Object.values(await (await dumpsOf(namespace)).states()).sort(), [

@@ -126,10 +126,10 @@ describe("a crash in a pod", { skip }, () => {
       await eventually(async () => {
         const states = recordsOf(namespace).map(({ state }) => state);
         assert.deepEqual(states.sort(), ["Denied", "Saved"], agent.said);
+        assert.ok(!recordsOf(namespace).some(holds));
       });
       const denied = (await dumpsIn(admin)).find(({ status }) => status?.state === "Denied");
       assert.match(denied?.["status"].message, /^Quota exceed, required .*, but default has only /);
-      assert.ok(!recordsOf(namespace).some(holds));
       assert.deepEqual(globSync(`${root}/${namespace}/**/*.tar.zst`).length, 1);
       await eventually(async () =>
         assert.match(
@@ -171,11 +171,12 @@ describe("a crash in a pod", { skip }, () => {
         used.reduce((sum, one) => sum + one, 0n),
       ),
     );
-    const records = recordsOf(namespace);
-    const stateOf = new Map(records.map(({ id, state }) => [id, state]));
-    assert.equal(records.length, 50);
-    for (const { spec, status } of dumps) assert.equal(stateOf.get(spec.id), status.state);
-    assert.ok(!records.some(holds));
+    await eventually(() => {
+      const stateOf = new Map(recordsOf(namespace).map(({ id, state }) => [id, state]));
+      assert.equal(stateOf.size, 50);
+      for (const { spec, status } of dumps) assert.equal(stateOf.get(spec.id), status.state);
+      assert.ok(!recordsOf(namespace).some(holds));
+    });
     assert.equal(globSync(`${root}/**/*.tar.zst`).length, 10);
   });
 
