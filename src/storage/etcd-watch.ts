@@ -61,7 +61,7 @@ async function* connection(
       if (response.canceled) throw cancellation(response, afterRevision);
       if (response.created) {
         clearTimeout(unanswered);
-        await mustHaveSeen(client, afterRevision, response, signal);
+        await mustHaveSeen(client, range.key, afterRevision, response, signal);
       } else if (response.events.length > 0) yield* eventsOf(response);
       else yield { type: "progress", revision: BigInt(response.header.revision) };
     }
@@ -84,12 +84,13 @@ function cancellation({ compactRevision, cancelReason }: WatchResponse, afterRev
  */
 async function mustHaveSeen(
   client: EtcdClient,
+  key: Buffer,
   revision: bigint,
   { header }: WatchResponse,
   signal: AbortSignal,
 ): Promise<void> {
   if (BigInt(header.revision) >= revision) return;
-  const now = await client.call("KV/Range", { key: bytes("/"), countOnly: true }, signal);
+  const now = await client.call("KV/Range", { key, countOnly: true }, signal);
   if (BigInt(now.header.revision) < revision) throw gone(revision);
 }
 
