@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { API, ApiServer, credentialsOf } from "../support/apiserver.ts";
 import { type Cluster, startCluster } from "../support/cluster.ts";
+import { BINARY } from "../support/paths.ts";
 
 const OBJECTS = 10_000;
 const WATCHERS = 200;
@@ -61,7 +62,7 @@ async function main(check: boolean): Promise<void> {
   const storages = { SQLite: undefined, etcd: ["--etcd-servers", `http://127.0.0.1:${26000 + index * 10}`] };
   for (const [storage, flags] of Object.entries(storages)) {
     await using server = await ApiServer.start(cluster, {
-      built: true,
+      program: BINARY,
       name: storage,
       ...(flags && { storage: flags }),
     });

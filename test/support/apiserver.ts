@@ -27,8 +27,6 @@ export interface ApiServerOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** An executable in place of the sources. */
   readonly program?: string;
-  /** What `bin/build` made, instead of the sources as they are. */
-  readonly built?: true;
   /** Of several in one cluster; only the last one that was started is the one that is registered. */
   readonly name?: string;
 }
@@ -107,7 +105,8 @@ export class ApiServer implements AsyncDisposable {
       ...(options.storage ?? ["--database", join(cluster.folder, `${name}.db`)]),
       ...(options.flags ?? []),
     ];
-    const running = await listening(args, options);
+    const program = options.program === undefined ? FROM_SOURCES : [options.program];
+    const running = await listening([...program, ...args], options.env ?? {});
     const ca = readFileSync(join(cluster.folder, "pki/ca.crt"), "utf8");
     return new ApiServer(cluster, files, ca, running);
   }
@@ -162,7 +161,7 @@ export async function makeCertificate(cluster: Cluster, { cert, key }: ApiServer
   for (const file of [key, cert]) writeFileSync(file, readFileSync(`${file}.new`), { mode: 0o600 });
 }
 
-const _FROM_SOURCES = [join(ROOT, "bin/node"), "--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts")];
+const FROM_SOURCES = [join(ROOT, "bin/node"), "--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts")];
 
 async function listening([program = "", ...args]: readonly string[], env: NodeJS.ProcessEnv) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
