@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import type { Logger } from "pino";
 import type { Cache } from "../cache/cache.ts";
 import { readRecord } from "../cache/record.ts";
+import type { DumpDelivery } from "../domain/dump.ts";
 import { reasonOf } from "../domain/failures.ts";
 import type { Step } from "../install/step.ts";
 import type { Diary as Told } from "./agent.ts";
@@ -54,6 +55,11 @@ export class AgentDiary extends Diary implements Told, PatternDiary {
       { dump, state, reason, executable, pod: pod && `${pod.namespace}/${pod.name}` },
       message ?? "captured",
     );
+  }
+
+  delivered(dump: string, { state, claim, reason, message }: DumpDelivery): void {
+    this.#metrics.deliveries.inc({ reason: reason ?? state });
+    this.log[state === "Delivered" ? "info" : "warn"]({ dump, claim, reason }, `delivery: ${message}`);
   }
 
   /** What is wrong with one dump or its store stands in its Coredump; without the API server nothing of it can be told. */

@@ -16,6 +16,9 @@ export class AgentMetrics {
   readonly refused = this.#counter("refused_total", "Dumps whose core was not kept", ["reason"]);
   readonly truncated = this.#counter("truncated_total", "Cores that are cut short", ["cause"]);
   readonly stored = this.#counter("stored_total", "Bundles verified in the store");
+  readonly deliveries = this.#counter("deliveries_total", "Tries for pods' own claims, by what came of them", [
+    "reason",
+  ]);
   readonly failed = this.#counter("failures_total", "Steps that failed, by code; each is tried again", ["code"]);
   readonly conflicts = this.#counter("pattern_conflicts_total", "Times that somebody else set core_pattern");
   readonly handlerSeconds = new Histogram({

@@ -7,6 +7,7 @@ import { finishIfAbandoned } from "../cache/abandoned.ts";
 import { type Cache, openCache } from "../cache/cache.ts";
 import { readRecord } from "../cache/record.ts";
 import type { AgentSettings } from "../config/cluster-options.ts";
+import type { DumpDelivery } from "../domain/dump.ts";
 import type { Changes, Registry } from "../registration/registry.ts";
 import { changesFor, hasten } from "./agent-changes.ts";
 import { deliverDump, isDeliveryPending } from "./agent-deliver.ts";
@@ -19,6 +20,8 @@ import { forgetOld, heldBy, isOpen, watchCache } from "./agent-upkeep.ts";
 /** What the agent tells of itself, in words (log) and figures (metrics). */
 export interface Diary {
   advanced(id: string, next: Next): void;
+  /** One try for its pod's claim, and what came of it. */
+  delivered(id: string, delivery: DumpDelivery): void;
   failed(id: string, error: unknown, againMs: number): void;
   /** @param error undefined: what was wrong there is well again */
   trouble(where: string, error: unknown): void;
@@ -115,8 +118,12 @@ function queuesOf(
   };
   const quick = new AgentQueue(REGISTRATIONS, work, failed, ending);
   const carry = async (id: string, signal: AbortSignal) => {
-    const next = await deliverDump({ entry: spool.entry(id), desk, mayShip: false, signal });
-    if (next !== "busy") quick.add(id); // what came of it is to be told
+    const entry = spool.entry(id);
+    const isDue = isDeliveryPending(readRecord(entry));
+    const next = await deliverDump({ entry, desk, mayShip: false, signal });
+    const { delivery } = readRecord(entry) ?? {};
+    if (isDue && delivery && next !== "busy") diary.delivered(id, delivery);
+    if (next !== "busy") quick.add(id); // the object is to say it
     return next === "waiting" ? REDELIVER_MS : AGAIN_MS[next];
   };
   const deliveries = new AgentQueue(DELIVERIES, carry, failed, ending);
