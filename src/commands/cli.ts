@@ -1,7 +1,7 @@
 import type { CommandModule } from "yargs";
 import { NODE_OPTIONS } from "../config/options.ts";
 import { DumpError } from "../domain/failures.ts";
-import { report } from "./failure.ts";
+import { report, verbosityIn } from "./failure.ts";
 import { flagsOf } from "./flags.ts";
 import { parserOf } from "./parser.ts";
 
@@ -77,7 +77,3 @@ function usageError(argv: readonly string[], message: string): DumpError {
     hint: message.startsWith("Did you mean") ? message : `${PROGRAM} --help`,
   });
 }
-
-/** `--v=10` counts also where the words are at fault. */
-export const verbosityIn = (argv: readonly string[]): number =>
-  Number(argv.findLast((word) => /^--?v=\d+$/.test(word))?.replace(/^--?v=/, "") ?? 0);

@@ -43,3 +43,7 @@ export function exitCodes(): string {
 
 const padStart = (code: unknown): string => String(code).padStart(3);
 const words = (code: FailureCode): string => code.toLowerCase().replaceAll("_", " ");
+
+/** `--v=10` counts also where the words are at fault. */
+export const verbosityIn = (argv: readonly string[]): number =>
+  Number(argv.findLast((word) => /^--?v=\d+$/.test(word))?.replace(/^--?v=/, "") ?? 0);

@@ -28,6 +28,7 @@ export class Api implements AsyncDisposable {
   /** May answer by itself, or break the connection; `n` counts requests for bytes from 1 on. */
   onDump: (n: number, response: ServerResponse, asked: Asked) => boolean | Promise<boolean> = () => false;
   readonly #server: Server;
+  readonly #watches: ServerResponse[] = [];
 
   private constructor(server: Server) {
     this.#server = server;
@@ -73,6 +74,11 @@ export class Api implements AsyncDisposable {
     this.files.set(`shop/coredumps/${name}?part=core`, core);
   }
 
+  /** Tells whoever watches. */
+  event(type: "ADDED" | "MODIFIED" | "DELETED", object: Coredump): void {
+    for (const response of this.#watches) response.write(`${JSON.stringify({ type, object })}\n`);
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "", "http://api");
     const [, version, namespace = "", kind, name, sub] =
@@ -85,6 +91,10 @@ export class Api implements AsyncDisposable {
     if (version === undefined)
       return refuse(response, 404, "NotFound", "the server could not find the requested resource");
     if (sub === "dump") return await this.#dump(url, `${namespace}/${kind}/${name}`, request, response);
+    if (url.searchParams.get("watch") === "true") {
+      response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
+      return void this.#watches.push(response);
+    }
     if (name === undefined)
       return send(response, 200, {
         kind: "List",

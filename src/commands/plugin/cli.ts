@@ -2,8 +2,7 @@
 import type { CommandModule } from "yargs";
 import { NODE_OPTIONS } from "../../config/options.ts";
 import { DumpError } from "../../domain/failures.ts";
-import { verbosityIn } from "../cli.ts";
-import { report } from "../failure.ts";
+import { report, verbosityIn } from "../failure.ts";
 import { flagsOf } from "../flags.ts";
 import { parserOf } from "../parser.ts";
 import { ACCESS_FLAGS } from "./access.ts";

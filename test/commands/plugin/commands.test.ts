@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { answerTo } from "../../../src/commands/plugin/complete.ts";
+import type { State } from "../../../src/domain/dump.ts";
+import type { Coredump } from "../../../src/plugin/objects.ts";
 import { Api } from "../../plugin/api.ts";
 import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
@@ -44,6 +46,42 @@ test("list of an empty namespace says so, and prints nothing", async () => {
   await using api = await withCoredumps();
   const { code, stdout, stderr } = await plugin(["list", "-n", "empty", "--kubeconfig", api.kubeconfig]);
   assert.deepEqual([code, stdout.toString(), stderr], [0, "", "No dumps found in namespace empty\n"]);
+});
+
+test("list -w goes on with what changes, each version once, until Ctrl-C", async () => {
+  await using api = await withCoredumps();
+  const [first] = COREDUMPS as [Coredump];
+  const version = (resourceVersion: string, state: State): Coredump => ({
+    ...first,
+    metadata: { ...first.metadata, resourceVersion },
+    status: { ...first.status, state },
+  });
+  let shown = "";
+  const { code, stdout } = await plugin(["list", "-w", "--kubeconfig", api.kubeconfig], {
+    meddle: (child) => {
+      child.stdout.on("data", (chunk) => {
+        shown += chunk;
+        const lines = shown.split("\n").length - 1;
+        if (lines === 1 + COREDUMPS.length)
+          setTimeout(() => {
+            api.event("MODIFIED", first); // as it was listed
+            api.event("MODIFIED", version("8", "FailedToSave"));
+            api.event("DELETED", version("9", "FailedToSave"));
+          }, 200);
+        if (lines === 3 + COREDUMPS.length) child.kill("SIGINT");
+      });
+    },
+  });
+  assert.equal(code, 0);
+  const lines = stdout.toString().trimEnd().split("\n");
+  assert.match(lines[0] ?? "", /^NAME +STATE /);
+  assert.match(lines.at(-2) ?? "", /^web-0-nginx-3f9c2a71b0de +FailedToSave /);
+  assert.match(lines.at(-1) ?? "", /^web-0-nginx-3f9c2a71b0de +Deleted /);
+  const at = (lines[0] ?? "").indexOf("STATE");
+  assert.ok(
+    lines.slice(1).every((line) => /^ \S/.test(line.slice(at - 1))),
+    "one under the other",
+  );
 });
 
 test("info takes a name as -o name prints it", async () => {

@@ -16,7 +16,7 @@ import { after, test } from "node:test";
 import { Api } from "../../plugin/api.ts";
 import { type Crashing, crashing } from "../../plugin/crashing.ts";
 import { needs } from "../../support/set-up.ts";
-import { type How, plugin } from "./run.ts";
+import { atTerminal, type How, plugin } from "./run.ts";
 
 const skip = needs("command:gdb", "command:gcc");
 const NAME = "web-0-server-3f9c2a71b0de";
@@ -175,4 +175,15 @@ test("debug without gdb says so before it downloads anything", { skip }, async (
   assert.equal(code, 72);
   assert.match(stderr, /^error: Cannot debug here: there is no gdb\nhint: Install gdb/);
   assert.equal(api.asked.length, 0);
+});
+
+test("debug without --print-backtrace is gdb itself, at the terminal", {
+  skip: skip || needs("command:script"),
+}, async () => {
+  await using api = await withDump();
+  const args = ["debug", NAME, "--sysroot", program().image, "--kubeconfig", api.kubeconfig];
+  const { stdout, code } = await atTerminal(args, "backtrace\nquit\n", { TMPDIR: api.folder.path });
+  assert.match(stdout, BACKTRACE);
+  assert.equal(code, 0);
+  assert.deepEqual(leftIn(api), []);
 });

@@ -35,3 +35,20 @@ const start = (args: readonly string[], { env, cwd, called = "kubectl-coredump" 
     env: { ...process.env, NO_COLOR: "1", NODE_COMPILE_CACHE: compiled.path, ...env },
     ...(cwd !== undefined && { cwd }),
   });
+
+/** The same at a terminal, where somebody types. @returns what the terminal showed */
+export async function atTerminal(args: readonly string[], typed: string, env: NodeJS.ProcessEnv) {
+  const words = [process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts"), ...args];
+  const line = `exec -a kubectl-coredump ${words.map((word) => `'${word}'`).join(" ")}`;
+  const child = spawn("script", ["-qec", line, "/dev/null"], {
+    env: { ...process.env, SHELL: "/bin/bash", TERM: "dumb", NODE_COMPILE_CACHE: compiled.path, ...env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  child.stdin.write(typed); // no end of input: the terminal would say so to gdb
+  const [chunks, code] = await Promise.all([
+    child.stdout.setEncoding("utf8").toArray(),
+    new Promise<number | null>((resolve) => child.on("close", resolve)),
+  ]);
+  child.stdin.destroy();
+  return { code, stdout: chunks.join("").replaceAll("\r\n", "\n") };
+}
