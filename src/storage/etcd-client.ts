@@ -57,6 +57,7 @@ export class EtcdClient {
   async call<M extends keyof Answers>(method: M, request: object, signal?: AbortSignal): Promise<Answers[M]> {
     const { asked, answered, path } = this.#method(method);
     const client = await this.#connected(signal);
+    signal?.throwIfAborted();
     const deadline = Date.now() + this.patience.answerMs;
     try {
       return await new Promise((resolve, reject) => {

@@ -25,9 +25,9 @@ export async function* watchEtcd(
     try {
       for await (const event of connection(client, prefix, revision, signal)) {
         failures = 0;
-        heardMs = performance.now();
         revision = event.revision;
         yield event;
+        heardMs = performance.now(); // whoever reads takes the time that he takes
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -53,6 +53,7 @@ async function* connection(
   const unanswered = setTimeout(cancel, client.patience.answerMs);
   const asking = setInterval(() => stream.write({ progressRequest: {} }), PROGRESS_MS);
   try {
+    signal.throwIfAborted();
     const range = { key: bytes(prefix), rangeEnd: bytes(endOf(prefix)) };
     stream.write({
       createRequest: { ...range, startRevision: `${afterRevision + 1n}`, progressNotify: true, prevKv: true },
