@@ -29,6 +29,8 @@ export const LEASE = "coredump-gc";
 const ALL = "";
 /** A pod that goes away with twenty others is one round. */
 const SETTLE_MS = 1000;
+/** However far away the next deadline is: a timer takes no more than 24 days. */
+const MOST_MS = 86_400_000;
 /** While something seems wrong, so often it is looked at again. */
 const ALARM_MS = 30_000;
 /** In a dry run: perhaps nobody serves them. */
@@ -156,13 +158,13 @@ async function timed(
       diary.trouble(ALARM, undefined);
       metrics.alarm.set(0);
     }
-    return Math.max(Math.min(settings.intervalMs, nextMs - Date.now()), SETTLE_MS);
+    return Math.max(Math.min(settings.intervalMs, nextMs - Date.now(), MOST_MS), SETTLE_MS);
   } catch (error) {
     if (!(error instanceof DumpError) || error.code !== "RETENTION_STOPPED") throw error;
     diary.trouble(ALARM, error);
     metrics.alarm.set(1);
     await tellAlarm(http, settings.systemNamespace, LEASE, error, signal);
-    return Math.min(settings.intervalMs, ALARM_MS);
+    return Math.max(Math.min(settings.intervalMs, ALARM_MS), SETTLE_MS);
   }
 }
 
