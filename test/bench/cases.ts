@@ -40,6 +40,11 @@ export const CASES: Readonly<Record<string, Case>> = {
     1,
     againstCat(() => ({ crash: dense(), crashes: 1 })),
   ),
+  "dense-drain": onNode(
+    5,
+    null,
+    againstCat(() => ({ crash: dense(), crashes: 1 }), { capture: "drain" }),
+  ),
   container: onNode(
     11,
     1,
@@ -116,8 +121,9 @@ function inCluster(count: number, measure: Case["measure"]): Case {
   return { count, cluster: true, measure };
 }
 
-function againstCat(what: () => Measured): Measure {
+function againstCat(what: () => Measured, settings: Record<string, string> = {}): Measure {
   return async (count, ours, folder) => {
+    ours.settings(settings);
     const base = cat(join(folder, "cat"));
     const measured = what();
     const compared = await pairs(count, measured, ours, base);

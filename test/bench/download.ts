@@ -33,9 +33,11 @@ export interface Downloaded extends Compared {
 
 export async function download(count: number, program: string, folder: string): Promise<Downloaded> {
   await using cluster = await startCluster({ apiserverFlags: ["--request-timeout=10m"] });
+  const client = credentialsOf(cluster);
+  for (const what of ["cert", "key"] as const) writeFileSync(clientFile(cluster, what), client[what] ?? "");
   await using s3 = await startS3();
   await using under = s3Sink(s3);
-  const options = { store: storeFlags(s3, join(folder, "keys")), program };
+  const options = { store: storeFlags(s3, join(folder, "keys")), program, flags: [`--downloads-per-user=${AT_ONCE}`] };
   const namespace = await cluster.namespace();
   const path = (name: string) => `/apis/${API}/namespaces/${namespace}/coredumps/${name}/dump`;
 
@@ -50,6 +52,7 @@ export async function download(count: number, program: string, folder: string): 
     await ours();
     await base();
     compared = await inTurn(count, ours, base);
+    console.error(JSON.stringify(compared));
   }
   await using server = await ApiServer.start(cluster, options);
   const noise = randomFillSync(Buffer.allocUnsafe(4 * MIB));
@@ -126,7 +129,7 @@ async function behindAggregation(cluster: Cluster, port: number): Promise<void> 
   await eventually(() => cluster.kubectl("get", "--raw", "/apis/bench.example.com/v1"));
 }
 
-/** By a client that costs little. @returns seconds */
+/** @returns seconds */
 async function fetched(cluster: Cluster, path: string, wantedBytes: number): Promise<number> {
   const start = performance.now();
   const bytes = await curl(cluster, path, []);
@@ -134,18 +137,21 @@ async function fetched(cluster: Cluster, path: string, wantedBytes: number): Pro
   return (performance.now() - start) / 1000;
 }
 
+/** By a client that costs little; its certificate is in the cluster's folder. @returns bytes */
 async function curl(cluster: Cluster, path: string, more: readonly string[]): Promise<number> {
-  const { cert = "", key = "" } = credentialsOf(cluster);
-  const [certFile, keyFile] = [join(cluster.folder, "curl.crt"), join(cluster.folder, "curl.key")];
-  for (const [file, pem] of [
-    [certFile, cert],
-    [keyFile, key],
-  ] as const)
-    writeFileSync(file, pem);
   const { stdout } = await exec("curl", [
     ...["--silent", "--fail", "--http1.1", "--max-time", "300", ...more],
-    ...["--cacert", join(cluster.folder, "pki/ca.crt"), "--cert", certFile, "--key", keyFile],
+    ...[
+      "--cacert",
+      join(cluster.folder, "pki/ca.crt"),
+      "--cert",
+      clientFile(cluster, "cert"),
+      "--key",
+      clientFile(cluster, "key"),
+    ],
     ...["--output", "/dev/null", "--write-out", "%{size_download}", `https://${cluster.address}:6443${path}`],
   ]);
   return Number(stdout);
 }
+
+const clientFile = ({ folder }: Cluster, what: "cert" | "key"): string => join(folder, `curl.${what}`);
