@@ -30,9 +30,9 @@ export async function runWebhook(settings: WebhookSettings, signal: AbortSignal)
     metrics.expires.set(expiresMs / 1000);
     diary.note("Serving", { port: server.port, certificateUntil: new Date(expiresMs).toISOString() });
   }
-  // Callers go on until they have noticed that we are no longer ready.
-  server?.retire();
-  await pause(settings.graceMs, new AbortController().signal);
+  if (!server) return;
+  server.retire();
+  await pause(settings.graceMs, new AbortController().signal); // callers go on until they have noticed that we are not ready
 }
 
 async function keyPairs(settings: WebhookSettings, diary: Diary, signal: AbortSignal): Promise<AsyncIterable<KeyPair>> {

@@ -81,7 +81,8 @@ describe("webhook", { skip }, () => {
       });
   }
 
-  const replica = (port: number) => Webhook.start(port, "--self-signed", "--kubeconfig", itself.kubeconfig);
+  const replica = (port: number, ...flags: readonly string[]) =>
+    Webhook.start(port, "--self-signed", "--kubeconfig", itself.kubeconfig, ...flags);
 
   /** One pod by the API server and its webhook. @throws when the call failed */
   async function call(): Promise<void> {
@@ -194,6 +195,21 @@ describe("webhook", { skip }, () => {
       );
     await end();
     assert.equal((await servedAt(ports[0])).fingerprint256, (await servedAt(ports[1])).fingerprint256);
+  });
+
+  test("SIGTERM: no call fails while a replica ends", async () => {
+    const ports = [await freePort(), await freePort()] as const;
+    await asService(...ports);
+    await using stays = await replica(ports[0]);
+    await using goes = await replica(ports[1], "--grace", "5s");
+    await Promise.all([stays.ready(), goes.ready()]);
+    await eventually(call);
+    const end = calling();
+    const ended = goes.end("SIGTERM");
+    await eventually(async () => assert.equal((await goes.ask("/readyz")).text, "ending\n"));
+    await cluster.in("coredump-system").kubectl("delete", "endpointslice", `coredump-webhook-${ports[1]}`); // as the kubelet has it done
+    assert.equal(await ended, 0);
+    await end();
   });
 
   test("--self-signed: a Secret and a caBundle that somebody took away come back", async () => {
