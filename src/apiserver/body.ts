@@ -1,5 +1,6 @@
 /** Bodies of requests: what they are, and what is said of fields that there are not. */
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { duplicatesIn } from "./duplicates.ts";
 import { jsonPatch, mergePatch, PatchError } from "./json-patch.ts";
 import { PATCH_TYPES } from "./operations.ts";
 import { Query } from "./query.ts";
@@ -20,8 +21,13 @@ export function draftIn(request: FastifyRequest, reply: FastifyReply, body: unkn
   const validation = new Query(request.query).fieldValidation;
   const unknown: string[] = [];
   const draft = draftOf(body, (path) => unknown.push(path));
-  if (unknown.length === 0 || validation === "Ignore") return draft;
-  const words = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
+  if (validation === "Ignore") return draft;
+  const twice = Buffer.isBuffer(request.body) ? duplicatesIn(request.body.toString()) : [];
+  const words = [
+    ...twice.map((path) => `duplicate field ${JSON.stringify(path)}`),
+    ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
+  ];
+  if (words.length === 0) return draft;
   if (validation === "Strict") throw badRequest(`strict decoding error: ${words.join(", ")}`);
   reply.header("warning", words.slice(0, 10).map(inHeader));
   return draft;

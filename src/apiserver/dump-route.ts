@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { reasonOf } from "../domain/failures.ts";
 import { answerFor } from "../download/answer.ts";
+import { begun } from "../download/begun.ts";
 import type { Download, DumpRequest, EndpointRequest, Part } from "../download/download.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { targetOf } from "./guard.ts";
@@ -89,10 +90,10 @@ async function serve(
     const gone = untilGone(reply.raw);
     const download = await opened(wanted, parts, gone);
     const { status, headers, range } = answerFor(download, request.method, request.headers);
+    const bytes = range && (await begun(download.read(range.fromBytes, range.toBytes, gone)));
     reply.hijack();
     reply.raw.writeHead(status, headers);
-    if (range)
-      await sendRange(reply, download, range, gone, parts, (facts, outcome) => told({ status, ...facts }, outcome));
+    if (bytes) await sendBytes(reply, bytes, gone, parts, (facts, outcome) => told({ status, ...facts }, outcome));
     else told({ status, bytes: 0 }, "complete");
     reply.raw.end();
     return reply;
@@ -106,17 +107,16 @@ async function serve(
   }
 }
 
-async function sendRange(
+async function sendBytes(
   { raw }: FastifyReply,
-  download: Download,
-  { fromBytes, toBytes }: { readonly fromBytes: number; readonly toBytes: number },
+  chunks: AsyncIterable<Buffer>,
   gone: AbortSignal,
   { metrics }: DumpParts,
   told: (facts: object, outcome: string) => void,
 ): Promise<void> {
   let bytes = 0;
   const counted = async function* () {
-    for await (const chunk of download.read(fromBytes, toBytes, gone)) {
+    for await (const chunk of chunks) {
       yield chunk;
       bytes += chunk.length;
       metrics.downloadedBytes.inc(chunk.length);

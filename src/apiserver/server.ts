@@ -3,6 +3,7 @@ import { constants } from "node:crypto";
 import type { TlsOptions } from "node:tls";
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "pino";
+import { DumpError, reasonOf } from "../domain/failures.ts";
 import { mediaTypesIn } from "./accept.ts";
 import { apiGroup, apiResourceList, groupsFor } from "./discovery.ts";
 import { type Guard, useGuard } from "./guard.ts";
@@ -19,6 +20,7 @@ const MAX_HEADER_BYTES = 256 << 10;
 const MAX_NAME = 512;
 const HEADERS_MS = 20_000;
 const REQUEST_MS = 30_000;
+const CHECK_MS = 5_000;
 /** Longer than proxies keep theirs, so that none sends into a connection that is just being closed. */
 const IDLE_MS = 120_000;
 
@@ -45,7 +47,12 @@ export const tlsOptions = (pair: { cert: string; key: string }, authorities: rea
 export function createServer(tls: TlsOptions, parts: ServerParts): FastifyInstance {
   const { metrics, log } = parts;
   const app = fastify({
-    https: { ...tls, maxHeaderSize: MAX_HEADER_BYTES, handshakeTimeout: HEADERS_MS },
+    https: {
+      ...tls,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      handshakeTimeout: HEADERS_MS,
+      connectionsCheckingInterval: CHECK_MS,
+    },
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: IDLE_MS,
@@ -58,11 +65,12 @@ export function createServer(tls: TlsOptions, parts: ServerParts): FastifyInstan
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body));
   useGuard(app, parts.guard);
   app.setErrorHandler((error, _, reply) => {
-    if (!(error instanceof Refusal)) {
-      metrics.failures.inc({ code: (error as { code?: string }).code ?? "UNEXPECTED" });
-      log.warn({ err: error }, "Cannot answer");
+    const status = statusOfError(error);
+    if (status.code >= 500) {
+      metrics.failures.inc({ code: error instanceof DumpError ? error.code : "UNEXPECTED" });
+      log.warn(error instanceof DumpError ? { code: error.code } : { err: error }, reasonOf(error));
     }
-    return refuse(reply, statusOfError(error));
+    return refuse(reply, status);
   });
   app.setNotFoundHandler((request, reply) =>
     refuse(reply, (isKnown(app, request.url) ? methodNotAllowed() : noSuchPath()).status),

@@ -33,6 +33,9 @@ import { type KeyPair, type KeyPairFiles, keyPairsIn } from "../system/key-pair.
 import { exportKeys, storeSettingsOf } from "./apiserver-store.ts";
 import { Diary } from "./diary.ts";
 
+const LINGER_MS = 3_000;
+const PING_MS = 5_000;
+
 interface Office {
   readonly settings: ApiserverSettings;
   readonly kube: KubeHttp;
@@ -57,9 +60,10 @@ export async function runApiserver(settings: ApiserverSettings, signal: AbortSig
   await serve({ settings, kube, storage, downloads, metrics, log, diary }, signal);
 }
 
-async function serve(office: Office, signal: AbortSignal): Promise<void> {
+async function serve(office: Office, ending: AbortSignal): Promise<void> {
   const { settings, kube, log, diary } = office;
   const files = tlsFiles(settings);
+  const signal = later(ending, Math.min(settings.graceMs, LINGER_MS));
   let [pair, app]: [KeyPair | undefined, FastifyInstance | undefined] = [undefined, undefined];
   const trust = new ClusterTrust(() => renew());
   const renew = () => pair && app && (app.server as Server).setSecureContext(tlsOptions(pair, trust.pem));
@@ -67,7 +71,7 @@ async function serve(office: Office, signal: AbortSignal): Promise<void> {
   for await (pair of keyPairsIn(files, (problem) => diary.trouble("certificate", problem), signal)) {
     if (app) renew();
     else {
-      app = assemble(office, trust, pair, signal);
+      app = assemble(office, trust, pair, { ending, stopping: signal });
       log.info({ address: await listen(app, settings) }, "Serving");
     }
   }
@@ -80,21 +84,31 @@ const listen = (app: FastifyInstance, { bindAddress: host, port }: ApiserverSett
     throw new DumpError("SETTINGS_INVALID", `Cannot listen on port ${port}: ${reasonOf(cause)}`, { cause });
   });
 
-function assemble(office: Office, trust: ClusterTrust, pair: KeyPair, stopping: AbortSignal): FastifyInstance {
+/** Fires so much later. */
+function later(signal: AbortSignal, ms: number): AbortSignal {
+  const fired = new AbortController();
+  signal.addEventListener("abort", () => setTimeout(() => fired.abort(), ms), { once: true });
+  return fired.signal;
+}
+
+interface Ends {
+  /** We are no longer ready, but serve on: whoever sends requests here needs a moment to see that. */
+  readonly ending: AbortSignal;
+  readonly stopping: AbortSignal;
+}
+
+function assemble(office: Office, trust: ClusterTrust, pair: KeyPair, { ending, stopping }: Ends): FastifyInstance {
   const { settings, kube, storage, downloads, metrics, log, diary } = office;
   const keys = new Keys(settings.etcdPrefix);
   const endpoints = new Endpoints(storage, keys, new ClusterSurroundings(kube));
   const guard = guardOf(new Authentication(trust, kube), new Authorization(kube));
   const problems = async () => {
-    const storageProblem = await storage.ping(AbortSignal.timeout(5_000)).then(
+    if (ending.aborted) return ["ending"];
+    const ofStorage = await storage.ping(AbortSignal.timeout(PING_MS)).then(
       () => [],
       (error) => [reasonOf(error)],
     );
-    return [
-      ...storageProblem,
-      ...(trust.known ? [] : ["the cluster's authorities are not known yet"]),
-      ...diary.problems(),
-    ];
+    return [...ofStorage, ...(trust.known ? [] : ["the cluster's authorities are not known yet", ...diary.problems()])];
   };
   const app = createServer(tlsOptions(pair, trust.pem), { guard, metrics, log, problems });
   const watchParts = { storage, keys, guard, metrics, stopping };

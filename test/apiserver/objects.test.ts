@@ -109,6 +109,20 @@ test("POST says of unknown fields what was asked for", async () => {
   assert.equal((await api.ask("POST", `${IN_TEAM}?fieldValidation=Maybe`, { body })).status, "422 Invalid");
 });
 
+test("POST says of fields that stand twice, and takes the last", async () => {
+  await using api = new Api();
+  const body = `{"metadata":{"name":"b","labels":{"a":"x","b":"y","\\u0061":"z"},"name":"a"},"spec":{"poduid":"{\\"a\\":1,\\"a\\":2}","poduid":"u"}}`;
+  const strict = await api.ask("POST", `${IN_TEAM}?fieldValidation=Strict`, { body });
+  assert.equal(strict.status, "400 BadRequest");
+  const fields = ["metadata.labels.a", "metadata.name", "spec.poduid"].map((path) => `duplicate field "${path}"`);
+  assert.equal(strict.json["message"], `strict decoding error: ${fields.join(", ")}`);
+  const { json } = await api.ask("POST", IN_TEAM, { body });
+  assert.deepEqual(
+    [json.metadata["name"], json.metadata["labels"], json["spec"].poduid],
+    ["a", { a: "z", b: "y" }, "u"],
+  );
+});
+
 test("POST with generateName makes a name that is not there yet", async () => {
   await using api = new Api();
   const names = await Promise.all(

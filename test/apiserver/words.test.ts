@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { wantedIn } from "../../src/apiserver/accept.ts";
+import { duplicatesIn } from "../../src/apiserver/duplicates.ts";
 import {
   annotationsProblem,
   isNamespace,
@@ -185,4 +186,14 @@ test("wantedIn() takes the first form that is to be had", () => {
   const controllers =
     "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
   assert.deepEqual(wantedIn(controllers), { form: "metadata", version: "v1" });
+});
+
+test("duplicatesIn() finds none in what has none, and each that is added", () => {
+  const json = fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.stringify({ a: value, b: [value, { c: value }] }));
+  fc.assert(
+    fc.property(json, (text) => {
+      assert.deepEqual(duplicatesIn(text), []);
+      assert.deepEqual(duplicatesIn(`${text.slice(0, -1)},"a":[${text},{"d":${text},"d":1}]}`), ["a", "a[1].d"]);
+    }),
+  );
 });
