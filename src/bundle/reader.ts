@@ -76,12 +76,17 @@ export class SeekableReader {
     const end = firstWhere(count, (frame) => at(plainAt, frame) >= toBytes);
     const stop = new AbortController();
     const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    const packed = this.#packed(first, end, ended);
+    const unpacked = (frame: number) =>
+      TURNS.of(async () => plainOf((await packed.next()).value, at(plainAt, frame + 1) - at(plainAt, frame)));
+    let ahead: Promise<Buffer> | undefined;
     readers++;
     try {
-      const packed = this.#packed(first, end, ended);
       for (let frame = first; frame < end; frame++) {
+        const plain = await (ahead ?? unpacked(frame));
+        ahead = frame + 1 < end && readers <= MAX_AHEAD ? unpacked(frame + 1) : undefined;
+        ahead?.catch(() => undefined); // looked at when its turn comes, if it comes
         const begin = at(plainAt, frame);
-        const plain = await TURNS.of(async () => plainOf((await packed.next()).value, at(plainAt, frame + 1) - begin));
         const to = Math.min(plain.length, toBytes - begin);
         for (let from = Math.max(0, fromBytes - begin); from < to; from += PIECE_BYTES) {
           ended.throwIfAborted();
@@ -101,7 +106,7 @@ export class SeekableReader {
       const frames: Buffer[] = await (ahead ?? this.#fetch(frame, end, signal));
       frame += frames.length;
       ahead = readers <= MAX_AHEAD ? this.#fetch(frame, end, signal) : undefined;
-      ahead?.catch(() => undefined); // looked at when its turn comes, if it comes
+      ahead?.catch(() => undefined); // likewise
       for (let next = frames.shift(); next; next = frames.shift()) yield next; // nothing holds on to what was taken
     }
     return Buffer.alloc(0);
