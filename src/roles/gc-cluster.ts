@@ -4,6 +4,7 @@ import type { KubeHttp } from "../kube/http.ts";
 import { type Follower, follow, type Kind } from "../kube/informer.ts";
 import { Mirror, type Mirrored } from "../kube/mirror.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../kube/objects.ts";
+import { endpointOf } from "../policy/retention.ts";
 import type { EndpointView, NamespaceView, RecordView, World } from "../policy/retention-world.ts";
 import type { CoredumpObject } from "../retention/coredumps.ts";
 import { type EndpointObject, endpointView, namespaceView, type PodMirrored, podView, recordView } from "./gc-views.ts";
@@ -36,10 +37,14 @@ export class GcCluster {
   /** @param onChange  gets the namespace in which there may be something to do */
   constructor(http: KubeHttp, onChange: (namespace: string) => void) {
     this.#http = http;
-    this.records = new Mirror(recordView, onChange);
-    this.endpoints = new Mirror(endpointView, onChange);
+    // What is new, or goes on, waits for the next whole round: only an end, and an owner's wish, are news.
+    this.records = new Mirror(recordView, (namespace, name) => {
+      if (!this.records.get(namespace, name)) onChange(namespace);
+    });
+    this.endpoints = new Mirror(endpointView, () => undefined);
     this.#pods = new Mirror(podView, (namespace, name) => {
-      if (this.#pods.get(namespace, name)?.isAuto || this.#concerns(namespace)) onChange(namespace);
+      const pod = this.#pods.get(namespace, name);
+      if (pod ? this.#wantsEndpoint(pod) : this.#concerns(namespace)) onChange(namespace);
     });
     this.#namespaces = new Mirror(namespaceView, (_, name) => {
       if (this.#namespaces.get("", name)?.isGoing !== false) onChange(name);
@@ -109,6 +114,10 @@ export class GcCluster {
         records.deleted(object);
       },
     };
+  }
+
+  #wantsEndpoint(pod: PodMirrored): boolean {
+    return pod.isAuto && !this.endpoints.get(pod.namespace, endpointOf(pod));
   }
 
   /** Whether a pod of that namespace matters to anybody. */

@@ -37,16 +37,12 @@ export class GcRounds {
    * @throws DumpError RETENTION_STOPPED when something is wrong; what failed first, when all that can be done has been
    */
   async round(scope: string, signal: AbortSignal): Promise<number | undefined> {
-    const { shelf, cluster, clusterUid, settings } = this.#with;
+    const { shelf, cluster } = this.#with;
     await cluster.mustServeCoredumps(signal);
     const saved = cluster.world(scope).records.filter(({ state }) => state === "Saved");
     const bundles = await bundlesIn(shelf, scope === "" ? "" : `${scope}/`, signal);
     if (scope === "") this.#count(bundles);
-    if (!(await isOurs(shelf, clusterUid, signal))) {
-      if (scope === "") mustFit(shelf, bundles, cluster.world("").records);
-      // Of two that mark it at once one finds the other's mark next time.
-      if (!settings.dryRun) return scope === "" ? await mark(shelf, clusterUid, signal).then(Date.now) : undefined;
-    }
+    if (!(await this.#mayTouch(scope, bundles, signal))) return Date.now();
     const uploads = scope === "" ? await uploadsIn(shelf, signal) : [];
     const savedBefore = new Set(saved.map(({ uid }) => uid));
     const world = { ...cluster.world(scope), bundles, uploads, savedBefore, missed: await this.#note(signal) };
@@ -55,6 +51,16 @@ export class GcRounds {
     await this.#keepNote(scope, verdicts.missed, signal);
     await this.#carryOut(actsOf(verdicts, uploads, this.#with), signal);
     return verdicts.nextMs;
+  }
+
+  /** @throws DumpError RETENTION_STOPPED */
+  async #mayTouch(scope: string, bundles: readonly BundleView[], signal: AbortSignal): Promise<boolean> {
+    const { shelf, cluster, clusterUid, settings } = this.#with;
+    if (await isOurs(shelf, clusterUid, signal)) return true;
+    if (scope === "") mustFit(shelf, bundles, cluster.world("").records);
+    if (settings.dryRun) return true;
+    if (scope === "") await mark(shelf, clusterUid, signal);
+    return false; // of two that mark it at once, one finds the other's mark the next time
   }
 
   /** Watches may lag behind: before anything goes, whatever speaks for it is read anew. */

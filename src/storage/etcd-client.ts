@@ -23,7 +23,7 @@ export interface EtcdPatience {
 const PATIENCE: EtcdPatience = { connectMs: 3000, answerMs: 10_000, returnMs: 30_000 };
 
 type Grpc = typeof import("@grpc/grpc-js");
-export type WatchStream = ClientDuplexStream<object, WatchResponse>;
+type WatchStream = ClientDuplexStream<object, WatchResponse>;
 
 export class EtcdClient {
   readonly patience: EtcdPatience;
