@@ -4,7 +4,7 @@ import { AGENT_OPTIONS, CONTROLLER_OPTIONS } from "./cluster-options.ts";
 import { NODE_OPTIONS, type Option, type Values } from "./options.ts";
 import { STORE_OPTIONS } from "./store-options.ts";
 
-const { store, s3Endpoint, s3Region, s3PathStyle, s3CredentialsDir, s3CaFile } = STORE_OPTIONS;
+const { s3StorageClass: _, uploadBytesPerS: __, ...STORE } = STORE_OPTIONS;
 
 /** What stays, and for how long. */
 export const RETENTION_OPTIONS = {
@@ -89,7 +89,7 @@ export const COLLECTOR_OPTIONS = {
 /** What of the store's the collector needs, and the predecessor's words for it. */
 export const GC_OPTIONS = {
   ...COLLECTOR_OPTIONS,
-  ...{ store, s3Endpoint, s3Region, s3PathStyle, s3CredentialsDir, s3CaFile },
+  ...STORE,
   ...BACKEND_OPTIONS,
 };
 

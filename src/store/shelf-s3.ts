@@ -81,11 +81,14 @@ export class S3Shelf implements Shelf {
   }
 
   async writeNote(name: string, text: string, signal: AbortSignal): Promise<void> {
+    const { s3Sse, s3KmsKey } = this.#settings;
+    const how = {
+      ContentType: "application/json",
+      ...(s3Sse !== undefined && { ServerSideEncryption: s3Sse }),
+      ...(s3KmsKey !== undefined && { SSEKMSKeyId: s3KmsKey }),
+    };
     await this.#ask(`write ${name} into`, signal, ({ sdk, client }, options) =>
-      client.send(
-        new sdk.PutObjectCommand({ ...this.#at(name), Body: Buffer.from(text), ContentType: "application/json" }),
-        options,
-      ),
+      client.send(new sdk.PutObjectCommand({ ...this.#at(name), ...how, Body: Buffer.from(text) }), options),
     );
   }
 
