@@ -14,7 +14,7 @@ import type { Resource, User } from "../../support/kubectl.ts";
 import { BINARY, program } from "../../support/paths.ts";
 import { type PatternOptions, withPattern } from "../../support/pattern.ts";
 import { needs } from "../../support/set-up.ts";
-import { type Teed, tee } from "../../support/tee.ts";
+import { type Tee, type Teed, tee } from "../../support/tee.ts";
 import { type TempDir, tempDir, tempFileSystem } from "../../support/tmp.ts";
 import { startWebhook, type Webhook } from "../../support/webhook.ts";
 
@@ -47,6 +47,8 @@ interface Place extends AsyncDisposable {
   crashes(make: () => Promise<unknown>, count: number, options?: PatternOptions): Promise<readonly Teed[]>;
   /** The Coredump of that pod, once `is` holds of its condition Delivered. */
   delivered(pod: string | RegExp, status: "True" | "False"): Promise<Resource>;
+  /** Killed, as by an OOM killer, and another one. */
+  restartAgent(): Promise<void>;
   records(): ReturnType<ReturnType<typeof openCache>["records"]>;
 }
 
@@ -61,14 +63,17 @@ async function place(volume: TempDir, ...flags: readonly string[]): Promise<Plac
   const [dumpDir, store] = [join(folder.path, "cache"), join(folder.path, "store")];
   mkdirSync(store);
   const endpoint = `--cri-endpoint=${join(cluster.nodeFolder(), "run/containerd.sock")}`;
-  const agent = await Agent.startReleased(
+  const agentFlags = [
     ...[`-c=${cluster.kubeconfig}`, `-d=${dumpDir}`, "--node-name=node-1", endpoint, `--store=${store}`],
     ...["--admission=all", `--kubelet-root=${join(cluster.nodeFolder(), "kubelet")}`, ...flags],
-  );
+  ];
+  let agent = await Agent.startReleased(...agentFlags);
+  const tees: Tee[] = [];
   return {
     ...{ cluster, namespace, user, disk },
     crashes: async (make, count, options) => {
       const behind = tee([BINARY, `-d=${dumpDir}`, endpoint]);
+      tees.push(behind);
       const pattern = behind.pattern(KERNEL_ARGUMENTS);
       return await withPattern(
         pattern,
@@ -87,6 +92,10 @@ async function place(volume: TempDir, ...flags: readonly string[]): Promise<Plac
         return found;
       }),
     records: () => openCache(dumpDir, { create: true }).records(),
+    restartAgent: async () => {
+      await agent.end("SIGKILL");
+      agent = await Agent.startReleased(...agentFlags);
+    },
     [Symbol.asyncDispose]: async () => {
       await agent[Symbol.asyncDispose]();
       await user.kubectl(
@@ -95,7 +104,7 @@ async function place(volume: TempDir, ...flags: readonly string[]): Promise<Plac
         "--grace-period=1",
         "deployments,statefulsets,daemonsets,cronjobs,jobs,pods",
       );
-      folder[Symbol.dispose]();
+      for (const each of [folder, ...tees]) each[Symbol.dispose]();
       volume[Symbol.dispose]();
     },
   };
@@ -234,6 +243,20 @@ test("a claim without room is said to be full, and the dump goes to the store", 
   const events = (await at.user.get("events", "--field-selector=reason=CoreDumpNotDelivered"))["items"];
   assert.match(events[0]?.message ?? "", /^core not delivered into claim cores\.of-the\.shop: the volume/);
   assert.equal(at.records()[0]?.state, "Saved");
+});
+
+test("an agent that is killed behind a crash is followed by one that delivers, once", { skip }, async () => {
+  await using at = await place(tempDir());
+  await at.crashes(async () => {
+    for (const name of ["web-0", "web-1", "web-2"]) await at.user.send("create", pod(name));
+    await eventually(() => assert.ok(at.records().length > 0));
+    await at.restartAgent();
+  }, 3);
+  for (const name of ["web-0", "web-1", "web-2"]) {
+    await at.restartAgent();
+    await at.delivered(name, "True");
+    assert.equal(readdirSync(join(at.disk, name, "app")).length, 1);
+  }
 });
 
 test("what may not be delivered is not, and says why", { skip }, async () => {
