@@ -101,9 +101,11 @@ const isPodName = (variable: string | undefined, variables: readonly EnvVar[]): 
 /** A variable that holds the pod's name, or that the container has no word of: not even in an argument `$(…)`. */
 function freeVariable(container: Container): string {
   const variables = listOf(container.env);
-  const words = JSON.stringify(container);
+  const words = [...listOf(container.command), ...listOf(container.args), ...variables.map(({ value }) => value)];
+  const isFree = (name: string) =>
+    !variables.some((variable) => variable.name === name) && !words.some((word) => word?.includes(name));
   for (let number = 2, name = POD_NAME; ; name = `${POD_NAME}_${number++}`)
-    if (isPodName(name, variables) || !words.includes(name)) return name;
+    if (isFree(name) || isPodName(name, variables)) return name;
 }
 
 function mountDenial(pod: Pod, grant: Grant): string | undefined {

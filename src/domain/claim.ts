@@ -28,10 +28,13 @@ export interface Container {
   readonly volumeMounts?: readonly VolumeMount[] | null;
   readonly volumeDevices?: readonly { readonly name?: string; readonly devicePath?: string }[] | null;
   readonly env?: readonly EnvVar[] | null;
+  readonly command?: readonly string[] | null;
+  readonly args?: readonly string[] | null;
 }
 
 export interface EnvVar {
   readonly name?: string;
+  readonly value?: string;
   readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath?: string } | null } | null;
 }
 
