@@ -65,6 +65,20 @@ test("AgentQueue.offer() leaves a dump to wait for its next try, add() does not"
   stop.abort();
 });
 
+test("AgentQueue.hasten() tries at once what waits for its next try, and leaves alone what is at work", async () => {
+  const { queue: q, started, ends, stop } = queue(2);
+  q.add("failed");
+  q.add("working");
+  await soon();
+  ends[0]?.(new Error("no"));
+  await soon();
+  assert.deepEqual(started, ["failed", "working"]);
+  q.hasten();
+  await soon();
+  assert.deepEqual(started, ["failed", "working", "failed"]);
+  stop.abort();
+});
+
 test("AgentQueue takes nothing more once it is to stop, and lets work end until it is parked", async () => {
   const { queue: q, started, stop, park } = queue(1);
   q.add("a");
