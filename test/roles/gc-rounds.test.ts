@@ -131,6 +131,27 @@ test("nothing goes when too much would", async () => {
   assert.deepEqual(world.log, []);
 });
 
+test("nothing goes when too much would, bit by bit", async () => {
+  const world = new GcWorld();
+  world.shelf.notes.set(MARKER, markerText(CLUSTER));
+  world.settings = { ...world.settings, maxAtOnce: 2 };
+  const namespaces = ["a", "b", "c", "d", "e", "f"];
+  for (const namespace of namespaces) {
+    world.namespace(namespace);
+    world.dump(namespace, "pod", "Saved");
+  }
+  await using leader = await world.leader();
+  await leader.round();
+  for (const namespace of namespaces) world.objects.delete(`namespaces/${namespace}`);
+  for (const namespace of ["a", "b", "c"]) assert.equal((await leader.round(namespace)).length, 0, "watches lag");
+  await using next = await world.leader();
+  await assert.rejects(next.round(), stopped(/Cannot remove 6 of 6/));
+  for (const namespace of ["a", "b", "c"]) assert.equal((await next.round(namespace)).length, 1);
+  await assert.rejects(next.round("d"), stopped(/Cannot remove 4 of 6/));
+  await assert.rejects(next.round(), stopped(/Cannot remove 6 of 6/));
+  assert.equal(world.sink.bundles.size, 3);
+});
+
 test("a dry run says what would be done, and does nothing", async () => {
   const { world, keys } = given();
   world.settings = { ...world.settings, dryRun: true };

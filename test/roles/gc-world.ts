@@ -67,30 +67,34 @@ export class GcWorld {
     return Object.fromEntries(dumps.map(([, { metadata, status }]) => [metadata["name"], status?.state]));
   }
 
-  /** A collector that has just become the leader, for one round. @returns what it would do (`verb what name`) or did */
+  /** A collector that has just become the leader, for one round. @returns what it did (`verb what name`), or would do */
   async round(meanwhile: () => void = () => undefined): Promise<string[]> {
+    await using leader = await this.leader();
+    meanwhile();
+    return await leader.round();
+  }
+
+  async leader(): Promise<AsyncDisposable & { round(scope?: string): Promise<string[]> }> {
     const [stop, acts] = [new AbortController(), [] as string[]];
     const cluster = new GcCluster(this.#http, () => undefined);
     const following = cluster.follow(() => undefined, stop.signal);
     await cluster.whenSynced(stop.signal);
     await cluster.endpoints.whenSynced(stop.signal);
-    meanwhile();
-    const surroundings = {
-      http: this.#http,
-      shelf: this.#gated(),
-      settings: this.settings,
-      cluster,
-      clusterUid: CLUSTER,
+    const rounds = new GcRounds({
+      ...{ http: this.#http, shelf: this.#gated(), settings: this.settings, cluster, clusterUid: CLUSTER },
+      done: ({ verb, what, name }) => acts.push(`${verb} ${what} ${name}`),
+      counted: () => undefined,
+    });
+    return {
+      round: async (scope = "") => {
+        await rounds.round(scope, FOREVER);
+        return acts.splice(0);
+      },
+      [Symbol.asyncDispose]: async () => {
+        stop.abort();
+        await following;
+      },
     };
-    const done = ({ verb, what, name }: { verb: string; what: string; name: string }) =>
-      acts.push(`${verb} ${what} ${name}`);
-    try {
-      await new GcRounds({ ...surroundings, done, counted: () => undefined }).round("", FOREVER);
-      return acts;
-    } finally {
-      stop.abort();
-      await following;
-    }
   }
 
   readonly #http: KubeHttp = scriptedHttp(async (request) => {

@@ -91,6 +91,10 @@ check("the collector looks after a bucket: of two, one at a time", async () => {
   await eventually(async () => assert.equal(await agent.stored(lost.key), undefined));
   await second.leads();
   await second.looksAgain();
+  await s3.down();
+  await eventually(async () => assert.match((await second.ask("/readyz")).text, /refuses the connection/));
+  await s3.up();
+  await eventually(async () => assert.equal((await second.ask("/readyz")).status, 200));
   assert.ok(await agent.stored(kept.key));
   assert.equal(await second.end(), 0);
 });
