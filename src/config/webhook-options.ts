@@ -51,9 +51,12 @@ export const WEBHOOK_OPTIONS = {
     default: "5s",
     describe: "how long it still answers behind SIGTERM: until callers know",
   },
-  systemNamespace: AGENT_OPTIONS.systemNamespace,
+  systemNamespace: { ...AGENT_OPTIONS.systemNamespace, describe: "namespace of our own parts, where the Secret is" },
   metricsPort: AGENT_OPTIONS.metricsPort,
-  kubeconfig: CONTROLLER_OPTIONS.kubeconfig,
+  kubeconfig: {
+    ...CONTROLLER_OPTIONS.kubeconfig,
+    describe: "with --self-signed: kubeconfig (default: as kubectl finds it, or the pod's service account)",
+  },
   verbosity: CONTROLLER_OPTIONS.verbosity,
 } as const satisfies Record<string, Option>;
 
