@@ -102,7 +102,10 @@ export class EtcdClient {
   failure(error: unknown): DumpError {
     if (error instanceof DumpError) return error;
     const at = this.#member;
-    if (isMembersOwn(error)) this.#current++;
+    if (isMembersOwn(error)) {
+      at.doubt();
+      this.#current++;
+    }
     return etcdFailure(error, at.name);
   }
 

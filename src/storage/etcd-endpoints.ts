@@ -1,10 +1,14 @@
 /** etcd's members, and a connection to one of them. */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { performance } from "node:perf_hooks";
 import { type PeerCertificate, checkServerIdentity as tlsCheck } from "node:tls";
 import type { Client } from "@grpc/grpc-js";
 import type { StorageSettings } from "../config/storage-options.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
+
+/** Of a connection that fails. A shorter-lived one may be another call's, which has just begun. */
+const YOUNG_MS = 2000;
 
 type Grpc = typeof import("@grpc/grpc-js");
 type TlsFiles = Pick<StorageSettings, "etcdCaFile" | "etcdCertFile" | "etcdKeyFile">;
@@ -35,6 +39,7 @@ export class Endpoint {
   readonly #url: URL;
   readonly #files: TlsFiles;
   #client: Client | undefined;
+  #openedMs = 0;
 
   constructor(grpc: Grpc, url: URL, files: TlsFiles) {
     this.#grpc = grpc;
@@ -61,12 +66,19 @@ export class Endpoint {
     }
   }
 
+  /** A call failed: perhaps it is our certificate that is refused, which TLS 1.3 tells only behind the handshake. */
+  doubt(): void {
+    if (performance.now() - this.#openedMs > YOUNG_MS) this.close();
+  }
+
+  /** What is under way ends by itself. */
   close(): void {
     this.#client?.close();
     this.#client = undefined;
   }
 
   #open(): Client {
+    this.#openedMs = performance.now();
     const { hostname, port, protocol } = this.#url;
     const { Client, credentials } = this.#grpc;
     const address = `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;

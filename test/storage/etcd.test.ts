@@ -1,6 +1,7 @@
 /** etcd's bad days, by a real one. */
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -159,6 +160,35 @@ describe("EtcdStorage", { skip: needs("cluster") }, () => {
     await using storage = await openEtcd(settings(etcd.url, ours), HASTY);
     await assert.rejects(storage.get("/a"), unavailable);
   });
+
+  test("takes a new certificate when the old one is refused", async () => {
+    using dir = tempDir();
+    const tls = certificates(dir.path);
+    const ours = { ...tls, certFile: join(dir.path, "our.crt"), keyFile: join(dir.path, "our.key") };
+    const strangers = certificates(join(dir.path, "elsewhere"));
+    const use = (pair: EtcdTls) => {
+      copyFileSync(pair.certFile, ours.certFile);
+      copyFileSync(pair.keyFile, ours.keyFile);
+    };
+    await using etcd = await Etcd.start({ tls });
+    use(tls);
+    const files = { etcdCaFile: ours.caFile, etcdCertFile: ours.certFile, etcdKeyFile: ours.keyFile };
+    await using storage = await openEtcd(settings(etcd.url, files), HASTY);
+    const first = await eventually(() => storage.create("/a", "1"));
+    await using events = watching(storage, "/", first - 1n);
+    await events.take(1);
+    use(strangers);
+    await etcd.down();
+    etcd.up();
+    await eventually(() => assert.rejects(storage.get("/a"), /alert|certificate|reset|closed|dropped|connect/i));
+    use(tls);
+    assert.equal((await eventually(() => storage.get("/a")))?.value, "1");
+    await storage.update("/a", "2", first);
+    assert.deepEqual(
+      (await events.take(1)).map(({ value }) => value),
+      ["2"],
+    );
+  });
 });
 
 test("compactOnce() of one server at a time forgets what was before its last turn", {
@@ -191,6 +221,7 @@ for (const etcdServers of ["", "etcd", "ftp://etcd:2379", "http://a:2379,,http:/
 
 /** An authority, and one certificate for server and client. */
 function certificates(folder: string, address = "127.0.0.1"): EtcdTls {
+  mkdirSync(folder, { recursive: true });
   const [caFile, caKey, certFile, keyFile] = ["ca.crt", "ca.key", "own.crt", "own.key"].map((name) =>
     join(folder, name),
   ) as [string, string, string, string];
