@@ -26,6 +26,7 @@ import { openEndpoint } from "../download/endpoint.ts";
 import { connect, type KubeHttp } from "../kube/http.ts";
 import { follow } from "../kube/informer.ts";
 import { openStorage } from "../storage/open.ts";
+import { SharedWatch } from "../storage/shared-watch.ts";
 import type { ObjectStorage } from "../storage/storage.ts";
 import { openSource } from "../store/source.ts";
 import { giveBackLarge } from "../system/footprint.ts";
@@ -39,6 +40,7 @@ const PING_MS = 5_000;
 interface Office {
   readonly settings: ApiserverSettings;
   readonly kube: KubeHttp;
+  readonly keys: Keys;
   readonly storage: ObjectStorage;
   readonly downloads: Downloads;
   readonly metrics: ApiMetrics;
@@ -56,8 +58,9 @@ export async function runApiserver(settings: ApiserverSettings, signal: AbortSig
   const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
   const kube = await connect(settings.kubeconfig);
   const downloads = await downloadsOf(settings, kube);
-  await using storage = await openStorage(settings);
-  await serve({ settings, kube, storage, downloads, metrics, log, diary }, signal);
+  const keys = new Keys(settings.etcdPrefix);
+  await using storage = new SharedWatch(await openStorage(settings), keys.in(undefined));
+  await serve({ settings, kube, keys, storage, downloads, metrics, log, diary }, signal);
 }
 
 async function serve(office: Office, ending: AbortSignal): Promise<void> {
@@ -98,8 +101,7 @@ interface Ends {
 }
 
 function assemble(office: Office, trust: ClusterTrust, pair: KeyPair, { ending, stopping }: Ends): FastifyInstance {
-  const { settings, kube, storage, downloads, metrics, log, diary } = office;
-  const keys = new Keys(settings.etcdPrefix);
+  const { settings, kube, keys, storage, downloads, metrics, log, diary } = office;
   const endpoints = new Endpoints(storage, keys, new ClusterSurroundings(kube));
   const guard = guardOf(new Authentication(trust, kube), new Authorization(kube));
   const problems = async () => {

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { SharedWatch } from "../../src/storage/shared-watch.ts";
+import { SqliteStorage } from "../../src/storage/sqlite.ts";
+import type { WatchEvent } from "../../src/storage/storage.ts";
+import { tempDir } from "../support/tmp.ts";
+import { storageContract } from "./storage.ts";
+
+const dir = tempDir();
+const sqlite = new SqliteStorage(join(dir.path, "objects.db"));
+const shared = new SharedWatch(sqlite, "/registry/");
+after(async () => {
+  await shared[Symbol.asyncDispose]();
+  dir[Symbol.dispose]();
+});
+
+storageContract("SharedWatch", () => ({
+  storage: shared,
+  compact: async (revision) => sqlite.compact(revision),
+}));
+
+/** Counts the watches of the storage itself. */
+class Counting extends SqliteStorage {
+  watches = 0;
+
+  override watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    this.watches++;
+    return super.watch(prefix, afterRevision, signal);
+  }
+}
+
+test("SharedWatch: many watches are one; who begins before it has one of his own", async () => {
+  using folder = tempDir();
+  const counting = new Counting(join(folder.path, "objects.db"));
+  await using storage = new SharedWatch(counting, "/r/");
+  const ending = new AbortController();
+  await storage.create("/r/before", "1");
+  const { revision } = await storage.list("/r/");
+  const first = async (from: bigint) => {
+    for await (const event of storage.watch("/r/a/", from, ending.signal)) if (event.type === "put") return event.key;
+    return undefined;
+  };
+  const all = Promise.all(Array.from({ length: 50 }, () => first(revision)));
+  await new Promise((resolve) => setImmediate(resolve));
+  await storage.create("/r/b/other", "1");
+  await storage.create("/r/a/mine", "1");
+  assert.deepEqual(new Set(await all), new Set(["/r/a/mine"]));
+  assert.equal(counting.watches, 1);
+  assert.equal(await first(0n), "/r/a/mine");
+  assert.equal(counting.watches, 2);
+  ending.abort();
+});
+
+test("SharedWatch: one who reads too slowly is left behind, and is told so", async () => {
+  using folder = tempDir();
+  await using storage = new SharedWatch(new SqliteStorage(join(folder.path, "objects.db")), "/r/");
+  const watch = storage
+    .watch("/r/", (await storage.list("/r/")).revision, AbortSignal.timeout(60_000))
+    [Symbol.asyncIterator]();
+  const next = watch.next();
+  let revision = await storage.create("/r/a", "0");
+  await next; // and nothing more is read
+  for (let index = 1; index <= 2100; index++) revision = await storage.update("/r/a", String(index), revision);
+  for await (const event of storage.watch("/r/", revision - 1n, AbortSignal.timeout(60_000)))
+    if (event.revision >= revision) break;
+  await assert.rejects(
+    async () => {
+      for (;;) await watch.next();
+    },
+    { code: "API_GONE" },
+  );
+});
