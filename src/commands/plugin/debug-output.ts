@@ -20,6 +20,6 @@ export function refuse({ spec }: Coredump, isOtherBuild: boolean): DumpError {
   const exe = printable(spec.exe ?? spec.filename ?? "the executable");
   const why = isOtherBuild ? "the image that is here has another build of it" : "the image does not have it";
   return new DumpError("TOOL_MISSING", `Cannot debug without ${exe}: ${why}`, {
-    hint: `Name a folder with the files of ${printable(spec.image ?? "its image")} as they were: --sysroot`,
+    hint: `Name a folder with the files of ${printable(spec.image ?? "its image")} as they were by --sysroot; in the cluster, the right image by --image`,
   });
 }

@@ -1,4 +1,5 @@
 /** `debug --in-cluster`: gdb in a pod beside the crashed image, the core streamed into it. */
+import { dirname } from "node:path";
 import { DumpError } from "../../domain/failures.ts";
 import { parseDurationMs } from "../../domain/units.ts";
 import { buildIdOf } from "../../elf/build-id.ts";
@@ -34,19 +35,12 @@ export async function debugInCluster(argv: Parsed, ours: Session, signal: AbortS
   say(`Copying the core into pod ${pod.name}`);
   const mapped = await copied(shell, { remote, sha256: sha256Of(coredump), signal });
   const executable = await executableOf(shell, coredump, mapped, signal);
-  const folders = [
-    ...new Set(
-      mapped
-        .map(({ path }) => path)
-        .filter(isPlain)
-        .map((path) => path.replace(/\/[^/]*$/, "")),
-    ),
-  ];
+  const folders = new Set(mapped.flatMap(({ path }) => (isPlain(path) ? dirname(path) : [])));
   const subject: Subject = {
     executable: `${SYSROOT}${executable}`,
     core: CORE,
     sysroot: SYSROOT,
-    folders: folders.map((folder) => `${SYSROOT}${folder}`),
+    folders: [...folders].map((folder) => `${SYSROOT}${folder}`),
     debuginfod: argv["debuginfod"] === true,
   };
   if (argv["print-backtrace"] === true) {

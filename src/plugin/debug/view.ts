@@ -36,6 +36,7 @@ const MAX_NAMES = 20_000;
 export function viewOf(tree: Tree, mapped: readonly MappedFile[], folder: string): View {
   const [missing, others, folders]: [string[], string[], Set<string>] = [[], [], new Set()];
   let [executable, isOtherBuild]: [string | undefined, boolean] = [undefined, false];
+  const links = new Links(tree);
   linkTopFolders(tree, folder);
   for (const wanted of mapped) {
     if (wanted.isElf === false || !isPlain(wanted.path) || NOT_FILES.test(wanted.path)) continue;
@@ -51,7 +52,7 @@ export function viewOf(tree: Tree, mapped: readonly MappedFile[], folder: string
       isOtherBuild ||= wanted.isExecutable;
       continue;
     }
-    for (const path of [wanted.path, ...linksTo(tree, wanted.path, found)]) place(folder, path, found.file);
+    for (const path of [wanted.path, ...links.to(wanted.path, found)]) place(folder, path, found.file);
     placeDebugFiles(tree, wanted.path, buildId, folder);
     folders.add(dirname(wanted.path));
     if (wanted.isExecutable) executable = join(folder, wanted.path);
@@ -74,15 +75,37 @@ function linkTopFolders(tree: Tree, folder: string): void {
   }
 }
 
-/** `libz.so.1` beside `libz.so.1.2.13`: the name that programs ask for. */
-function linksTo(tree: Tree, path: string, { parts }: Found): string[] {
-  const target = parts.join("/");
-  const beside = new Set([dirname(`/${target}`), dirname(path)]);
-  return [...beside].flatMap((folder) => {
-    const names = tree.names(resolved(tree, folder)?.parts ?? []);
-    const links = names.length > MAX_NAMES ? [] : names.map((name) => join(folder, name));
-    return links.filter((link) => isPlain(link) && resolved(tree, link)?.parts.join("/") === target);
-  });
+/** `libz.so.1` beside `libz.so.1.2.13`: the name that programs ask for. Each folder is read once. */
+class Links {
+  readonly #tree: Tree;
+  readonly #byFolder = new Map<string, ReadonlyMap<string, readonly string[]>>();
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  /** Paths of links to a file, in its own folder and in the one that it was asked for in. */
+  to(path: string, { parts }: Found): string[] {
+    const target = parts.join("/");
+    const folders = new Set([dirname(`/${target}`), dirname(path)]);
+    return [...folders].flatMap((folder) => this.#in(folder).get(target) ?? []);
+  }
+
+  #in(folder: string): ReadonlyMap<string, readonly string[]> {
+    const known = this.#byFolder.get(folder) ?? this.#read(folder);
+    this.#byFolder.set(folder, known);
+    return known;
+  }
+
+  /** Links in a folder by what they end at. */
+  #read(folder: string): ReadonlyMap<string, readonly string[]> {
+    const parts = resolved(this.#tree, folder)?.parts ?? [];
+    const names = this.#tree.names(parts);
+    if (names.length > MAX_NAMES) return new Map();
+    const isLink = (name: string): boolean => this.#tree.look([...parts, name])?.kind === "link";
+    const links = names.filter(isLink).map((name) => join(folder, name));
+    return Map.groupBy(links.filter(isPlain), (link) => resolved(this.#tree, link)?.parts.join("/") ?? "");
+  }
 }
 
 /** Separate debug information, where distributions put it. */
