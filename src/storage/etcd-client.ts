@@ -102,10 +102,7 @@ export class EtcdClient {
   failure(error: unknown): DumpError {
     if (error instanceof DumpError) return error;
     const at = this.#member;
-    if (isMembersOwn(error)) {
-      at.doubt();
-      this.#current++;
-    }
+    if (isMembersOwn(error)) this.#current++;
     return etcdFailure(error, at.name);
   }
 

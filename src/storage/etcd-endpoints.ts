@@ -1,14 +1,10 @@
 /** etcd's members, and a connection to one of them. */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { performance } from "node:perf_hooks";
 import { type PeerCertificate, checkServerIdentity as tlsCheck } from "node:tls";
 import type { Client } from "@grpc/grpc-js";
 import type { StorageSettings } from "../config/storage-options.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
-
-/** Of a connection that fails. A shorter-lived one may be another call's, which has just begun. */
-const YOUNG_MS = 2000;
 
 type Grpc = typeof import("@grpc/grpc-js");
 type TlsFiles = Pick<StorageSettings, "etcdCaFile" | "etcdCertFile" | "etcdKeyFile">;
@@ -39,7 +35,6 @@ export class Endpoint {
   readonly #url: URL;
   readonly #files: TlsFiles;
   #client: Client | undefined;
-  #openedMs = 0;
 
   constructor(grpc: Grpc, url: URL, files: TlsFiles) {
     this.#grpc = grpc;
@@ -51,7 +46,10 @@ export class Endpoint {
     return this.#url.origin;
   }
 
-  /** @throws Error when there is no connection within that time; the next try reads the certificates anew */
+  /**
+   * Behind TLS and HTTP/2's first words, so a member that refuses our certificate is not connected.
+   * @throws Error when there is no connection within that time; the next try reads the certificates anew
+   */
   async connected(withinMs: number): Promise<Client> {
     this.#client ??= this.#open();
     const client = this.#client;
@@ -66,11 +64,6 @@ export class Endpoint {
     }
   }
 
-  /** A call failed: perhaps it is our certificate that is refused, which TLS 1.3 tells only behind the handshake. */
-  doubt(): void {
-    if (performance.now() - this.#openedMs > YOUNG_MS) this.close();
-  }
-
   /** What is under way ends by itself. */
   close(): void {
     this.#client?.close();
@@ -78,7 +71,6 @@ export class Endpoint {
   }
 
   #open(): Client {
-    this.#openedMs = performance.now();
     const { hostname, port, protocol } = this.#url;
     const { Client, credentials } = this.#grpc;
     const address = `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
