@@ -68,9 +68,17 @@ export class SeekableReader {
   /**
    * The tar's bytes in [from, to), in order, some at a time; what comes next is fetched meanwhile. Once it has ended,
    * however it did, nothing is fetched any more.
+   *
+   * @param how  `lent`: a piece is the taker's only until it asks for the next. Its memory is then free at once: what
+   *             waits for the garbage collector would be most of what a server with many readers holds.
    * @throws DumpError STORE_CORRUPT rather than yield a byte that is not what was stored
    */
-  async *read(fromBytes: number, toBytes: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  async *read(
+    fromBytes: number,
+    toBytes: number,
+    signal?: AbortSignal,
+    how: "kept" | "lent" = "kept",
+  ): AsyncGenerator<Buffer> {
     const { count, plainAt } = this.#places;
     const first = firstWhere(count, (frame) => at(plainAt, frame + 1) > fromBytes);
     const end = firstWhere(count, (frame) => at(plainAt, frame) >= toBytes);
@@ -92,6 +100,7 @@ export class SeekableReader {
           ended.throwIfAborted();
           yield plain.subarray(from, Math.min(from + PIECE_BYTES, to));
         }
+        if (how === "lent") free(plain);
       }
     } finally {
       readers--;
@@ -137,6 +146,11 @@ async function plainOf(packed: Buffer, plainBytes: number): Promise<Buffer> {
     throw corrupt("one of its frames is damaged", cause);
   });
   return exactly(plainBytes, plain);
+}
+
+/** Small buffers share their memory: those are left alone. */
+function free({ buffer, byteLength }: Buffer): void {
+  if (buffer.byteLength === byteLength && byteLength > 0) (buffer as ArrayBuffer).transfer(0);
 }
 
 function exactly(bytes: number, buffer: Buffer): Buffer {

@@ -31,7 +31,7 @@ export interface EndpointRequest {
 export interface Download extends Representation {
   /**
    * The bytes in [from, to). An error is for breaking off: what came before it is right. Stops working as soon as nobody
-   * takes any more, or the signal fires.
+   * takes any more, or the signal fires. A chunk is the taker's only until it asks for the next one.
    */
   read(fromBytes: number, toBytes: number, signal: AbortSignal): AsyncIterable<Buffer>;
 }

@@ -79,6 +79,6 @@ export function downloadOf(
     lengthBytes: core.sizeBytes,
     filename: `${file.slice(0, -SUFFIX.length)}.core`,
     contentType: "application/octet-stream",
-    read: (from, to, signal) => reader.read(core.fromBytes + from, core.fromBytes + to, signal),
+    read: (from, to, signal) => reader.read(core.fromBytes + from, core.fromBytes + to, signal, "lent"),
   };
 }

@@ -89,5 +89,5 @@ export interface StoredDump {
 }
 
 export async function read(download: Download, from = 0, to = download.lengthBytes, signal = FOREVER): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(download.read(from, to, signal)));
+  return Buffer.concat(await Array.fromAsync(download.read(from, to, signal), (chunk) => Buffer.from(chunk)));
 }
