@@ -9,7 +9,7 @@ import { backoffMs, pause } from "../kube/backoff.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { collection, type KubeObject, member } from "../kube/objects.ts";
 import { type Kept, renewed } from "../pki/renewal.ts";
-import { type KeyPair, readPem } from "../system/key-pair.ts";
+import { type KeyPair, readPem, usable } from "../system/key-pair.ts";
 
 type Settings = Pick<WebhookSettings, "systemNamespace" | "secret" | "configuration" | "names" | "clientCaFile">;
 
@@ -56,12 +56,11 @@ export async function* ownKeyPairs(
   for (let failures = 0; !signal.aborted; ) {
     try {
       const { kept, problem } = await lookAfter(http, settings, nowMs(), signal);
-      const ca = settings.clientCaFile && readPem(settings.clientCaFile);
-      const pair = { cert: kept["tls.crt"], key: kept["tls.key"], ca };
+      const pair = pairOf(kept, settings);
       onProblem(problem);
       failures = 0;
       if (served && served.cert !== pair.cert) await pause(SETTLE_MS, signal);
-      if (served?.cert !== pair.cert || served.ca !== ca) yield pair;
+      if (served?.cert !== pair.cert || served.ca !== pair.ca) yield pair;
       served = pair;
       await pause(LOOK_MS, signal);
     } catch (error) {
@@ -70,6 +69,11 @@ export async function* ownKeyPairs(
       await pause(backoffMs(failures++), signal);
     }
   }
+}
+
+function pairOf({ "tls.crt": cert, "tls.key": key }: Kept, { secret, clientCaFile }: Settings): KeyPair {
+  if (clientCaFile === undefined) return { cert, key };
+  return usable({ cert, key, ca: readPem(clientCaFile) }, [`Secret ${secret}`, clientCaFile]);
 }
 
 interface Look {

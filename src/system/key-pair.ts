@@ -22,14 +22,23 @@ export interface KeyPairFiles {
 
 /** @throws DumpError SETTINGS_INVALID when a file cannot be read or the two do not fit */
 export function readKeyPair({ certFile, keyFile, clientCaFile }: KeyPairFiles): KeyPair {
-  const pair = { cert: readPem(certFile), key: readPem(keyFile), ca: clientCaFile && readPem(clientCaFile) };
+  const files = [certFile, keyFile, clientCaFile].filter((file) => file !== undefined);
+  return usable({ cert: readPem(certFile), key: readPem(keyFile), ca: clientCaFile && readPem(clientCaFile) }, files);
+}
+
+/**
+ * The pair, if a server can be started with it.
+ * @param from  where it comes from, for the message
+ * @throws DumpError SETTINGS_INVALID
+ */
+export function usable(pair: KeyPair, from: readonly string[]): KeyPair {
   try {
     createSecureContext({ ...pair });
+    if (pair.ca !== undefined) new X509Certificate(pair.ca); // a context takes any text, and then lets nobody in
+    return pair;
   } catch (error) {
-    const files = [certFile, keyFile, clientCaFile].filter(Boolean).join(", ");
-    throw new DumpError("SETTINGS_INVALID", `Cannot use ${files}: ${reasonOf(error)}`, { cause: error });
+    throw new DumpError("SETTINGS_INVALID", `Cannot use ${from.join(", ")}: ${reasonOf(error)}`, { cause: error });
   }
-  return pair;
 }
 
 /** @throws DumpError SETTINGS_INVALID */

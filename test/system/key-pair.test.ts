@@ -30,6 +30,10 @@ test("readKeyPair() names the file that cannot be read, or those that do not fit
   assert.throws(() => readKeyPair(files), { code: "SETTINGS_INVALID", message: /tls\.crt, .*tls\.key: .*mismatch/ });
   writeFileSync(files.keyFile, "text");
   assert.throws(() => readKeyPair(files), { code: "SETTINGS_INVALID" });
+  folder.write(kept);
+  const clientCaFile = join(files.keyFile, "../ca.crt");
+  writeFileSync(clientCaFile, "text");
+  assert.throws(() => readKeyPair({ ...files, clientCaFile }), { code: "SETTINGS_INVALID", message: /ca\.crt: / });
   rmSync(files.keyFile);
   assert.throws(() => readKeyPair(files), { code: "SETTINGS_INVALID", message: /^Cannot read .*tls\.key: ENOENT/ });
 });
