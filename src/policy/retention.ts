@@ -19,14 +19,14 @@ import type {
 export const dumpOf = (namespace: string, podUid: string, shortId: string): string =>
   `${namespace}/${podUid}/${shortId}`;
 
-/** As the predecessor named them. */
+/** As the predecessor named them; an object's name has 253 characters. */
 export const endpointOf = ({ name, uid }: Pick<PodView, "name" | "uid">): string =>
-  `${name}-${createHash("sha1").update(uid).digest("hex").slice(0, 8)}`;
+  `${name.slice(0, 244).replace(/[.-]+$/, "")}-${createHash("sha1").update(uid).digest("hex").slice(0, 8)}`;
 
 /** Their cores are on the node still, or on their way; "" has just been made. */
 const ON_ITS_WAY: ReadonlySet<string> = new Set(["", "Capturing", "Captured", "Created", "Allowed", "FailedToSave"]);
 const ON_THE_NODE: ReadonlySet<string> = new Set([...ON_ITS_WAY, "Restricted"]);
-/** A node's clock and the API server's may differ. */
+/** The store's clock and the API server's may differ. */
 const SKEW_MS = 5 * 60_000;
 
 export function retention(world: World, settings: Settings, nowMs: number): Verdicts {
