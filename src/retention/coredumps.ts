@@ -32,14 +32,18 @@ const WORDS: Readonly<Record<Why, string>> = {
 };
 
 /** Its bundle is going: nobody is to expect it any more. @returns it, as it is now */
-export const markDeleted = (http: KubeHttp, record: Mirrored, why: Why, signal: AbortSignal): Promise<CoredumpObject> =>
-  tell(http, record, { state: "Deleted", reason: why, message: `the bundle was removed: ${WORDS[why]}` }, signal);
+export function markDeleted(http: KubeHttp, record: Mirrored, why: Why, signal: AbortSignal): Promise<CoredumpObject> {
+  const message = `the bundle was removed: ${WORDS[why]}`;
+  const stored = { status: "False", reason: why, message };
+  return tell(http, record, stored, { state: "Deleted", reason: why, message }, signal);
+}
 
+/** It stays Saved, and what was said of the dump stands. @param volume  in which it is looked for */
 export const markMissing = (http: KubeHttp, record: Mirrored, volume: string, signal: AbortSignal) =>
-  tell(http, record, { reason: MISSING, message: `the bundle is not in ${printable(volume)}` }, signal);
+  tell(http, record, { status: "False", reason: MISSING, message: `it is not in ${printable(volume)}` }, {}, signal);
 
 export const markFound = (http: KubeHttp, record: Mirrored, signal: AbortSignal) =>
-  tell(http, record, { reason: null, message: null }, signal);
+  tell(http, record, { status: "True", reason: "Verified", message: "" }, {}, signal);
 
 export async function remove(http: KubeHttp, record: Mirrored, signal: AbortSignal): Promise<void> {
   const { uid, resourceVersion } = record;
@@ -53,24 +57,21 @@ export async function remove(http: KubeHttp, record: Mirrored, signal: AbortSign
   });
 }
 
-interface Telling {
-  readonly state?: "Deleted";
-  readonly reason: string | null;
-  readonly message: string | null;
-}
-
-async function tell(http: KubeHttp, record: Mirrored, telling: Telling, signal: AbortSignal): Promise<CoredumpObject> {
+/** @param stored  the condition of that type */
+async function tell(
+  http: KubeHttp,
+  record: Mirrored,
+  stored: Omit<Condition, "type" | "lastTransitionTime">,
+  change: object,
+  signal: AbortSignal,
+): Promise<CoredumpObject> {
   const path = pathOf(record);
   const { status } = await http.json<CoredumpObject>({ verb: "get", resource: "coredumps", path, signal });
-  const { reason, message } = telling;
-  const stored: Condition = {
-    ...{ type: "Stored", status: reason === null ? "True" : "False", lastTransitionTime: new Date().toISOString() },
-    ...{ reason: reason ?? "Verified", message: message ?? "" },
-  };
   const others = (status?.conditions ?? []).filter(({ type }) => type !== "Stored");
+  const condition: Condition = { type: "Stored", ...stored, lastTransitionTime: new Date().toISOString() };
   const body = {
     metadata: { uid: record.uid, resourceVersion: record.resourceVersion },
-    status: { ...telling, conditions: [...others, stored] },
+    status: { ...change, conditions: [...others, condition] },
   };
   const patch = { verb: "patch", resource: "coredumps/status", path: `${path}/status`, body, signal } as const;
   return await http.json<CoredumpObject>({ ...patch, contentType: MERGE_PATCH });

@@ -7,7 +7,7 @@ import { parseAllDocuments } from "yaml";
 import { endpointOf } from "../../../src/policy/retention.ts";
 import { ApiServer } from "../../support/apiserver.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
-import { applyCrds, applyPolicy } from "../../support/coredump-resources.ts";
+import { applyCrds, applyPolicy, statusPatch } from "../../support/coredump-resources.ts";
 import { eventually } from "../../support/eventually.ts";
 import { BundleFolder, Gc, savedDump } from "../../support/gc.ts";
 import type { Resource, User } from "../../support/kubectl.ts";
@@ -128,6 +128,8 @@ describe("the collector", { skip }, () => {
     const web = await pod(within, "web");
     const dump = await savedDump(cluster, within, web.metadata["uid"]);
     store.put("_host/node-1/sleep-20261121T072103512Z-31605-00000000ffff.tar.zst");
+    const said = statusPatch({ reason: "Truncated", message: "cut short" });
+    await cluster.in(within.metadata["name"]).kubectl("patch", "coredump", dump.name, ...said);
     await using gc = await start("--max-at-once", "1000");
     await eventually(async () => {
       const { status } = await coredump(within, dump.name);
@@ -138,7 +140,7 @@ describe("the collector", { skip }, () => {
     await eventually(async () => {
       const { status } = await coredump(within, dump.name);
       assert.equal(status.conditions?.find(({ type }: Resource) => type === "Stored")?.status, "True");
-      assert.equal(status.message, undefined);
+      assert.deepEqual([status.state, status.reason, status.message], ["Saved", "Truncated", "cut short"]);
     });
     await gc.end();
   });
