@@ -51,7 +51,10 @@ test("issue() of any name and address is for that name and no other", () => {
   const property = fc.property(fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6()), (name) => {
     const certificate = new X509Certificate(issue(authority, [name], validity).cert);
     const plain = plainName(name);
-    assert.ok(isIP(plain) ? certificate.checkIP(plain) : certificate.checkHost(plain), certificate.subjectAltName ?? "no name");
+    assert.ok(
+      isIP(plain) ? certificate.checkIP(plain) : certificate.checkHost(plain),
+      certificate.subjectAltName ?? "no name",
+    );
     assert.equal(certificate.checkHost("another.test"), undefined);
     assert.equal(certificate.checkIP("198.18.255.255"), undefined);
   });
