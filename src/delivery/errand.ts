@@ -42,14 +42,15 @@ export class Errands {
       return outcome;
     } finally {
       child.kill("SIGKILL");
-      child.unref();
+      for (const held of [child.stdin, child.stdout]) held?.destroy();
+      child.unref(); // nobody waits for one that hangs, not even our own end
     }
   }
 
   #outcome(child: ReturnType<typeof spawn>, job: DeliveryJob, signal: AbortSignal): Promise<DeliveryOutcome> {
     return new Promise((resolve, reject) => {
       let said = "";
-      const silence = setTimeout(() => resolve(HANGS), this.#silenceMs);
+      const silence = setTimeout(() => resolve(HANGS), this.#silenceMs).unref();
       const stop = () => reject(signal.reason);
       signal.addEventListener("abort", stop, { once: true });
       child.stdout?.setEncoding("utf8").on("data", (text: string) => {

@@ -9,15 +9,16 @@ import { type KubeletMount, Undeliverable } from "./job.ts";
 const NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,252}[A-Za-z0-9])?$/;
 
 /**
- * Opens it as a path only (O_PATH), so that nothing is asked of the volume yet. What leads there is the node's own; a link
- * on the way would be somebody's doing, and none is followed but by the administrator's own path of the kubelet's root.
- * Held open, it keeps the kubelet from unmounting; that is tried again by the kubelet until we are done.
+ * Opens it as a path only (O_PATH): the volume may not let root read it. What leads there is the node's own; a link on
+ * the way would be somebody's doing, and none is followed but in the administrator's own path of the kubelet's root.
+ * While it is open the kubelet cannot unmount it, and tries again.
  * @throws Undeliverable NotMounted
  */
 export function openPlace({ kubeletRoot, podUid, container, index }: KubeletMount): number {
   if (![podUid, container].every((name) => NAME.test(name)) || !Number.isSafeInteger(index) || index < 0)
     throw new Undeliverable("NotMounted", "the pod's names are none of Kubernetes'");
   const folder = `pods/${podUid}/volume-subpaths`;
+  const where = `${kubeletRoot}/${folder}/*/${container}/${index}`;
   try {
     using root = open(rootOf(kubeletRoot));
     using subPaths = open(openBeneath(root.fd, folder));
@@ -26,9 +27,10 @@ export function openPlace({ kubeletRoot, podUid, container, index }: KubeletMoun
       if (place !== undefined) return place; // an index is one volume's
     }
   } catch (error) {
-    if (!errnoOf(error)) throw error;
+    const errno = errnoOf(error);
+    if (!errno) throw error;
+    if (errno !== "ENOENT") throw new Undeliverable("NotMounted", `Cannot open ${where}: ${errno}`);
   }
-  const where = `${kubeletRoot}/${folder}/*/${container}/${index}`;
   throw new Undeliverable("NotMounted", `nothing is mounted at ${where} (any more)`);
 }
 

@@ -57,10 +57,12 @@ function recordedPod(entry: Entry): { annotations?: Record<string, string> } {
 }
 
 /** Memory that only root may read is not handed out (CVE-2022-4415). */
-const whyNever = ({ dumpable }: DumpRecord): DeliveryOutcome | undefined =>
-  dumpable === 1
-    ? undefined
-    : { reason: "NotDumpable", message: "the process had changed its credentials", mayPass: false };
+function whyNever({ dumpable }: DumpRecord): DeliveryOutcome | undefined {
+  if (dumpable === 1) return undefined;
+  const message =
+    dumpable === null ? "nobody knows whether it had changed its credentials" : "it had changed its credentials";
+  return { reason: "NotDumpable", message: `the process's memory is root's: ${message}`, mayPass: false };
+}
 
 /** One try, if the dump still wants one. @returns `waiting` for another; `done` when there is nothing (more) to do */
 export async function deliverDump(seat: Seat): Promise<Next> {
