@@ -84,6 +84,15 @@ export const anyRecord: fc.Arbitrary<PodRecord> = fc
       problem: maybe(text),
       cgroup: maybe(text),
     }),
+    delivery: maybe(
+      fc.record({
+        state: fc.constantFrom("Pending" as const, "Delivered" as const, "GivenUp" as const),
+        claim: dnsName,
+        reason: maybe(fc.constantFrom("Delivered" as const, "VolumeFull" as const, "PodGone" as const)),
+        message: maybe(text),
+        since: fc.constant("2026-11-21T07:21:03.512Z"),
+      }),
+    ),
     core: fc.record({
       sizeBytes: bytes,
       storedBytes: bytes,
