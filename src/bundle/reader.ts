@@ -4,13 +4,14 @@
  */
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
+import { free } from "./free.ts";
 import { corrupt, FOOTER_BYTES, type Places, parseFooter, parseSeekTable } from "./seek-table.ts";
 import { Turns } from "./turns.ts";
 
 /** Where a bundle's bytes come from: a file, an object of a store. */
 export interface RangeSource {
   readonly sizeBytes: number;
-  /** Exactly these bytes; its own errors pass through the reader. */
+  /** Exactly these bytes, in memory that is the reader's from then on; its own errors pass through the reader. */
   read(fromBytes: number, lengthBytes: number, signal?: AbortSignal): Promise<Buffer>;
 }
 
@@ -85,8 +86,14 @@ export class SeekableReader {
     const stop = new AbortController();
     const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
     const packed = this.#packed(first, end, ended);
+    const done = how === "lent" ? free : () => undefined;
     const unpacked = (frame: number) =>
-      TURNS.of(async () => plainOf((await packed.next()).value, at(plainAt, frame + 1) - at(plainAt, frame)));
+      TURNS.of(async () => {
+        const { value } = await packed.next();
+        const plain = await plainOf(value, at(plainAt, frame + 1) - at(plainAt, frame));
+        done(value);
+        return plain;
+      });
     let ahead: Promise<Buffer> | undefined;
     readers++;
     try {
@@ -100,7 +107,7 @@ export class SeekableReader {
           ended.throwIfAborted();
           yield plain.subarray(from, Math.min(from + PIECE_BYTES, to));
         }
-        if (how === "lent") free(plain);
+        done(plain);
       }
     } finally {
       readers--;
@@ -146,11 +153,6 @@ async function plainOf(packed: Buffer, plainBytes: number): Promise<Buffer> {
     throw corrupt("one of its frames is damaged", cause);
   });
   return exactly(plainBytes, plain);
-}
-
-/** Small buffers share their memory: those are left alone. */
-function free({ buffer, byteLength }: Buffer): void {
-  if (buffer.byteLength === byteLength && byteLength > 0) (buffer as ArrayBuffer).transfer(0);
 }
 
 function exactly(bytes: number, buffer: Buffer): Buffer {

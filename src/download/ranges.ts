@@ -1,4 +1,5 @@
 /** Bytes of an object in a store: as a bundle's reader asks for them, and as they are sent. */
+import { free } from "../bundle/free.ts";
 import type { RangeSource } from "../bundle/reader.ts";
 import type { DumpSource, Stored } from "./source.ts";
 
@@ -46,7 +47,7 @@ export class StoredRanges implements RangeSource {
   }
 }
 
-/** The object as it is; a piece is fetched while the one before it is taken. */
+/** The object as it is, lent; a piece is fetched while the one before it is taken. */
 export async function* storedBytes(
   source: DumpSource,
   stored: Stored,
@@ -68,6 +69,7 @@ export async function* storedBytes(
       at += piece.length;
       next = at < toBytes ? fetch(at) : undefined;
       yield piece;
+      free(piece);
     }
   } finally {
     stop.abort();
