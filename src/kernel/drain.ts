@@ -1,7 +1,8 @@
 import type { CorePipe } from "./pipe.ts";
 import type { SparseFile } from "./sparse-file.ts";
 
-const CHUNK_BYTES = 1 << 20;
+/** File systems take large writes in large folios: a quarter of it takes a quarter more of the processor. */
+const CHUNK_BYTES = 4 << 20;
 
 /**
  * Copies the pipe's bytes into the file up to `endBytes` (default: all), reading one chunk while the one before is written.

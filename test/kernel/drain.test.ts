@@ -7,7 +7,7 @@ import { page, pipeOf, streamOf, testFile } from "./streams.ts";
 const MIB = 1 << 20;
 /** Bytes of which no two chunks or pages are alike, some pages of them zeros. */
 const bytes = Buffer.from(
-  Array.from({ length: 3 * MIB + 777 }, (_, i) => (i % 20_000 < 8192 ? 0 : (i * 31 + (i >> 12)) & 0xff)),
+  Array.from({ length: 9 * MIB + 777 }, (_, i) => (i % 20_000 < 8192 ? 0 : (i * 31 + (i >> 12)) & 0xff)),
 );
 
 for (const pieceBytes of [1000, 4096, 65_536, 1 << 22]) {
@@ -52,11 +52,11 @@ test("drain() of an ended stream does nothing", async () => {
 });
 
 test("drain() stops at the first byte that cannot be kept, and leaves the rest of the stream", async () => {
-  using stream = streamOf(Buffer.concat(Array.from({ length: 8 * 256 }, () => page(7))));
-  using made = testFile((held) => (held > BigInt(2 * MIB) ? "disk-full" : undefined));
-  await assert.rejects(drain(stream.pipe, made.file), { truncation: "disk-full", atBytes: BigInt(2 * MIB) });
-  assert.equal(made.bytes.length, 2 * MIB);
-  assert.ok(stream.pipe.positionBytes <= BigInt(4 * MIB), "one chunk was on its way, no more");
+  using stream = streamOf(Buffer.concat(Array.from({ length: 24 * 256 }, () => page(7))));
+  using made = testFile((held) => (held > BigInt(8 * MIB) ? "disk-full" : undefined));
+  await assert.rejects(drain(stream.pipe, made.file), { truncation: "disk-full", atBytes: BigInt(8 * MIB) });
+  assert.equal(made.bytes.length, 8 * MIB);
+  assert.ok(stream.pipe.positionBytes <= BigInt(16 * MIB), "one chunk was on its way, no more");
 });
 
 test("drain() reports a failure in the very last chunk", async () => {
