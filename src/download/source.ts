@@ -7,8 +7,8 @@ export interface DumpSource {
   head(key: string, signal: AbortSignal): Promise<Stored>;
 
   /**
-   * Exactly these bytes, in memory that is the caller's, of exactly that version: what was replaced meanwhile is an error, never a mixture of both. Once
-   * the signal has fired it rejects soon, with the signal's reason.
+   * Exactly these bytes, in memory that is the caller's, of exactly that version: what was replaced meanwhile is an
+   * error, never a mixture of both. Once the signal has fired it rejects soon, with the signal's reason.
    *
    * @throws DumpError NOT_FOUND when it is gone, STORE_CORRUPT when it is another one or has no such bytes,
    *         STORE_UNAVAILABLE, STORE_DENIED, STORE_MISSING, STORE_REFUSED

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type CrashingContainer, crashingContainer } from "./container.ts";
 import { restart } from "./controller.ts";
 import { burst, dense, PYTHON, sparse, TINY } from "./crashes.ts";
+import { download } from "./download.ts";
 import { cat, type Ours } from "./handlers.ts";
 import { huge } from "./huge.ts";
 import { idle } from "./idle.ts";
@@ -77,17 +78,26 @@ export const CASES: Readonly<Record<string, Case>> = {
     const { met, maxRssMiB, lists, writes } = outcome;
     return { ...outcome, met: met && maxRssMiB <= 256 && lists <= 4 && writes === 0 };
   }),
+  download: inCluster(5, async (count, { program }, folder) => {
+    const outcome = limited("ratio", THROUGHPUT_BAR, "a file that Node serves", await download(count, program, folder));
+    return { ...outcome, barMaxRssMiB: 200, met: outcome.met && outcome.maxRssMiB <= 200 };
+  }),
   webhook: {
     ...{ count: 5, cluster: false },
     async measure(count, { program }, folder) {
-      const outcome = limited("ratio", REVIEWS_BAR, "Node, parse and serialise", await reviews(count, program, folder));
+      const outcome = limited(
+        "ratio",
+        THROUGHPUT_BAR,
+        "Node, parse and serialise",
+        await reviews(count, program, folder),
+      );
       return { ...outcome, barP99Ms: 100, met: outcome.met && outcome.p99Ms <= 100 };
     },
   },
 };
 
 /** Throughput of 0.8 times the other's. */
-const REVIEWS_BAR = 1 / 0.8;
+const THROUGHPUT_BAR = 1 / 0.8;
 
 function limited<F extends object>(figure: keyof F, bar: number, baseline: string | null, figures: F) {
   return { ...(baseline && { baseline }), ...figures, bar, met: Number(figures[figure]) <= bar };

@@ -79,3 +79,25 @@ test("SeekableReader never gives a wrong byte of a damaged bundle", async () => 
     { numRuns: 500 },
   );
 });
+
+test("SeekableReader takes back what it lent when the next is asked for, and leaves what is kept", async () => {
+  const plain = Buffer.alloc(300_000, "abc");
+  const packed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+  const table = encodeSeekTable([
+    { packedBytes: packed.length, plainBytes: plain.length },
+    { packedBytes: packed.length, plainBytes: plain.length },
+  ]);
+  const reader = await open(Buffer.concat([packed, packed, table]));
+  for (const how of ["kept", "lent"] as const) {
+    const [pieces, copies]: [Buffer[], Buffer[]] = [[], []];
+    for await (const piece of reader.read(0, reader.plainBytes, undefined, how)) {
+      copies.push(Buffer.from(piece));
+      pieces.push(piece);
+    }
+    assert.ok(Buffer.concat(copies).equals(Buffer.concat([plain, plain])));
+    assert.equal(
+      pieces.every(({ length }) => length === 0),
+      how === "lent",
+    );
+  }
+});
