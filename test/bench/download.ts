@@ -52,7 +52,6 @@ export async function download(count: number, program: string, folder: string): 
     await ours();
     await base();
     compared = await inTurn(count, ours, base);
-    console.error(JSON.stringify(compared));
   }
   await using server = await ApiServer.start(cluster, options);
   const noise = randomFillSync(Buffer.allocUnsafe(4 * MIB));
