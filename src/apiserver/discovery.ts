@@ -7,7 +7,8 @@ const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "
 const SINGULAR = "coredumpendpoint";
 const SHORT_NAMES = ["cde"];
 /** Not `all`: nobody wants another table there. */
-const CATEGORIES = ["coredumps"];
+/** No kind's name: kubectl takes `get coredumps` for a category of that name, and would show endpoints instead. */
+const CATEGORIES = ["coredump-detector"];
 
 const GROUP_VERSIONS = { groupVersion: GROUP_VERSION, version: VERSION };
 
