@@ -10,10 +10,14 @@ import type { KubeHttp } from "./http.ts";
 import { readList } from "./items.ts";
 import type { KubeObject } from "./objects.ts";
 
-/** Whoever wants to know. A list comes as `listed` for each of its objects, then `listEnded`: what was not listed is gone. */
+/**
+ * Whoever wants to know. A list comes as `listed` for each of its objects, then `listEnded`: what was not listed is gone; or
+ * `listFailed`: it comes again from its beginning.
+ */
 export interface Follower<O extends KubeObject> {
   listed(object: O): void;
   listEnded(): void;
+  listFailed?(): void;
   changed(object: O): void;
   deleted(object: O): void;
 }
@@ -74,11 +78,14 @@ const isCode = (error: unknown, code: FailureCode): boolean => error instanceof 
 export async function list<O extends KubeObject>(
   http: KubeHttp,
   kind: Kind,
-  follower: Pick<Follower<O>, "listed" | "listEnded">,
+  follower: Pick<Follower<O>, "listed" | "listEnded" | "listFailed">,
   signal: AbortSignal,
 ): Promise<string> {
   const body = await http.stream({ verb: "list", ...kind, ...accepting(kind, "List"), signal });
-  const head = await readList(body, (item) => follower.listed(item as O));
+  const head = await readList(body, (item) => follower.listed(item as O)).catch((error) => {
+    follower.listFailed?.();
+    throw error;
+  });
   follower.listEnded();
   return head.metadata?.resourceVersion ?? "";
 }

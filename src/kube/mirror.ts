@@ -85,6 +85,10 @@ export class Mirror<O extends KubeObject, M extends Mirrored> implements Followe
     this.#firstList.resolve();
   }
 
+  listFailed(): void {
+    this.#listed = undefined;
+  }
+
   changed(object: O): void {
     this.put(object);
   }

@@ -109,6 +109,9 @@ export class KubeRegistry implements Registry {
         changes.listed(gathering);
         gathering = [];
       },
+      listFailed: () => {
+        gathering = [];
+      },
       changed: (coredump: Coredump) => void (isOurs(coredump) && changes.changed(coredump)),
       deleted: (coredump: Coredump) => void (isOurs(coredump) && changes.deleted(coredump)),
     };

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { DumpError } from "../../src/domain/failures.ts";
 import { backoffMs } from "../../src/kube/backoff.ts";
 import { type Follower, follow } from "../../src/kube/informer.ts";
+import { Mirror } from "../../src/kube/mirror.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Answer, scriptedHttp } from "./scripted-http.ts";
@@ -100,6 +101,35 @@ test("follow() lists now and then when watches end without a word, and not while
   const outage = await followed([list("5"), ...Array(14).fill(away), event("ADDED", "b", "6")]);
   assert.deepEqual(outage.told, ["list ended", "changed b 6"]);
   assert.deepEqual(outage.asked.slice(-3), ["watch 5", "list", "watch 5"]);
+});
+
+test("follow() starts a list that broke off from its beginning, and a mirror forgets what that one had", async () => {
+  const broken = (async function* () {
+    yield Buffer.from(JSON.stringify(list("5", object("a", "3"), object("b", "4"))).slice(0, -20));
+    throw new DumpError("API_UNAVAILABLE", "reset");
+  })();
+  const stop = new AbortController();
+  const mirror = new Mirror(
+    ({ metadata: { name, uid, resourceVersion } }: KubeObject) => ({ name, namespace: "", uid, resourceVersion }),
+    () => undefined,
+  );
+  const answers: Answer[] = [list("2", object("a", "1"), object("b", "2")), GONE, broken, list("6", object("b", "4"))];
+  const http = scriptedHttp(() => {
+    if (answers.length === 0) stop.abort();
+    return answers.shift() ?? new Error("stopped");
+  });
+  await follow(
+    http,
+    KIND,
+    mirror,
+    () => undefined,
+    stop.signal,
+    () => 1,
+  );
+  assert.deepEqual(
+    mirror.in("").map(({ name }) => name),
+    ["b"],
+  );
 });
 
 test("follow() takes no event that a broken connection cut short", async () => {
