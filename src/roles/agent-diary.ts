@@ -46,7 +46,8 @@ export class AgentDiary extends Diary implements Told, PatternDiary {
   advanced(dump: string, next: Next): void {
     this.log.debug({ dump, next }, "advanced");
     this.forget(dump);
-    const record = this.#counted.has(dump) ? undefined : readRecord(this.#cache.spool.entry(dump));
+    if (next === "busy" || this.#counted.has(dump)) return; // whoever is at it may refuse it yet
+    const record = readRecord(this.#cache.spool.entry(dump));
     if (!record || record.state === "Capturing") return;
     this.#counted.add(dump);
     this.#metrics.seen(record);

@@ -30,7 +30,7 @@ export class AgentNode implements Disposable {
 
   agent(...flags: readonly string[]): Promise<Agent> {
     const store = flags.some((flag) => flag.startsWith("--store=")) ? [] : [`--store=${this.store}`];
-    return Agent.start(...this.flags, ...store, ...flags);
+    return Agent.startReleased(...this.flags, ...store, ...flags);
   }
 
   crash(namespace: string, dump?: Waiting): DumpRecord {

@@ -1,6 +1,6 @@
 /** kubectl as one user of a cluster. */
 import { execFile } from "node:child_process";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { TESTBED } from "./paths.ts";
 
 /** An object as the API writes it, as far as tests look at it. */
@@ -69,7 +69,9 @@ export class User {
 
   #end(args: readonly string[], stdin = ""): Promise<Ended> {
     const where = this.#namespace === undefined ? [] : ["--namespace", this.#namespace];
-    const all = ["--kubeconfig", this.kubeconfig, ...where, ...args];
+    // Of its own: another cluster may have been at this address before, and had other kinds.
+    const cache = join(dirname(this.kubeconfig), "cache");
+    const all = ["--kubeconfig", this.kubeconfig, "--cache-dir", cache, ...where, ...args];
     return new Promise((resolve, reject) => {
       const child = execFile(KUBECTL, all, { maxBuffer: 256 << 20 }, (error, stdout, stderr) => {
         const exitCode = error === null ? 0 : error.code;

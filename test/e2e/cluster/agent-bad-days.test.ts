@@ -19,7 +19,7 @@ import { keysIn, s3Sink } from "../../support/s3-sink.ts";
 import { needs } from "../../support/set-up.ts";
 import { tempFileSystem } from "../../support/tmp.ts";
 
-const skip = needs("root", "cluster");
+const skip = needs("root", "cluster", "binary");
 const MIB = 1 << 20;
 /** Noise, which takes the store as many bytes. */
 const large = (mib: number) => {

@@ -10,7 +10,7 @@ import { KubeProxy, type Seen } from "../../support/kube-proxy.ts";
 import type { Resource } from "../../support/kubectl.ts";
 import { needs } from "../../support/set-up.ts";
 
-const skip = needs("root", "cluster");
+const skip = needs("root", "cluster", "binary");
 
 /** The Lease is the agent's own matter. */
 const isOfDump = ({ method, path }: Seen): boolean => method !== "GET" && !path.includes("/leases");

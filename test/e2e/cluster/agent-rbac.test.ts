@@ -13,7 +13,7 @@ import type { Resource, User } from "../../support/kubectl.ts";
 import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
 
-const skip = needs("root", "cluster");
+const skip = needs("root", "cluster", "binary");
 const SYSTEM = "coredump-system";
 
 interface Rule {

@@ -11,7 +11,7 @@ import { applyCrds } from "../../support/coredump-resources.ts";
 import { eventually } from "../../support/eventually.ts";
 import { needs } from "../../support/set-up.ts";
 
-const skip = needs("root", "cluster");
+const skip = needs("root", "cluster", "binary");
 
 describe("a cluster that forgets", { skip }, () => {
   let cluster: Cluster;

@@ -9,7 +9,7 @@ import { AgentNode } from "../../support/agent-node.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { Controller, Dumps } from "../../support/controller.ts";
 import { applyCrds } from "../../support/coredump-resources.ts";
-import { SOURCES } from "../../support/role-process.ts";
+import { RELEASED } from "../../support/role-process.ts";
 import { needs } from "../../support/set-up.ts";
 
 const skip = needs("root", "cluster", "binary");
@@ -20,7 +20,7 @@ interface Swept {
 }
 
 function sweep(node: AgentNode, ...flags: readonly string[]): Promise<Swept> {
-  const [file = "", ...first] = SOURCES;
+  const [file = "", ...first] = RELEASED;
   return new Promise((resolve) => {
     execFile(file, [...first, "sweep", ...node.flags, ...flags], (error, stdout, stderr) =>
       resolve({ exitCode: error === null ? 0 : error.code, text: stdout + stderr }),
