@@ -45,9 +45,9 @@ export class AgentDiary extends Diary implements Told, PatternDiary {
 
   advanced(dump: string, next: Next): void {
     this.log.debug({ dump, next }, "advanced");
+    if (next === "busy") return; // whoever is at it may refuse it yet
     this.forget(dump);
-    if (next === "busy" || this.#counted.has(dump)) return; // whoever is at it may refuse it yet
-    const record = readRecord(this.#cache.spool.entry(dump));
+    const record = this.#counted.has(dump) ? undefined : readRecord(this.#cache.spool.entry(dump));
     if (!record || record.state === "Capturing") return;
     this.#counted.add(dump);
     this.#metrics.seen(record);
