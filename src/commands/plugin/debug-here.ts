@@ -31,7 +31,7 @@ export async function debugHere(argv: Parsed, ours: Session, signal: AbortSignal
   };
   const { coredump, core } = await coreOf(argv, ours, join(folder("core"), "core"), signal);
   await using image = await imageOf(argv, coredump, folder("image"), signal);
-  const view = viewOf(image.tree, mappedIn(core), folder("view"));
+  const view = viewOf(image.tree, mappedIn(core, coredump.spec.exe), folder("view"));
   tell(view);
   if (view.executable === undefined) throw refuse(coredump, view.isOtherBuild);
   const subject = {
@@ -78,12 +78,14 @@ async function imageOf(argv: Parsed, { spec }: Coredump, folder: string, signal:
   return { tree: new FolderTree(root), [Symbol.asyncDispose]: async () => undefined };
 }
 
-function mappedIn(core: string): readonly MappedFile[] {
+/** @param exe  the executable, where the core does not tell which it was */
+function mappedIn(core: string, exe: string | undefined): readonly MappedFile[] {
   const fd = openSync(core, "r");
   try {
     const mapped = mappedFiles(fileReader(fd));
     if (!mapped.ok) throw new DumpError("CORE_UNREADABLE", `Cannot debug this core: ${mapped.why}`);
-    return mapped.files;
+    if (exe === undefined || mapped.files.some(({ isExecutable }) => isExecutable)) return mapped.files;
+    return [...mapped.files, { path: exe, isElf: undefined, buildId: undefined, isExecutable: true }];
   } finally {
     closeSync(fd);
   }
