@@ -29,7 +29,7 @@ import { openStorage } from "../storage/open.ts";
 import { SharedWatch } from "../storage/shared-watch.ts";
 import type { ObjectStorage } from "../storage/storage.ts";
 import { openSource } from "../store/source.ts";
-import { giveBackLarge } from "../system/footprint.ts";
+import { giveBackLarge, growSlowly } from "../system/footprint.ts";
 import { type KeyPair, type KeyPairFiles, keyPairsIn } from "../system/key-pair.ts";
 import { exportKeys, storeSettingsOf } from "./apiserver-store.ts";
 import { Diary } from "./diary.ts";
@@ -51,6 +51,7 @@ interface Office {
 /** Runs until `signal`. @throws DumpError SETTINGS_INVALID, STORAGE_UNAVAILABLE when it cannot begin */
 export async function runApiserver(settings: ApiserverSettings, signal: AbortSignal): Promise<void> {
   giveBackLarge();
+  growSlowly();
   const { pino } = await import("pino");
   const level = settings.verbosity > 0 ? "debug" : "info";
   const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });

@@ -10,6 +10,9 @@ import { libc } from "./ffi.ts";
  */
 export const staySmall = (): void => setFlagsFromString("--semi-space-growth-factor=1");
 
+/** The old generation is collected when it has grown by half, not only when it is several times what it was. Likewise read anew. */
+export const growSlowly = (): void => setFlagsFromString("--heap-growing-percent=50");
+
 const M_MMAP_THRESHOLD = -3;
 const LARGE_BYTES = 256 << 10;
 

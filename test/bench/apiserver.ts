@@ -102,21 +102,21 @@ async function lists(client: Client) {
 
 /** @returns the slowest of several events, in milliseconds */
 async function watches(client: Client): Promise<number> {
-  let arrived: () => void = () => undefined;
-  const streams = await Promise.all(
-    Array.from({ length: WATCHERS }, () =>
-      client.open(
-        "GET",
-        `${OURS}?watch=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=`,
-      ),
-    ),
-  );
-  for (const stream of streams) stream.on("error", () => undefined).on("data", () => arrived());
+  const query = "watch=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan";
+  const streams = await Promise.all(Array.from({ length: WATCHERS }, () => client.open("GET", `${OURS}?${query}`)));
+  const told = streams.map(() => 0);
+  let look: () => void = () => undefined;
+  for (const [index, stream] of streams.entries())
+    stream
+      .on("error", () => undefined)
+      .on("data", (chunk) => {
+        told[index] = (told[index] ?? 0) + String(chunk).split("\n").length - 1;
+        look();
+      });
   let slowestMs = 0;
-  for (let event = 0; event < EVENTS; event++) {
+  for (let event = 1; event <= EVENTS; event++) {
     const all = Promise.withResolvers<void>();
-    let missing = WATCHERS;
-    arrived = () => --missing === 0 && all.resolve();
+    look = () => told.every((lines) => lines >= event) && all.resolve();
     const startMs = performance.now();
     await client.send("PATCH", `${OURS}/object-00000`, { metadata: { labels: { event: String(event) } } });
     await all.promise;
