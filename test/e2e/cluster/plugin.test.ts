@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import { Agent } from "../../support/agents.ts";
 import { ApiServer } from "../../support/apiserver.ts";
 import { KERNEL_ARGUMENTS } from "../../support/captured.ts";
@@ -118,18 +119,19 @@ describe("kubectl coredump", { skip }, () => {
 
   const name = (): string => crash.coredump.metadata["name"];
 
+  const environment = (): NodeJS.ProcessEnv => ({
+    ...process.env,
+    PATH: `${join(folder.path, "bin")}:${process.env["PATH"]}`,
+    KUBECONFIG: alice.kubeconfig,
+    TMPDIR: folder.path,
+    KUBECTL_COREDUMP_GDB_IMAGE: GDB_IMAGE,
+  });
+
   /** `kubectl coredump …` as alice, in her namespace. */
   async function coredump(args: readonly string[], meddle?: (child: ReturnType<typeof spawn>) => void): Promise<Ended> {
-    const env = {
-      ...process.env,
-      PATH: `${join(folder.path, "bin")}:${process.env["PATH"]}`,
-      KUBECONFIG: alice.kubeconfig,
-      TMPDIR: folder.path,
-      KUBECTL_COREDUMP_GDB_IMAGE: GDB_IMAGE,
-    };
     const where = args.includes("-n") ? [] : ["-n", mine];
     const child = spawn("kubectl", ["coredump", ...args, ...where], {
-      env,
+      env: environment(),
       cwd: folder.path,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -210,6 +212,21 @@ describe("kubectl coredump", { skip }, () => {
     assert.equal(code, 0, stderr);
     assert.match(stdout.toString(), /^Thread 1 .*\(crashed, SIGSEGV\)\n#0 /);
     assert.match(stdout.toString(), BACKTRACE);
+    await eventually(async () => assert.equal(await pods(), "pod/web-0\n"));
+  });
+
+  test("debug --in-cluster is gdb in the pod, at the terminal", { skip: needs("command:script") }, async () => {
+    const line = `kubectl coredump debug ${name()} --in-cluster -n ${mine}`;
+    const child = spawn("script", ["-qec", line, "/dev/null"], {
+      env: environment(),
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    child.stdin.write("backtrace\nquit\n"); // no end of input: the terminal would say so to gdb
+    const ended = once(child, "close");
+    const shown = stripVTControlCharacters((await buffer(child.stdout)).toString().replaceAll("\r\n", "\n"));
+    child.stdin.destroy();
+    assert.deepEqual(await ended, [0, null], shown);
+    assert.match(shown, BACKTRACE);
     await eventually(async () => assert.equal(await pods(), "pod/web-0\n"));
   });
 
