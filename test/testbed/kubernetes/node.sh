@@ -30,6 +30,7 @@ start() {
 END
   : > "$own/kubelet.yaml" # says that a kubelet is there
   locked save_settings
+  mount --make-shared / # as systemd has it: pods see what is mounted later only then (mountPropagation: HostToContainer)
   for hierarchy in $(hierarchies); do mkdir -p "$hierarchy$cgroup"; done
   kubelet
   kube_proxy
@@ -110,15 +111,23 @@ END
 saved=$TESTBED/kubelet.sysctl
 save_settings() {
   [ ! -e "$saved" ] || return 0
-  for setting in kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes \
-    vm/overcommit_memory vm/panic_on_oom; do
-    echo "$setting $(cat /proc/sys/$setting)"
-  done > "$saved.part"
+  {
+    echo "propagation $(findmnt -n -o PROPAGATION /)"
+    for setting in kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes \
+      vm/overcommit_memory vm/panic_on_oom; do
+      echo "$setting $(cat /proc/sys/$setting)"
+    done
+  } > "$saved.part"
   mv "$saved.part" "$saved"
 }
 restore_settings() {
   [ -e "$saved" ] || return 0
-  while read -r setting value; do echo "$value" > "/proc/sys/$setting"; done < "$saved"
+  while read -r setting value; do
+    case $setting in
+      propagation) mount "--make-${value%%,*}" / ;;
+      *) echo "$value" > "/proc/sys/$setting" ;;
+    esac
+  done < "$saved"
   rm "$saved"
 }
 

@@ -1,0 +1,191 @@
+/** The whole system as an admin gets it: image, helm install, a crash, helm test, an upgrade in a crash loop, helm uninstall. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { programOf, readPattern, readSetting } from "../../../src/kernel/core-pattern.ts";
+import { type Cluster, startCluster } from "../../support/cluster.ts";
+import { eventually } from "../../support/eventually.ts";
+import { CHART, helm, helmRefusal } from "../../support/helm.ts";
+import type { Resource } from "../../support/kubectl.ts";
+import { ROOT } from "../../support/paths.ts";
+import { holdPattern } from "../../support/pattern.ts";
+import { type S3, startS3 } from "../../support/s3.ts";
+import { needs } from "../../support/set-up.ts";
+import { type TempDir, tempDir } from "../../support/tmp.ts";
+
+const skip = needs("root", "cluster", "binary");
+const exec = promisify(execFile);
+const RELEASE = "coredump-handler";
+const SYSTEM = "ibm-observe";
+const CRASHES = 50;
+const kernelValues = () => [readPattern(), readSetting("pipeLimit"), readSetting("suidDumpable")];
+
+describe("helm install", { skip }, () => {
+  let cluster: Cluster;
+  let s3: S3;
+  let gate: Server;
+  let folder: TempDir;
+  let binDir: string;
+  let values: string;
+  let pattern: AsyncDisposable;
+  let isInstalled = false; // without that, nothing else need be waited for, by others neither
+
+  before(async () => {
+    [folder, s3] = [tempDir(), await startS3()];
+    binDir = mkdtempSync("/opt/cd-"); // /tmp is a place that others can write in
+    cluster = await startCluster({ node: true });
+    const image = join(folder.path, "image");
+    await exec(join(ROOT, "install/image/image.sh"), ["--out", image]);
+    const [tar = ""] = globSync(join(image, "*-image.tar"));
+    await exec(join(cluster.nodeFolder(), "bin/ctr"), ["images", "import", tar]);
+    gate = await gateTo(new URL(s3.endpoint), cluster.address);
+    values = join(folder.path, "values.json");
+    writeFileSync(values, JSON.stringify(valuesFor()));
+    pattern = await holdPattern("core", { limit: 0, suidDumpable: 0 });
+  });
+  after(async () => {
+    await cluster?.[Symbol.asyncDispose]();
+    await pattern?.[Symbol.asyncDispose]();
+    await s3?.[Symbol.asyncDispose]();
+    gate?.close();
+    for (const path of [binDir, folder?.path]) if (path) rmSync(path, { recursive: true, force: true });
+  });
+
+  const valuesFor = () => ({
+    image: { repository: "localhost/coredump-detector", pullPolicy: "Never" },
+    store: {
+      url: `s3://${s3.bucket}/prod`,
+      credentialsSecret: "cos-write-access",
+      options: { "s3-endpoint": `http://${cluster.address}:${(gate.address() as AddressInfo).port}` },
+    },
+    agent: {
+      binDir,
+      dumpDir: join(folder.path, "cores"),
+      options: {
+        "cri-endpoint": join(cluster.nodeFolder(), "run/containerd.sock"),
+        "kubelet-root": join(cluster.nodeFolder(), "kubelet"),
+        "free-share": 5,
+        "cache-share": 50,
+        host: "ignore",
+      },
+    },
+    apiserver: { enabled: false }, // its claim wants a provisioner
+    quotas: { default: "10Gi" },
+    retireWait: "20s",
+  });
+  const run = (...args: string[]) => helm(cluster.kubeconfig, ...args, "--namespace", SYSTEM);
+  const agentSaid = () =>
+    cluster
+      .in(SYSTEM)
+      .kubectl("logs", "daemonset/coredump-agent", "--tail=50")
+      .catch((error) => String(error));
+  const dumps = async (namespace: string): Promise<Resource[]> =>
+    (await cluster.in(namespace).get("coredumps"))["items"] as Resource[];
+
+  async function busybox(name: string, ...command: string[]): Promise<void> {
+    const user = cluster.in("default");
+    await user.kubectl("run", name, "--image=localhost/testbed:1", "--restart=Never", "--", ...command);
+    await user.kubectl("wait", "--for=condition=Ready", `pod/${name}`, "--timeout=60s");
+  }
+
+  test("brings all parts up, and the kernel calls us", async () => {
+    await cluster.kubectl("create", "namespace", SYSTEM);
+    const keys = [`--from-literal=access-key=${s3.accessKey}`, `--from-literal=secret-key=${s3.secretKey}`];
+    await cluster.in(SYSTEM).kubectl("create", "secret", "generic", "cos-write-access", ...keys);
+    try {
+      await run("install", RELEASE, CHART, "--create-namespace", "--values", values, "--wait", "--timeout=3m");
+    } catch (error) {
+      const pods = await cluster.in(SYSTEM).kubectl("get", "pods", "--output=jsonpath={..waiting}{..terminated}");
+      throw new Error(`${(error as Error).message}\n${pods}\n${await agentSaid()}`);
+    }
+    isInstalled = true;
+    await eventually(async () =>
+      assert.equal(programOf(readPattern()), join(binDir, "coredump-detector"), await agentSaid()),
+    );
+    await eventually(async () =>
+      assert.equal((await cluster.get("node", "node-1")).metadata["labels"]?.["coredump"], "true"),
+    );
+  });
+
+  test("a second one in the same cluster is refused", async () => {
+    assert.ok(isInstalled);
+    const said = await helmRefusal(cluster.kubeconfig, "install", "another", CHART, "--namespace=default");
+    assert.match(said, /installed in this cluster already \(ibm-observe\/coredump-handler\)/);
+  });
+
+  test("a crash in a busybox pod is in S3, with the right pod in it", async () => {
+    assert.ok(isInstalled);
+    await busybox("web-0", "sleep", "3600");
+    await cluster
+      .in("default")
+      .kubectl("exec", "web-0", "--", "sh", "-c", "kill -11 $$")
+      .catch(() => undefined);
+    const saved = await eventually(async () => {
+      const [found] = await dumps("default");
+      assert.equal(found?.["status"]?.state, "Saved", await agentSaid());
+      return found as Resource;
+    });
+    const file = join(s3.folder, "data", s3.bucket, "prod", saved["status"].key);
+    const { stdout } = await exec("tar", ["--zstd", "-xOf", file, "info.json"]);
+    const { uid } = (await cluster.in("default").get("pod", "web-0")).metadata;
+    assert.deepEqual(JSON.parse(stdout).pod, { namespace: "default", name: "web-0", uid });
+  });
+
+  test("helm test passes", async () => {
+    assert.ok(isInstalled);
+    assert.match(await run("test", RELEASE, "--timeout=3m"), /Phase: +Succeeded/);
+  });
+
+  test("helm upgrade in a crash loop loses no crash", async () => {
+    assert.ok(isInstalled);
+    // The parent counts what it sees die of the signal. In a pod's command $$ is one $.
+    const loop = `n=0; while [ $n -lt ${CRASHES} ]; do sh -c 'kill -SEGV $$$$'; [ $? = 139 ] && n=$((n+1)); sleep 0.3; done; echo $n; sleep 3600`;
+    await busybox("looping", "sh", "-c", loop);
+    await run("upgrade", RELEASE, CHART, "--values", values, "--set=agent.podAnnotations.changed=yes", "--wait");
+    await eventually(async () => {
+      assert.equal((await cluster.in("default").kubectl("logs", "looping")).trim().split("\n").at(-1), `${CRASHES}`);
+    });
+    await eventually(async () => {
+      const crashed = (await dumps("default")).filter(({ spec }) => spec.pod === "looping");
+      const repeats = crashed.reduce((sum, { status }) => sum + Number(status?.repeats ?? 0), crashed.length);
+      assert.equal(repeats, CRASHES, await agentSaid());
+    });
+  });
+
+  test("helm uninstall gives the node back, and leaves records and bundles", async () => {
+    assert.ok(isInstalled);
+    const said = await run("uninstall", RELEASE, "--wait", "--timeout=3m");
+    assert.match(said, /release "coredump-handler" uninstalled/);
+    assert.deepEqual(kernelValues(), ["core", "0", "0"]);
+    assert.deepEqual(existsSync(binDir) ? globSync(join(binDir, "{,.}*")) : [], []);
+    assert.equal((await cluster.get("node", "node-1")).metadata["labels"]?.["coredump"], undefined);
+    await eventually(async () => {
+      const left = await cluster.in(SYSTEM).kubectl("get", "all,configmaps,secrets,serviceaccounts", "--output=name");
+      assert.doesNotMatch(left, /coredump/);
+    });
+    const wide =
+      "clusterroles,clusterrolebindings,validatingadmissionpolicies,mutatingwebhookconfigurations,apiservices";
+    assert.doesNotMatch(await cluster.kubectl("get", wide, "--output=name"), /coredump-/);
+    assert.ok((await dumps("default")).length > 0);
+  });
+});
+
+/** The way from the pods to a server that listens for this machine alone. */
+async function gateTo({ hostname, port }: URL, address: string): Promise<Server> {
+  const server = createServer((inside) => {
+    const outside = connect(Number(port), hostname);
+    inside.pipe(outside).pipe(inside);
+    const end = () => {
+      for (const socket of [inside, outside]) socket.destroy();
+    };
+    for (const socket of [inside, outside]) socket.on("error", end);
+  });
+  server.listen(0, address);
+  await once(server, "listening");
+  return server;
+}
