@@ -12,12 +12,13 @@ import { backtraceIn, batchArguments, gdbArguments, gdbHere, interactive } from 
 import { run } from "../../plugin/debug/tool.ts";
 import { type View, viewOf } from "../../plugin/debug/view.ts";
 import type { Coredump } from "../../plugin/objects.ts";
+import { PartFile } from "../../plugin/part-file.ts";
 import { Remote } from "../../plugin/remote.ts";
 import type { Session } from "../../plugin/session.ts";
 import type { Parsed } from "../flags.ts";
 import { say } from "../output/print.ts";
 import { printBacktrace, refuse } from "./debug-output.ts";
-import { intoFile } from "./download.ts";
+import { fill, sealed } from "./download.ts";
 import { downloadable, sha256Of, wantedCore } from "./dump.ts";
 import { one } from "./select.ts";
 
@@ -66,7 +67,9 @@ async function coreOf(
   }
   const coredump = await downloadable(ours, name);
   const remote = await Remote.open(ours.http, wantedCore(coredump), signal);
-  await intoFile({ remote, sha256: sha256Of(coredump), signal }, path, false);
+  using part = new PartFile(path, remote);
+  await fill(part, remote, signal);
+  await sealed(part, { remote, sha256: sha256Of(coredump), signal }, false);
   return { coredump, core: path };
 }
 

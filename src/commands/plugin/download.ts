@@ -1,6 +1,6 @@
 /** A download to where it is wanted: a file that goes on from an earlier attempt, or stdout. */
 import { createHash } from "node:crypto";
-import { existsSync, fstatSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { DumpError } from "../../domain/failures.ts";
 import { formatBytes } from "../../domain/units.ts";
 import { PartFile } from "../../plugin/part-file.ts";
@@ -38,14 +38,12 @@ export async function intoFile(download: Download, path: string, force: boolean)
       say(`${part.path} keeps ${formatBytes(part.doneBytes)}; the same command goes on from there`);
     throw error;
   }
-  part.complete();
-  const digest = await digestOf(part.fd);
-  check(download, digest, () => part.discard());
-  part.publish(force);
-  say(`${path}: ${formatBytes(fstatSync(part.fd).size)}, sha256 ${digest}`);
+  const digest = await sealed(part, download, force);
+  say(`${path}: ${formatBytes(remote.lengthBytes)}, sha256 ${digest}`);
 }
 
-async function fill(part: PartFile, remote: Remote, signal: AbortSignal): Promise<void> {
+/** What is still missing of it. */
+export async function fill(part: PartFile, remote: Remote, signal: AbortSignal): Promise<void> {
   let done = part.doneBytes;
   using progress = new Progress(remote.lengthBytes);
   await scattered(remote, part.missing(), { pace: new Pace(), signal }, async (chunk, atBytes) => {
@@ -53,6 +51,15 @@ async function fill(part: PartFile, remote: Remote, signal: AbortSignal): Promis
     done += chunk.length;
     progress.at(done);
   });
+}
+
+/** Gives the file its name when its bytes are the right ones. @returns their SHA-256, in hex */
+export async function sealed(part: PartFile, download: Download, force: boolean): Promise<string> {
+  part.complete();
+  const digest = await digestOf(part.fd);
+  check(download, digest, () => part.discard());
+  part.publish(force);
+  return digest;
 }
 
 /** A device or a pipe (`/dev/null`, `>(gzip)`) takes bytes in order, and there is nothing to go on from. */
