@@ -8,11 +8,11 @@ import { DumpError } from "../domain/failures.ts";
 import type { ObjectStorage } from "../storage/storage.ts";
 import type { Surroundings } from "./cluster.ts";
 import { type Endpoint, GROUP, KIND, RESOURCE } from "./kind.ts";
-import { alreadyExists, badRequest, conflict, invalid, notFound, Refusal } from "./refusal.ts";
+import { alreadyExists, badRequest, invalid, modified, notFound, Refusal } from "./refusal.ts";
 import { endpointOf, type Keys, storedText } from "./stored.ts";
 import { created, type Draft, dying, expect, isGone } from "./strategy.ts";
 
-/** An object and its version; what was not written for it was only a trial has the version from before. */
+/** An object and its version: the one from before, when nothing was written. */
 export interface Written {
   readonly endpoint: Endpoint;
   readonly revision: bigint;
@@ -112,13 +112,9 @@ export class Endpoints {
       const { endpoint: old, revision } = await this.get(namespace, name, signal);
       const { next, expected } = change(old);
       expect(old, revision, expected);
-      if (isGone(next)) return await this.#remove(next, revision, dryRun, signal);
-      if (dryRun || isDeepStrictEqual(bare(next), bare(old))) return { endpoint: next, revision };
       try {
-        return {
-          endpoint: next,
-          revision: await this.#storage.update(this.#keys.of(namespace, name), storedText(next), revision, signal),
-        };
+        if (isGone(next)) return await this.#remove(next, revision, dryRun, signal);
+        return { endpoint: next, revision: await this.#write(next, old, revision, dryRun, signal) };
       } catch (error) {
         if (!isConflict(error) || expected.resourceVersion || attempt === ATTEMPTS) throw this.#worded(error, name);
       }
@@ -141,16 +137,25 @@ export class Endpoints {
           await this.#remove(old, revision, dryRun, signal);
           return { endpoint: old, revision, gone: true };
         }
-        const isSame = dryRun || isDeepStrictEqual(bare(next), bare(old));
-        const written = isSame
-          ? revision
-          : await this.#storage.update(this.#keys.of(namespace, name), storedText(next), revision, signal);
-        return { endpoint: next, revision: written, gone: false };
+        return { endpoint: next, revision: await this.#write(next, old, revision, dryRun, signal), gone: false };
       } catch (error) {
         if (!isConflict(error) || preconditions.resourceVersion || attempt === ATTEMPTS)
           throw this.#worded(error, name);
       }
     }
+  }
+
+  /** Nothing, when nothing changes. @returns the version that there is then */
+  async #write(
+    next: Endpoint,
+    old: Endpoint,
+    revision: bigint,
+    dryRun: boolean,
+    signal?: AbortSignal,
+  ): Promise<bigint> {
+    if (dryRun || isDeepStrictEqual(bare(next), bare(old))) return revision;
+    const { namespace, name } = old.metadata;
+    return await this.#storage.update(this.#keys.of(namespace, name), storedText(next), revision, signal);
   }
 
   async #remove(endpoint: Endpoint, revision: bigint, dryRun: boolean, signal?: AbortSignal): Promise<Written> {
@@ -161,11 +166,7 @@ export class Endpoints {
 
   #worded(error: unknown, name: string): unknown {
     const what = { group: GROUP, resource: RESOURCE, name };
-    if (isConflict(error))
-      return conflict(
-        what,
-        "the object has been modified; please apply your changes to the latest version and try again",
-      );
+    if (isConflict(error)) return modified(what);
     return error instanceof DumpError && error.code === "NOT_FOUND" ? notFound(what) : error;
   }
 }

@@ -79,6 +79,9 @@ export const alreadyExists = (what: Named) =>
   new Refusal(409, "AlreadyExists", `${inWords(what)} already exists`, detailsOf(what));
 export const conflict = (what: Named, why: string) =>
   new Refusal(409, "Conflict", `Operation cannot be fulfilled on ${inWords(what)}: ${why}`, detailsOf(what));
+/** The version that the writer meant is not the last. */
+export const modified = (what: Named) =>
+  conflict(what, "the object has been modified; please apply your changes to the latest version and try again");
 export const expired = (message: string) => new Refusal(410, "Expired", message);
 export const unsupportedMediaType = (types: string) =>
   new Refusal(

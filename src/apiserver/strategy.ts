@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { ENDPOINT, type Endpoint, GROUP, GROUP_VERSION, KIND, RESOURCE } from "./kind.ts";
 import type { ObjectMeta } from "./meta.ts";
-import { badRequest, type Cause, conflict, invalid } from "./refusal.ts";
+import { badRequest, type Cause, conflict, invalid, modified } from "./refusal.ts";
 import { isObject, shaped } from "./schema.ts";
 import { problemsOf } from "./validation.ts";
 
@@ -122,8 +122,7 @@ export function expect(
       what,
       `Precondition failed: UID in precondition: ${expected.uid}, UID in object meta: ${metadata.uid}`,
     );
-  if (expected.resourceVersion && expected.resourceVersion !== String(revision))
-    throw conflict(what, "the object has been modified; please apply your changes to the latest version and try again");
+  if (expected.resourceVersion && expected.resourceVersion !== String(revision)) throw modified(what);
 }
 
 /** Of metadata, what a writer may say. */
