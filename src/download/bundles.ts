@@ -81,7 +81,12 @@ export class Bundles {
 }
 
 async function opened(source: DumpSource, stored: Stored): Promise<Opened> {
-  const signal = AbortSignal.timeout(OPEN_MS);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(tooSlow(stored, source)), OPEN_MS).unref();
+  return await looked(source, stored, late.signal).finally(() => clearTimeout(timer));
+}
+
+async function looked(source: DumpSource, stored: Stored, signal: AbortSignal): Promise<Opened> {
   const ranges = new StoredRanges(source, stored);
   await ranges.fetchEnds(signal);
   const reader = await SeekableReader.open(ranges, signal);
@@ -127,6 +132,9 @@ function check({ info, sha256 }: Opened, claim: Claim): void {
   if (claim.checksum !== undefined && sha256 !== null && claim.checksum !== `sha256:${sha256}`)
     throw corrupt("its core's checksum is not the one that the node reported");
 }
+
+const tooSlow = ({ key }: Stored, { volume }: DumpSource): DumpError =>
+  new DumpError("STORE_UNAVAILABLE", `Cannot open ${key} in ${volume}: no answer for ${OPEN_MS / 1000} s`);
 
 /** The same, unless the signal fires before. */
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
