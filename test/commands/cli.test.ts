@@ -37,7 +37,8 @@ for (const { args, says } of wrong) {
 
 test("runCli() --help names every verb and every exit code", async () => {
   const { code, stdout } = await run(["--help"]);
-  for (const verb of Object.keys(VERBS)) assert.match(stdout.toString(), new RegExp(`\\b${verb}\\b`));
+  for (const [verb, load] of Object.entries(VERBS))
+    if ((await load()).describe !== false) assert.match(stdout.toString(), new RegExp(`\\b${verb}\\b`));
   assert.ok(stdout.toString().includes(exitCodes()));
   assert.equal(code, 0);
 });
