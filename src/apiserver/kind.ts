@@ -19,13 +19,13 @@ export interface Endpoint {
   readonly status?: EndpointStatus;
 }
 
-export interface EndpointSpec {
+interface EndpointSpec {
   readonly podname?: string;
   readonly poduid: string;
   readonly namespaceuid: string;
 }
 
-export interface EndpointStatus {
+interface EndpointStatus {
   readonly message?: string;
   readonly conditions?: readonly Readonly<Record<string, unknown>>[];
 }

@@ -83,7 +83,7 @@ async function taken(batches: AsyncIterable<readonly StoredItem[]>, limit: numbe
   return { items, isAll: true };
 }
 
-export const isSelected = ({ value, revision }: StoredItem, selection: Selection): boolean =>
+const isSelected = ({ value, revision }: StoredItem, selection: Selection): boolean =>
   selects(endpointOf(value, revision), selection);
 
 export const selects = ({ metadata }: Endpoint, { labels, fields }: Selection): boolean =>
@@ -116,7 +116,7 @@ function assertKnown({ resourceVersion }: ListQuery, now: bigint): void {
   if (version > now) throw tooLarge(version, now);
 }
 
-export const tooLarge = (version: bigint, now: bigint) =>
+const tooLarge = (version: bigint, now: bigint) =>
   new Refusal(504, "Timeout", `Timeout: Too large resource version: ${version}, current: ${now}`, {
     causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
     retryAfterSeconds: 1,
