@@ -1,5 +1,6 @@
 /** `list -w`: what is there, then each object that changes, until interrupted. */
-import { DumpError } from "../../domain/failures.ts";
+import { DumpError, reasonOf } from "../../domain/failures.ts";
+import { printable } from "../../domain/text.ts";
 import { type Follower, follow } from "../../kube/informer.ts";
 import { type Coredump, pathOf, queryOf, type Selection } from "../../plugin/objects.ts";
 import type { Session } from "../../plugin/session.ts";
@@ -53,18 +54,22 @@ export async function watch(
     deleted: (coredump) => show({ ...coredump, status: { ...coredump.status, state: "Deleted" } }),
   };
   const onProblem = (problem: unknown): void => {
-    if (problem === undefined) return;
     const told = explained(problem, "coredumps", { namespace }, "watch");
-    if (told instanceof DumpError && ["API_DENIED", "API_KIND_MISSING", "API_INVALID"].includes(told.code)) {
+    if (told === undefined) return;
+    if (isFinal(told)) {
       failure ??= told;
       stop();
-    } else say(`warning: ${told instanceof Error ? told.message : told}; trying again`);
+    } else say(`warning: ${printable(reasonOf(told))}; trying again`);
   };
   const kind = { resource: "coredumps", path: pathOf("coredumps", namespace), query: queryOf(selection) };
   await follow<Coredump>(http, kind, follower, onProblem, stopping.signal);
   await lines;
   if (failure !== undefined) throw failure;
 }
+
+/** What does not go away by itself. */
+const isFinal = (error: unknown): boolean =>
+  error instanceof DumpError && ["API_DENIED", "API_KIND_MISSING", "API_INVALID"].includes(error.code);
 
 async function rendered(
   coredump: Coredump,

@@ -22,26 +22,28 @@ const MARK = "== the backtrace begins here ==";
 /** Frames; a stack that was overwritten may have no end. */
 const MAX_FRAMES = 512;
 
-/** Options come before any file, so that they hold when it is opened. */
-export function gdbArguments({ executable, core, sysroot, folders, debuginfod }: Subject): string[] {
+export const gdbArguments = (subject: Subject): string[] => [...optionsFor(subject), ...filesOf(subject)];
+
+export function batchArguments(subject: Subject, allThreads: boolean): string[] {
+  const settings = ["width 0", "pagination off", `backtrace limit ${MAX_FRAMES}`, "print address off"];
+  const backtrace = allThreads ? "thread apply all backtrace" : "backtrace";
+  const commands = [...settings.map((setting) => `set ${setting}`), `echo ${MARK}\\n`, backtrace];
+  return ["-batch", ...optionsFor(subject), ...commands.flatMap((command) => ["-ex", command]), ...filesOf(subject)];
+}
+
+/** They hold before any file is opened (-iex). */
+function optionsFor({ sysroot, folders, debuginfod }: Subject): string[] {
   const settings = [
     "auto-load off", // scripts beside or inside of what is opened, and its libthread_db
     `debuginfod enabled ${debuginfod ? "on" : "off"}`,
     `sysroot ${sysroot}`,
     `debug-file-directory ${sysroot}/usr/lib/debug`,
     `solib-search-path ${folders.join(":")}`,
-    "startup-with-shell off",
   ];
-  return ["-nx", "-q", ...settings.flatMap((setting) => ["-iex", `set ${setting}`]), "--", executable, core];
+  return ["-nx", "-q", ...settings.flatMap((setting) => ["-iex", `set ${setting}`])];
 }
 
-export function batchArguments(subject: Subject, allThreads: boolean): string[] {
-  const settings = ["width 0", "pagination off", `backtrace limit ${MAX_FRAMES}`, "print address off"];
-  const backtrace = allThreads ? "thread apply all backtrace" : "backtrace";
-  const commands = [...settings.map((setting) => `set ${setting}`), `echo ${MARK}\\n`, backtrace];
-  const [files, options] = [gdbArguments(subject).slice(-3), gdbArguments(subject).slice(0, -3)];
-  return ["-batch", ...options, ...commands.flatMap((command) => ["-ex", command]), ...files];
-}
+const filesOf = ({ executable, core }: Subject): string[] => ["--", executable, core];
 
 /** The lines of a batch run that are the backtrace; whatever is in them is text. */
 export function backtraceIn(ended: Ended): string[] {

@@ -45,7 +45,8 @@ export class PodShell {
     let sent = 0;
     for await (const chunk of chunks) {
       sent += chunk.length;
-      if (!child.stdin.write(chunk)) await Promise.race([once(child.stdin, "drain"), once(child, "close")]);
+      const drained = child.stdin.write(chunk) || Promise.race([once(child.stdin, "drain"), once(child, "close")]);
+      await Promise.resolve(drained).catch(() => signal.throwIfAborted());
       if (child.exitCode !== null) break;
     }
     child.stdin.end();
