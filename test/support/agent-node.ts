@@ -23,11 +23,12 @@ export class AgentNode implements Disposable {
     return this.#folder.path;
   }
 
-  /** Flags of whatever works for this node; a later `--store` counts more. */
+  /** Of whatever works for this node. */
   get flags(): string[] {
     return [`-c=${this.#kubeconfig}`, `-d=${this.dumpDir}`, "--node-name=node-1"];
   }
 
+  /** Its agent, with the directory store unless the flags name another one. */
   agent(...flags: readonly string[]): Promise<Agent> {
     const store = flags.some((flag) => flag.startsWith("--store=")) ? [] : [`--store=${this.store}`];
     return Agent.startReleased(...this.flags, ...store, ...flags);
