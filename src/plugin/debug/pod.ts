@@ -28,10 +28,21 @@ export interface Wish {
   readonly pullSecrets: readonly object[];
 }
 
-/** Admitted where Pod Security is `restricted`, too. */
-export function podFor({ metadata, spec }: Coredump, { gdbImage, reference, coreBytes, pullSecrets }: Wish): object {
+/** As Pod Security `restricted` wants it. */
+const AS_NOBODY = {
+  runAsNonRoot: true,
+  runAsUser: NOBODY,
+  runAsGroup: NOBODY,
+  seccompProfile: { type: "RuntimeDefault" },
+};
+const NO_PRIVILEGES = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ["ALL"] },
+};
+
+export function podFor({ metadata, spec }: Coredump, wish: Wish): object {
   const { name, namespace, uid } = metadata;
-  const onItsNode = { key: "kubernetes.io/hostname", operator: "In", values: [spec.node ?? ""] };
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -47,45 +58,35 @@ export function podFor({ metadata, spec }: Coredump, { gdbImage, reference, core
       terminationGracePeriodSeconds: 0,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      imagePullSecrets: pullSecrets,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: NOBODY,
-        runAsGroup: NOBODY,
-        seccompProfile: { type: "RuntimeDefault" },
-      },
-      // Where the image is already; any other node will do.
-      affinity: {
-        nodeAffinity: {
-          preferredDuringSchedulingIgnoredDuringExecution: [
-            { weight: 100, preference: { matchExpressions: [onItsNode] } },
-          ],
-        },
-      },
+      imagePullSecrets: wish.pullSecrets,
+      securityContext: AS_NOBODY,
+      affinity: { nodeAffinity: preferring(spec.node) },
       volumes: [
-        { name: "image", image: { reference, pullPolicy: "IfNotPresent" } },
-        { name: "core", emptyDir: { sizeLimit: `${Math.ceil(coreBytes * 1.1) + (16 << 20)}` } },
+        { name: "image", image: { reference: wish.reference, pullPolicy: "IfNotPresent" } },
+        { name: "core", emptyDir: { sizeLimit: `${Math.ceil(wish.coreBytes * 1.1) + (16 << 20)}` } },
       ],
-      containers: [
-        {
-          name: CONTAINER,
-          image: gdbImage,
-          command: ["sleep", `${DEADLINE_S}`],
-          workingDir: SYSROOT, // gdb looks for libraries there first
-          env: [{ name: "HOME", value: "/core" }],
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ["ALL"] },
-          },
-          volumeMounts: [
-            { name: "image", mountPath: SYSROOT, readOnly: true },
-            { name: "core", mountPath: "/core" },
-          ],
-        },
-      ],
+      containers: [gdbContainer(wish)],
     },
   };
+}
+
+const gdbContainer = ({ gdbImage }: Wish) => ({
+  name: CONTAINER,
+  image: gdbImage,
+  command: ["sleep", `${DEADLINE_S}`],
+  workingDir: SYSROOT, // gdb looks for libraries there first
+  env: [{ name: "HOME", value: "/core" }],
+  securityContext: NO_PRIVILEGES,
+  volumeMounts: [
+    { name: "image", mountPath: SYSROOT, readOnly: true },
+    { name: "core", mountPath: "/core" },
+  ],
+});
+
+/** The node where the image is already; any other will do. */
+function preferring(node = "") {
+  const preference = { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [node] }] };
+  return { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference }] };
 }
 
 interface Pod extends KubeObject {
