@@ -31,12 +31,13 @@ export async function* watched(
   signal: AbortSignal,
 ): AsyncGenerator<Event> {
   let from = query.version ?? 0n;
-  if (from === 0n || query.sendInitialEvents === true) {
+  if (from === 0n && query.sendInitialEvents === false)
+    from = (await storage.list(keys.in(namespace), { limit: 1 }, signal)).revision;
+  else if (from === 0n || query.sendInitialEvents === true) {
     const { revision, batches } = await listed(storage, keys, namespace, asOfNow(query), selection, signal);
     from = revision;
-    if (query.sendInitialEvents !== false)
-      for await (const items of batches)
-        for (const { value, revision } of items) yield { type: "ADDED", value, revision };
+    for await (const items of batches)
+      for (const { value, revision } of items) yield { type: "ADDED", value, revision };
     if (query.sendInitialEvents === true) yield { type: "BOOKMARK", revision, initialEventsEnd: true };
   }
   try {

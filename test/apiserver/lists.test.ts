@@ -248,6 +248,13 @@ test("sendInitialEvents ends what is there by a bookmark", async () => {
   assert.deepEqual([type, object.metadata["annotations"]], ["BOOKMARK", { "k8s.io/initial-events-end": "true" }]);
 });
 
+test("without initial events a watch tells only what changes from now on", async () => {
+  await using api = await filled("a");
+  await using watch = await Watch.of(api, `${IN_TEAM}?sendInitialEvents=false&resourceVersionMatch=NotOlderThan`);
+  await api.ask("DELETE", `${IN_TEAM}/a`);
+  assert.deepEqual(await watch.next(), ["DELETED", "a"]);
+});
+
 test("a watch as Table has its columns once", async () => {
   await using api = await filled("a", "b");
   await using watch = await Watch.of(api, IN_TEAM, { accept: TABLE });
