@@ -27,7 +27,7 @@ export async function idle(seconds: number, ours: Ours, folder: string): Promise
 }
 
 /** User and system time (proc_pid_stat(5)). */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   const fields = statFields(readFileSync(`/proc/${pid}/stat`));
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
