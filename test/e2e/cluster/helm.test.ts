@@ -11,8 +11,8 @@ import { programOf, readPattern, readSetting } from "../../../src/kernel/core-pa
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
 import { CHART, helm, helmRefusal } from "../../support/helm.ts";
+import { importImage } from "../../support/image.ts";
 import type { Resource } from "../../support/kubectl.ts";
-import { ROOT } from "../../support/paths.ts";
 import { holdPattern } from "../../support/pattern.ts";
 import { type S3, startS3 } from "../../support/s3.ts";
 import { needs } from "../../support/set-up.ts";
@@ -39,10 +39,7 @@ describe("helm install", { skip }, () => {
     [folder, s3] = [tempDir(), await startS3()];
     binDir = mkdtempSync("/opt/cd-"); // /tmp is a place that others can write in
     cluster = await startCluster({ node: true });
-    const image = join(folder.path, "image");
-    await exec(join(ROOT, "install/image/image.sh"), ["--out", image]);
-    const [tar = ""] = globSync(join(image, "*-image.tar"));
-    await exec(join(cluster.nodeFolder(), "bin/ctr"), ["images", "import", tar]);
+    await importImage(cluster, folder.path);
     gate = await gateTo(new URL(s3.endpoint), cluster.address);
     values = join(folder.path, "values.json");
     writeFileSync(values, JSON.stringify(valuesFor()));
