@@ -7,7 +7,15 @@ import { cpuMs } from "../bench/idle.ts";
 import type { Cluster } from "../support/cluster.ts";
 
 /** Kinds that nobody but us and the namespaces' own controllers touches while a storm lasts. */
-const OURS = new Set(["coredumps", "coredumpquotas", "events", "pods", "namespaces", "customresourcedefinitions"]);
+const OURS = new Set([
+  "coredumps",
+  "coredumpquotas",
+  "events",
+  "leases",
+  "pods",
+  "namespaces",
+  "customresourcedefinitions",
+]);
 
 export interface Reading {
   /** `create coredumps`, `update coredumps/status`, …, `renewal leases`: how many until now. */
@@ -49,19 +57,19 @@ const WORDS: Readonly<Record<string, string>> = {
   ...{ GET: "get", LIST: "list", POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" },
 };
 
-/** What came between two readings. */
-export function between(before: Reading, after: Reading, dumps: number) {
-  const each = [...after.requests].map(([what, count]) => [
-    what,
-    (count - (before.requests.get(what) ?? 0)) / dumps,
-  ]) as [string, number][];
+/** What came between two readings, for each of `by` dumps or seconds. */
+export function between(before: Reading, after: Reading, by: number) {
+  const each = [...after.requests].map(([what, count]) => [what, (count - (before.requests.get(what) ?? 0)) / by]) as [
+    string,
+    number,
+  ][];
   const shown = each.filter(([, count]) => count >= 0.005).sort(([, a], [, b]) => b - a);
-  const cpu = (part: keyof Reading["cpuMs"]) => round((after.cpuMs[part] - before.cpuMs[part]) / dumps);
+  const cpu = (part: keyof Reading["cpuMs"]) => round((after.cpuMs[part] - before.cpuMs[part]) / by);
   return {
-    requestsPerDump: Object.fromEntries(shown.map(([what, count]) => [what, round(count)])),
-    allRequestsPerDump: round(shown.reduce((sum, [, count]) => sum + count, 0)),
-    etcdBytesPerDump: Math.round((after.etcdBytes - before.etcdBytes) / dumps),
-    cpuMsPerDump: { apiserver: cpu("apiserver"), etcd: cpu("etcd"), controller: cpu("controller") },
+    requests: Object.fromEntries(shown.map(([what, count]) => [what, round(count)])),
+    allRequests: round(shown.reduce((sum, [, count]) => sum + count, 0)),
+    etcdBytes: Math.round((after.etcdBytes - before.etcdBytes) / by),
+    cpuMs: { apiserver: cpu("apiserver"), etcd: cpu("etcd"), controller: cpu("controller") },
   };
 }
 

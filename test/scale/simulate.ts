@@ -2,48 +2,51 @@
  * A storm of crashes in a cluster of many nodes; one JSON line a step. As root, after `bin/build` and
  * `test/testbed/testbed setup cluster`:
  *
- *   bin/node test/scale/simulate.ts [--agents 500] [--dumps 5000] [--tenants 50] [--processes 3] [--alone 40] [--per-second 20,40,…]
+ *   bin/node test/scale/simulate.ts [--agents 500] [--tenants 50] [--processes 3] [--alone 30] [--steps 12x1200,0x1500,…]
  *
- * `--per-second` gives the steps, each with its share of the dumps. See docs/scale.md.
+ * A step is crashes per second (0: all at once) x how many. See docs/scale.md.
  */
 import { loadavg } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { memoryMiB } from "../bench/idle.ts";
+import { Dumps } from "../support/controller.ts";
 import { between, read, round } from "./costs.ts";
 import { Simulation } from "./simulation.ts";
 
 const { values } = parseArgs({
   options: {
     agents: { type: "string", default: "500" },
-    dumps: { type: "string", default: "5000" },
     tenants: { type: "string", default: "50" },
     processes: { type: "string", default: "3" },
-    alone: { type: "string", default: "40" },
-    "per-second": { type: "string", default: "30" },
+    alone: { type: "string", default: "30" },
+    steps: { type: "string", default: "12x1200,16x1000,20x1300,0x1500" },
   },
 });
-const rates = values["per-second"].split(",").map(Number);
-const [agents, dumps, tenants] = [Number(values.agents), Number(values.dumps), Number(values.tenants)];
+const steps = values.steps.split(",").map((step) => step.split("x").map(Number));
+const [agents, tenants, alone] = [Number(values.agents), Number(values.tenants), Number(values.alone)];
+const dumps = steps.reduce((sum, [, count = 0]) => sum + count, 0);
 const plan = { agents, processes: Number(values.processes), tenants, tightDumps: Math.floor(dumps / tenants / 2) };
+const IDLE_S = 20;
 
 await using simulation = await Simulation.start(plan);
 const { book, controller, cluster, http } = simulation;
 const say = (step: string, ids: readonly string[], more: object = {}) =>
   console.log(JSON.stringify({ step, dumps: ids.length, load: round(loadavg()[0] ?? 0), ...times(ids), ...more }));
 
-await simulation.alone(3); // connections, code
-say("alone", await simulation.alone(Number(values.alone)));
+await simulation.alone(3); // code
+say("alone", await simulation.alone(alone));
 const startMs = performance.now();
 await simulation.startOthers();
 console.log(JSON.stringify({ step: "started", agents, seconds: seconds(startMs) }));
-for (const rate of rates) {
-  const before = await read(cluster, http, controller.pid);
+say("alone, its agent's first", await simulation.alone(alone, 1));
+const [idle] = await costing(IDLE_S, () => sleep(IDLE_S * 1000));
+console.log(JSON.stringify({ step: "idle", perSecond: idle }));
+for (const [rate = 0, count = 0] of steps) {
   const stormMs = performance.now();
-  const ids = await simulation.storm(Math.floor(dumps / rates.length), agents, rate);
-  const tookS = seconds(stormMs);
-  const costs = between(before, await read(cluster, http, controller.pid), ids.length);
+  const [perDump, ids] = await costing(count, () => simulation.storm(count, agents, rate));
   const controllerMiB = { rss: memoryMiB(controller.pid, "VmRSS"), most: memoryMiB(controller.pid, "VmHWM") };
-  say(`${rate}/s`, ids, { tookS, controllerMiB, ...costs });
+  say(rate === 0 ? "all at once" : `${rate}/s`, ids, { tookS: seconds(stormMs), controllerMiB, perDump });
 }
 say("all", simulation.crashed, {
   objects: book.dumps.size,
@@ -56,8 +59,16 @@ say("all", simulation.crashed, {
     allowed: await controller.metric('coredump_controller_decisions_total{decision="Allowed"}'),
     denied: await controller.metric('coredump_controller_decisions_total{decision="Denied"}'),
   },
+  objectBytes: Math.round(JSON.stringify(await new Dumps(http, "tenant-1").all()).length / (dumps / tenants)),
   troubles: [...simulation.troubles].slice(0, 10),
 });
+
+/** @returns what the work cost, divided by `by`, and what it returned */
+async function costing<T>(by: number, work: () => Promise<T>) {
+  const before = await read(cluster, http, controller.pid);
+  const done = await work();
+  return [between(before, await read(cluster, http, controller.pid), by), done] as const;
+}
 
 function times(ids: readonly string[]) {
   const quantiles = (all: readonly number[]) => {

@@ -96,27 +96,27 @@ export class Simulation implements AsyncDisposable {
 
   /**
    * So many crashes, from node to node and tenant to tenant in turn.
-   * @param perSecond  undefined: each when the one before has its verdict, or all at once
+   * @param perSecond  0: all at once
    * @returns their ids, when all have come to their end
    */
-  async storm(dumps: number, agents: number, perSecond?: number): Promise<readonly string[]> {
+  async storm(dumps: number, nodes: number, perSecond = 0, first = 0): Promise<readonly string[]> {
     const from = this.crashed.length;
     const startMs = performance.now();
     for (let crash = 0; crash < dumps; crash++) {
-      const node = crash % agents;
+      const node = first + (crash % nodes);
       const namespace = `tenant-${this.#orders++ % this.plan.tenants}`;
       const { child } = this.#children.find(({ first, end }) => node >= first && node < end) ?? {};
       child?.send({ node, namespace } satisfies Crash);
-      if (perSecond) await sleep(Math.max(0, startMs + (crash + 1) * (1000 / perSecond) - performance.now()));
+      if (perSecond > 0) await sleep(Math.max(0, startMs + (crash + 1) * (1000 / perSecond) - performance.now()));
     }
     await this.#quiet(from + dumps);
     return this.crashed.slice(from);
   }
 
-  /** Each crash when the one before it was over: what a lone crash costs. */
-  async alone(dumps: number): Promise<readonly string[]> {
+  /** Each crash when the one before it was over, on the node `first` or, each on another, from there on. */
+  async alone(dumps: number, first = 0): Promise<readonly string[]> {
     const from = this.crashed.length;
-    for (let crash = 0; crash < dumps; crash++) await this.storm(1, 1);
+    for (let crash = 0; crash < dumps; crash++) await this.storm(1, 1, 0, first && first + crash);
     return this.crashed.slice(from);
   }
 
@@ -126,7 +126,7 @@ export class Simulation implements AsyncDisposable {
       this.crashed.length >= dumps &&
       this.crashed.every((id) => ["Saved", "Denied"].includes(this.book.dumps.get(id)?.state ?? ""));
     let last = "";
-    for (let sinceMs = performance.now(); !isOver(); await sleep(20)) {
+    for (let sinceMs = performance.now(); !isOver(); await sleep(50)) {
       const now = `${this.crashed.length} crashed, ${this.book.dumps.size} seen, ${this.book.count(({ state }) => state === "Saved")} saved`;
       if (now !== last) sinceMs = performance.now();
       last = now;
