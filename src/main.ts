@@ -4,7 +4,7 @@ import { isKernelCall } from "./kernel/arguments.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
   if (isKernelCall(argv)) {
-    const { handleKernelCall } = await import("./roles/host.ts");
+    const { handleKernelCall } = await import("./roles/handler/host.ts");
     process.exit(await handleKernelCall(argv));
   }
   const name = basename(process.argv0); // a link's own, which process.execPath is not

@@ -189,7 +189,7 @@ test("files do not import one another in circles", () => {
   }
 });
 
-for (const entry of ["src/roles/handler.ts", "src/roles/host.ts", "src/main.ts"]) {
+for (const entry of ["src/roles/handler/handler.ts", "src/roles/handler/host.ts", "src/main.ts"]) {
   test(`${entry} needs no package before it asks for one`, () => {
     assert.deepEqual([...reach(entry, ["value"])].filter(isPackage), []);
   });

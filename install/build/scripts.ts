@@ -14,15 +14,15 @@ export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     "src/commands/cli.ts",
     "src/kube/http.ts",
     "src/registration/kube-registry.ts",
-    "src/roles/agent-announce.ts",
-    "src/roles/agent-steps.ts",
+    "src/roles/agent/announce.ts",
+    "src/roles/agent/steps.ts",
   ],
   "cluster.cjs": [
     "src/commands/plugin/cli.ts",
     "src/commands/plugin/complete.ts",
-    "src/roles/apiserver.ts",
-    "src/roles/gc.ts",
-    "src/roles/webhook.ts",
+    "src/roles/apiserver/apiserver.ts",
+    "src/roles/gc/gc.ts",
+    "src/roles/webhook/webhook.ts",
   ],
   "runtimes.cjs": ["src/identity/confirm.ts"], // for every container's dump, so it should be small
 };

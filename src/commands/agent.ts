@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import { settingsForFile } from "../install/settings-file.ts";
-import { agentOnHost } from "../roles/agent-host.ts";
+import { agentOnHost } from "../roles/agent/host.ts";
 import { AGENT_FLAGS, agentSettings } from "./agent-settings.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
 import { asRoot } from "./node-flags.ts";

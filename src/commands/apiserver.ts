@@ -10,7 +10,7 @@ export const command: CommandModule<object, Parsed> = {
   async handler(argv) {
     const stopping = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
-    const { runApiserver } = await import("../roles/apiserver.ts"); // in a script of its own
+    const { runApiserver } = await import("../roles/apiserver/apiserver.ts"); // in a script of its own
     await runApiserver(settingsGiven(argv, APISERVER_FLAGS), stopping.signal);
   },
 };

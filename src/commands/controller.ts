@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import { CONTROLLER_OPTIONS } from "../config/cluster-options.ts";
-import { runController } from "../roles/controller.ts";
+import { runController } from "../roles/controller/controller.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
 import { settingsGiven } from "./given.ts";
 

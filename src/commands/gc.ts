@@ -12,7 +12,7 @@ export const command: CommandModule<object, Parsed> = {
     const stopping = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
     const settings = settingsGiven(argv, GC_OPTIONS);
-    const { dryRun, runGc } = await import("../roles/gc.ts"); // in a script of its own
+    const { dryRun, runGc } = await import("../roles/gc/gc.ts"); // in a script of its own
     if (!settings.dryRun) return await runGc(settings, stopping.signal);
     const lines = await dryRun(settings, stopping.signal);
     await print(lines.map((line) => `${line}\n`).join(""));

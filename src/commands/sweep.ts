@@ -3,7 +3,7 @@ import { DumpError } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
 import { printable } from "../domain/text.ts";
 import { parseDurationMs } from "../domain/units.ts";
-import { sweep } from "../roles/agent-sweep.ts";
+import { sweep } from "../roles/agent/sweep.ts";
 import { AGENT_FLAGS, agentSettings } from "./agent-settings.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
 import { asRoot } from "./node-flags.ts";

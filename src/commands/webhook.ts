@@ -10,7 +10,7 @@ export const command: CommandModule<object, Parsed> = {
   async handler(argv) {
     const stopping = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
-    const { runWebhook } = await import("../roles/webhook.ts"); // in a script of its own
+    const { runWebhook } = await import("../roles/webhook/webhook.ts"); // in a script of its own
     await runWebhook(settingsGiven(argv, WEBHOOK_OPTIONS), stopping.signal);
   },
 };

@@ -7,7 +7,7 @@ import type { DumpRecord } from "../domain/dump.ts";
 import { DumpError } from "../domain/failures.ts";
 import { identifyByApi, identifyQuickly } from "../identity/identify.ts";
 import type { Fixture } from "./fixture.ts";
-import { handle, type World } from "./handler.ts";
+import { handle, type World } from "./handler/handler.ts";
 
 /**
  * Replays into the cache at `dumpDir`, which is made (0700) when it is not there.

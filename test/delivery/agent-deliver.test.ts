@@ -6,9 +6,9 @@ import type { DeliveryJob, DeliveryOutcome } from "../../src/delivery/job.ts";
 import type { Pod } from "../../src/domain/claim.ts";
 import type { DumpRecord } from "../../src/domain/dump.ts";
 import { DumpError } from "../../src/domain/failures.ts";
-import { deliverDump } from "../../src/roles/agent-deliver.ts";
+import { deliverDump } from "../../src/roles/agent/deliver.ts";
 import { FileLock } from "../../src/system/lock.ts";
-import { Killed, NOW, scene } from "../roles/agent-fakes.ts";
+import { Killed, NOW, scene } from "../roles/agent/fakes.ts";
 
 const POD: Pod = {
   metadata: { annotations: { "coredump.fujitsu.com/pvcname": "cores" } },

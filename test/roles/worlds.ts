@@ -7,7 +7,7 @@ import { CAPTURE_OPTIONS, type HandlerSettings, type KernelArguments, NODE_OPTIO
 import { valuesOf } from "../../src/config/values.ts";
 import type { DumpRecord } from "../../src/domain/dump.ts";
 import type { Identification } from "../../src/identity/runtime.ts";
-import { handle, type World } from "../../src/roles/handler.ts";
+import { handle, type World } from "../../src/roles/handler/handler.ts";
 import { coreOf } from "../cache/caches.ts";
 import { tempDir } from "../support/tmp.ts";
 

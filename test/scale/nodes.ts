@@ -17,10 +17,10 @@ import { reasonOf } from "../../src/domain/failures.ts";
 import { newDumpId } from "../../src/domain/id.ts";
 import { connect } from "../../src/kube/http.ts";
 import { KubeRegistry } from "../../src/registration/kube-registry.ts";
-import { runAgent } from "../../src/roles/agent.ts";
-import { tellerFor } from "../../src/roles/agent-announce.ts";
-import type { Ship } from "../../src/roles/agent-desk.ts";
-import { keepLease } from "../../src/roles/agent-lease.ts";
+import { runAgent } from "../../src/roles/agent/agent.ts";
+import { tellerFor } from "../../src/roles/agent/announce.ts";
+import type { Ship } from "../../src/roles/agent/desk.ts";
+import { keepLease } from "../../src/roles/agent/lease.ts";
 import { podRecord } from "../registration/records.ts";
 
 /** What the parent orders. */

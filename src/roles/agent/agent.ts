@@ -1,0 +1,155 @@
+/**
+ * The agent: takes every dump of this node from wherever it stopped into the cluster and the store. It keeps nothing of
+ * its own: cache and API say what is to be done, so it may be killed at any step.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { finishIfAbandoned } from "../../cache/abandoned.ts";
+import { type Cache, openCache } from "../../cache/cache.ts";
+import { readRecord } from "../../cache/record.ts";
+import type { AgentSettings } from "../../config/cluster-options.ts";
+import type { DumpDelivery } from "../../domain/dump.ts";
+import type { Changes, Registry } from "../../registration/registry.ts";
+import { changesFor, hasten } from "./changes.ts";
+import { deliverDump, isDeliveryPending } from "./deliver.ts";
+import type { Deliver, Desk, Next, Ship, Teller } from "./desk.ts";
+import { AgentQueue, type Ending } from "./queue.ts";
+import { listenForHandlers } from "./socket.ts";
+import { advanceDump } from "./steps.ts";
+import { forgetOld, heldBy, isOpen, watchCache } from "./upkeep.ts";
+
+/** What the agent tells of itself, in words (log) and figures (metrics). */
+export interface Diary {
+  advanced(id: string, next: Next): void;
+  /** One try for its pod's claim, and what came of it. */
+  delivered(id: string, delivery: DumpDelivery): void;
+  failed(id: string, error: unknown, againMs: number): void;
+  /** @param error undefined: what was wrong there is well again */
+  trouble(where: string, error: unknown): void;
+  /** The cache was looked through; the API's list of this node's dumps came in. */
+  pulse(what: "scan" | "list"): void;
+}
+
+export interface AgentWorld {
+  readonly settings: AgentSettings;
+  readonly node: string;
+  readonly registry: Registry;
+  readonly ship: Ship | undefined;
+  readonly deliver: Deliver | undefined;
+  readonly teller: Teller;
+  readonly diary: Diary;
+}
+
+/** How long until a dump is looked at again when nobody says that something happened to it. */
+const AGAIN_MS: Readonly<Record<Next, number | undefined>> = {
+  done: undefined,
+  waiting: 60_000,
+  ship: undefined, // the other queue has it
+  busy: 500,
+  hold: 300_000,
+};
+const REGISTRATIONS = 8;
+/** Into volumes of tenants, which may hang: each by a process of its own. */
+const DELIVERIES = 4;
+const REDELIVER_MS = 15_000;
+const SCAN_MS = 60_000;
+
+/** Runs until `signal`; uploads may then go on for the grace period. */
+export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<void> {
+  const { settings, diary } = world;
+  const cache = openCache(settings.dumpDir, { create: true });
+  const deleted = new Set<string>();
+  const queues = queuesOf(world, cache, deleted, endingOf(signal, settings.graceMs));
+  const noted = (id: string) => queues.quick.add(id);
+  await using _socket = await listenForHandlers(settings.dumpDir, noted);
+  using _watching = watchCache(settings.dumpDir, noted);
+  const changes = changesFor(cache, queues, deleted);
+  const listed: Changes["listed"] = (coredumps) => {
+    diary.pulse("list");
+    changes.listed(coredumps);
+  };
+  let isCutOff = false;
+  const heard = (problem: unknown) => {
+    diary.trouble("watch", problem);
+    if (problem === undefined && isCutOff) hasten(queues);
+    isCutOff = problem !== undefined;
+  };
+  const following = world.registry.follow(world.node, { ...changes, listed }, heard, signal);
+  await keepUp(world, cache, queues.quick, signal);
+  await Promise.all([following, ...Object.values(queues).map((queue) => queue.ended())]);
+}
+
+/** Steps that take moments in the one, transfers in the others: a long upload keeps no crash from being seen. */
+function queuesOf(
+  { settings, node, registry, ship, deliver, teller, diary }: AgentWorld,
+  cache: Cache,
+  deleted: ReadonlySet<string>,
+  ending: Ending,
+) {
+  const { spool } = cache;
+  const desk: Desk = {
+    ...{ node, registry, settings, ship, deliver, teller, deleted },
+    heldBy: (namespace) => heldBy(spool, namespace),
+    now: () => new Date(),
+  };
+  const failed = (id: string, error: unknown, againMs: number) => diary.failed(id, error, againMs);
+  const step = async (id: string, mayShip: boolean, signal: AbortSignal) => {
+    const next = await advanceDump({ entry: spool.entry(id), desk, mayShip, signal });
+    diary.advanced(id, next);
+    return next;
+  };
+  const uploads = new AgentQueue(
+    settings.uploads,
+    async (id, signal) => {
+      const next = await step(id, true, signal);
+      return next === "busy" ? AGAIN_MS.busy : undefined;
+    },
+    failed,
+    ending,
+  );
+  const work = async (id: string, signal: AbortSignal) => {
+    const entry = spool.entry(id);
+    const next = await step(id, false, signal).finally(() => {
+      if (isDeliveryPending(readRecord(entry))) deliveries.offer(id); // whatever stood in the way of the rest
+    });
+    if (next === "ship") uploads.offer(id); // one that failed waits for its next try
+    if (next !== "waiting" || readRecord(entry)?.state !== "Capturing") return AGAIN_MS[next];
+    await finishIfAbandoned(entry); // nobody holds its lock: its handler was killed
+    return AGAIN_MS.busy;
+  };
+  const quick = new AgentQueue(REGISTRATIONS, work, failed, ending);
+  const carry = async (id: string, signal: AbortSignal) => {
+    const entry = spool.entry(id);
+    const isDue = isDeliveryPending(readRecord(entry));
+    const next = await deliverDump({ entry, desk, mayShip: false, signal });
+    const { delivery } = readRecord(entry) ?? {};
+    if (isDue && delivery && next !== "busy") diary.delivered(id, delivery);
+    if (next !== "busy") quick.add(id); // the object is to say it
+    return next === "waiting" ? REDELIVER_MS : AGAIN_MS[next];
+  };
+  const deliveries = new AgentQueue(DELIVERIES, carry, failed, ending);
+  return { quick, uploads, deliveries };
+}
+
+/** SIGTERM: nothing new is begun at once; what is at work may come to its end, for a while. */
+function endingOf(stop: AbortSignal, graceMs: number): Ending {
+  const park = new AbortController();
+  stop.addEventListener("abort", () => void setTimeout(() => park.abort(), graceMs).unref(), { once: true });
+  return { stop, park: park.signal };
+}
+
+/** All that is there at the start; then whatever nobody told of. */
+async function keepUp({ settings, diary }: AgentWorld, cache: Cache, quick: AgentQueue, signal: AbortSignal) {
+  for (let first = true; !signal.aborted; first = false) {
+    try {
+      await cache.finishAbandoned();
+      forgetOld(cache, settings.keepRecordsMs, new Date());
+      // Once all of them: what the API was not told of before we were killed shows only by asking.
+      for (const record of cache.records()) if (first ? record.pod !== null : isOpen(record)) quick.add(record.id);
+      diary.trouble("cache", undefined);
+    } catch (error) {
+      diary.trouble("cache", error);
+    }
+    diary.pulse("scan");
+    await sleep(SCAN_MS, undefined, { signal }).catch(() => undefined);
+  }
+}

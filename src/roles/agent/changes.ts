@@ -1,0 +1,62 @@
+/** What the API says of this node's Coredumps, handed to the queues. */
+import type { Cache } from "../../cache/cache.ts";
+import type { DumpRecord, State } from "../../domain/dump.ts";
+import { DumpError } from "../../domain/failures.ts";
+import { isDumpId } from "../../domain/id.ts";
+import { type Coredump, stateInApi } from "../../registration/coredump.ts";
+import type { Changes } from "../../registration/registry.ts";
+import type { AgentQueue } from "./queue.ts";
+
+/** More than are ever looked at behind their deletion. */
+const MOST_DELETED = 10_000;
+
+export interface Queues {
+  readonly quick: AgentQueue;
+  readonly uploads: AgentQueue;
+  readonly deliveries: AgentQueue;
+}
+
+/** All that waits for its next try: the API is there again. */
+export function hasten({ quick, uploads, deliveries }: Queues): void {
+  for (const queue of [quick, uploads, deliveries]) queue.hasten();
+}
+
+/** @param deleted gets the uids of objects whose deletion was told of */
+export function changesFor(cache: Cache, queues: Queues, deleted: Set<string>): Changes {
+  const { quick, uploads } = queues;
+  const changed = (id: string) => void (isDumpId(id) && quick.add(id));
+  const gone = (id: string) => {
+    if (isDumpId(id)) uploads.interrupt(id, new DumpError("NOT_FOUND", "its Coredump was deleted"));
+    changed(id);
+  };
+  return {
+    listed: (coredumps) => {
+      hasten(queues);
+      const strayed = strayedFrom(cache.records(), coredumps);
+      strayed.changed.forEach(changed);
+      strayed.gone.forEach(gone);
+    },
+    changed: ({ spec }) => changed(spec.id),
+    deleted: ({ spec, metadata }) => {
+      deleted.add(metadata.uid);
+      if (deleted.size > MOST_DELETED) deleted.delete(deleted.values().next().value ?? "");
+      gone(spec.id);
+    },
+  };
+}
+
+/** Objects that may go without their record becoming another: it goes on saying why nothing is held. */
+const TOLD: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted", "Lost", "Deleted"]);
+
+/** Dumps whose object is not what their record saw last: what no watch has told of while there was none. */
+export function strayedFrom(records: readonly DumpRecord[], coredumps: readonly Coredump[]) {
+  const states = new Map(coredumps.map(({ spec, status }) => [spec.id, status?.state]));
+  const bound = records.filter(({ cluster }) => cluster !== null);
+  const isChanged = (record: DumpRecord) => states.get(record.id) !== stateInApi(record, states.get(record.id));
+  return {
+    changed: bound.filter((record) => states.has(record.id) && isChanged(record)).map(idOf),
+    gone: bound.filter(({ id, state }) => !states.has(id) && !TOLD.has(state)).map(idOf),
+  };
+}
+
+const idOf = ({ id }: DumpRecord): string => id;

@@ -1,0 +1,86 @@
+/** The agent's log: what became of its dumps, and what keeps it from its work. */
+import { performance } from "node:perf_hooks";
+import type { Logger } from "pino";
+import type { Cache } from "../../cache/cache.ts";
+import { readRecord } from "../../cache/record.ts";
+import type { DumpDelivery } from "../../domain/dump.ts";
+import { reasonOf } from "../../domain/failures.ts";
+import type { Step } from "../../install/step.ts";
+import { Diary } from "../diary.ts";
+import type { Diary as Told } from "./agent.ts";
+import type { Next } from "./desk.ts";
+import type { AgentMetrics } from "./metrics.ts";
+import type { PatternDiary } from "./pattern.ts";
+
+/** A scan comes once a minute. */
+const SILENCE_MS = 300_000;
+
+/** Not every container may read the kernel's log: then fewer dumps are known to be lost. */
+const DISPENSABLE = "kernel log";
+
+export class AgentDiary extends Diary implements Told, PatternDiary {
+  readonly #metrics: AgentMetrics;
+  readonly #cache: Cache;
+  /** Dumps that are in the figures. Those that are there already were counted by the agent before us. */
+  readonly #counted: Set<string>;
+  #scannedMs = performance.now();
+  #isListed = false;
+
+  constructor(log: Logger, metrics: AgentMetrics, cache: Cache) {
+    super(log, (code) => metrics.failed.inc({ code }));
+    this.#metrics = metrics;
+    this.#cache = cache;
+    this.#counted = new Set(cache.records().flatMap(({ id, state }) => (state === "Capturing" ? [] : [id])));
+  }
+
+  /** Why it would be better started anew. */
+  readonly alive = (): string | undefined =>
+    performance.now() - this.#scannedMs > SILENCE_MS ? "the cache was not looked through for 5 min" : undefined;
+
+  override problems = (): readonly string[] => {
+    const unlisted = this.#isListed ? [] : ["the API server has not listed this node's Coredumps yet"];
+    const dead = this.alive();
+    return [...(dead === undefined ? [] : [dead]), ...unlisted, ...this.troubles((where) => where !== DISPENSABLE)];
+  };
+
+  advanced(dump: string, next: Next): void {
+    this.log.debug({ dump, next }, "advanced");
+    if (next === "busy") return; // whoever is at it may refuse it yet
+    this.forget(dump);
+    const record = this.#counted.has(dump) ? undefined : readRecord(this.#cache.spool.entry(dump));
+    if (!record || record.state === "Capturing") return;
+    this.#counted.add(dump);
+    this.#metrics.seen(record);
+    const { state, reason, executable, pod, message } = record;
+    this.log.info(
+      { dump, state, reason, executable, pod: pod && `${pod.namespace}/${pod.name}` },
+      message ?? "captured",
+    );
+  }
+
+  delivered(dump: string, { state, claim, reason, message }: DumpDelivery): void {
+    this.#metrics.deliveries.inc({ reason: reason ?? state });
+    this.log[state === "Delivered" ? "info" : "warn"]({ dump, claim, reason }, `delivery: ${message}`);
+  }
+
+  /** What is wrong with one dump or its store stands in its Coredump; without the API server nothing of it can be told. */
+  failed(dump: string, error: unknown, againMs: number): void {
+    const { code, hint } = this.count(error);
+    if (code.startsWith("API_")) this.remember(dump, error);
+    this.log.warn({ dump, code, againS: Math.round(againMs / 1000), hint }, reasonOf(error));
+  }
+
+  installed(steps: readonly Step[]): void {
+    for (const { what, text, hint, level } of steps) this.log[level === "ok" ? "info" : "warn"]({ what, hint }, text);
+  }
+
+  conflict(pattern: string): void {
+    this.#metrics.conflicts.inc();
+    this.log.warn({ pattern }, "somebody else set core_pattern");
+  }
+
+  pulse(what: "scan" | "list"): void {
+    if (what === "scan") this.#scannedMs = performance.now();
+    else this.#isListed = true;
+  }
+}

@@ -1,0 +1,54 @@
+/** The agent on a real node: its connections, its log, its figures, its end. */
+import { openCache } from "../../cache/cache.ts";
+import type { AgentSettings } from "../../config/cluster-options.ts";
+import { connect } from "../../kube/http.ts";
+import { KubeRegistry } from "../../registration/kube-registry.ts";
+import { forgetStart, giveBackLarge } from "../../system/footprint.ts";
+import { serveHealth } from "../health.ts";
+import { runAgent } from "./agent.ts";
+import { tellerFor } from "./announce.ts";
+import { deliverBy } from "./deliver.ts";
+import { nodeNameOf, type Ship } from "./desk.ts";
+import { AgentDiary } from "./diary.ts";
+import { AgentMetrics } from "./metrics.ts";
+import { type NodeService, serveNode } from "./node.ts";
+import { shipTo } from "./store.ts";
+
+/** Runs until the signal. @throws DumpError when it cannot even begin */
+export async function agentOnHost(
+  settings: AgentSettings,
+  forHandler: NodeService["forHandler"],
+  signal: AbortSignal,
+): Promise<void> {
+  giveBackLarge();
+  const node = nodeNameOf(settings);
+  const cache = openCache(settings.dumpDir, { create: true });
+  const http = await connect(settings.kubeconfig);
+  const metrics = new AgentMetrics(cache);
+  const { pino } = await import("pino");
+  const level = settings.verbosity > 0 ? "debug" : "info";
+  const log = pino({ base: null, level }, pino.destination({ fd: 2, sync: true }));
+  const diary = new AgentDiary(log, metrics, cache);
+  const world = {
+    ...{ settings, node, diary },
+    registry: new KubeRegistry(http),
+    ship: counted(shipTo(settings), metrics),
+    deliver: deliverBy(settings),
+    teller: tellerFor(http, node, (error) => diary.trouble("event", error)),
+  };
+  const health = { alive: diary.alive, problems: diary.problems, metrics: () => metrics.registry.metrics() };
+  await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
+  log.info({ node, dumps: settings.dumpDir, store: settings.store ?? null }, "agent started");
+  forgetStart();
+  const service = { settings, forHandler, node, cache, http, diary, hasStore: world.ship !== undefined };
+  await Promise.all([runAgent(world, signal), serveNode(service, signal)]);
+  log.info("agent ended");
+}
+
+const counted = (ship: Ship | undefined, metrics: AgentMetrics): Ship | undefined =>
+  ship &&
+  (async (...dump) => {
+    const bundle = await ship(...dump);
+    metrics.stored.inc();
+    return bundle;
+  });

@@ -1,0 +1,87 @@
+/** What the agent does for its node as a whole: its Lease, the handler and the pattern, what the kernel gave up, its end. */
+import type { Cache } from "../../cache/cache.ts";
+import type { AgentSettings } from "../../config/cluster-options.ts";
+import { NODE_OPTIONS } from "../../config/options.ts";
+import { mountedHost, thisHost } from "../../install/host.ts";
+import { pause } from "../../kube/backoff.ts";
+import type { KubeHttp } from "../../kube/http.ts";
+import { tellOfConflict } from "./announce.ts";
+import type { AgentDiary } from "./diary.ts";
+import { keepLease } from "./lease.ts";
+import { type LostWorld, recordLost, thisKernel } from "./lost.ts";
+import { keepPattern, type PatternOrder } from "./pattern.ts";
+import { Retirement } from "./retire.ts";
+
+export interface NodeService {
+  readonly settings: AgentSettings;
+  /** What goes into the handler's settings.json, where the agent installs it. */
+  readonly forHandler: PatternOrder["settings"];
+  readonly node: string;
+  readonly cache: Cache;
+  readonly http: KubeHttp;
+  readonly diary: AgentDiary;
+  readonly hasStore: boolean;
+}
+
+/** How long the handler's installation waits for the API server, which may be away. */
+const LEASE_MS = 5000;
+const KMSG_MS = 10_000;
+
+/** Runs until the signal. Never throws: what fails is told, and tried again. */
+export async function serveNode(service: NodeService, signal: AbortSignal): Promise<void> {
+  const { settings, forHandler, node, cache, http, diary, hasStore } = service;
+  const order = patternOrder(settings, forHandler);
+  const retirement = new Retirement({ cache, dumpDir: settings.dumpDir, installed: order, hasStore }, signal);
+  const leaseRead = Promise.withResolvers<void>();
+  const leaseTold = (error: unknown) => {
+    diary.trouble("lease", error);
+    leaseRead.resolve();
+  };
+  const place = { namespace: settings.systemNamespace, node };
+  const isWell = () => diary.alive() === undefined;
+  await Promise.all([
+    keepLease(http, place, isWell, leaseTold, signal, (annotations) => retirement.heed(annotations)),
+    readKernelLog(cache, node, diary, signal),
+    order &&
+      Promise.race([leaseRead.promise, pause(LEASE_MS, signal)]).then(() =>
+        // it may say that the node is retired
+        keepPattern(order, patternDiary(service), AbortSignal.any([signal, retirement.ordered])),
+      ),
+  ]);
+}
+
+/** @returns undefined when an admin installs */
+function patternOrder(settings: AgentSettings, forHandler: PatternOrder["settings"]): PatternOrder | undefined {
+  const { binDir, hostRoot, onConflict } = settings;
+  if (binDir === undefined) return undefined;
+  const isOurs = (flag: string) => flag !== NODE_OPTIONS.kubeconfig.flag && flag !== NODE_OPTIONS.verbosity.flag;
+  return {
+    ...{ binDir, onConflict },
+    host: hostRoot === undefined ? thisHost() : mountedHost(hostRoot),
+    settings: new Map([...forHandler].filter(([flag]) => isOurs(flag))), // those two say how the agent runs
+  };
+}
+
+const patternDiary = ({ diary, http, node }: NodeService) => ({
+  trouble: (where: "handler" | "pattern", problem: unknown) => diary.trouble(where, problem),
+  installed: (...steps: Parameters<AgentDiary["installed"]>) => diary.installed(...steps),
+  conflict: (pattern: string) => {
+    diary.conflict(pattern);
+    void tellOfConflict(http, node, pattern, (error) => diary.trouble("event", error));
+  },
+});
+
+/** What the kernel gave up. In a container without /dev/kmsg that cannot be told. */
+async function readKernelLog(cache: Cache, node: string, diary: AgentDiary, signal: AbortSignal): Promise<void> {
+  for (let kernel: LostWorld | undefined; !signal.aborted; await pause(KMSG_MS, signal)) {
+    try {
+      kernel ??= thisKernel();
+      for (const id of await recordLost(cache.spool, node, kernel)) diary.advanced(id, "done");
+      diary.trouble("kernel log", undefined);
+    } catch (error) {
+      diary.trouble("kernel log", error);
+      kernel?.[Symbol.dispose]();
+      kernel = undefined; // what was read and not recorded is read again
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The agent as the one who installs: puts the handler on the node, makes the kernel call it, and sees to it that this stays
+ * so. At its own end it changes nothing: between two agents, and without any, crashes are captured all the same.
+ */
+import { existsSync } from "node:fs";
+import { DumpError } from "../../domain/failures.ts";
+import { type Host, placesIn, seen } from "../../install/host.ts";
+import { type InstallOrder, install } from "../../install/install.ts";
+import type { Step } from "../../install/step.ts";
+import { programOf, readPattern, readSetting } from "../../kernel/core-pattern.ts";
+import { pause } from "../../kube/backoff.ts";
+
+export interface PatternOrder {
+  readonly host: Host;
+  readonly binDir: string;
+  /** The executable to put there (default: our own). */
+  readonly from?: string;
+  readonly settings: InstallOrder["settings"];
+  readonly onConflict: "report" | "retake";
+}
+
+export interface PatternDiary {
+  /** @param problem undefined: all is well there */
+  trouble(where: "handler" | "pattern", problem: unknown): void;
+  installed(steps: readonly Step[]): void;
+  /** Somebody else has the pattern: once for each time that it is seen to have changed. */
+  conflict(pattern: string): void;
+}
+
+const LOOK_MS = 10_000;
+
+/** Runs until the signal. Whatever fails is told, and tried again. */
+export async function keepPattern(
+  order: PatternOrder,
+  diary: PatternDiary,
+  signal: AbortSignal,
+  { lookMs = LOOK_MS }: { readonly lookMs?: number } = {},
+): Promise<void> {
+  const keeper = new PatternKeeper(order, diary);
+  for (; !signal.aborted; await pause(lookMs, signal)) {
+    await keeper.look().then(
+      () => diary.trouble("handler", undefined),
+      (error: unknown) => diary.trouble("handler", error),
+    );
+  }
+}
+
+class PatternKeeper {
+  readonly #order: PatternOrder;
+  readonly #diary: PatternDiary;
+  readonly #binary: string;
+  #isInstalled = false;
+  #others: string | undefined;
+
+  constructor(order: PatternOrder, diary: PatternDiary) {
+    this.#order = order;
+    this.#diary = diary;
+    this.#binary = placesIn(order.binDir).binary;
+  }
+
+  async look(): Promise<void> {
+    const { host, onConflict } = this.#order;
+    if (!this.#isInstalled || !existsSync(seen(host, this.#binary))) return await this.#install(false);
+    const pattern = readPattern(host.procSys);
+    const isOurs = programOf(pattern) === this.#binary && Number(readSetting("pipeLimit", host.procSys)) > 0;
+    if (isOurs) return this.#well();
+    if (this.#others !== pattern) this.#diary.conflict(pattern);
+    this.#others = pattern;
+    if (onConflict === "retake") return await this.#install(true);
+    const hint = "Crashes are not captured: see who sets it, or start the agents with --on-conflict=retake";
+    this.#diary.trouble("pattern", new DumpError("PATTERN_REFUSED", `core_pattern is ${pattern}: not ours`, { hint }));
+  }
+
+  async #install(patternOnly: boolean): Promise<void> {
+    const { host, onConflict: _, ...order } = this.#order;
+    const steps = await install({ ...order, patternOnly, atBoot: false }, host, new Date());
+    this.#isInstalled = true;
+    this.#diary.installed(steps);
+    this.#well();
+  }
+
+  #well(): void {
+    this.#others = undefined;
+    this.#diary.trouble("pattern", undefined);
+  }
+}

@@ -1,0 +1,47 @@
+/** The store that bundles go to. Its client is loaded with the first bundle. */
+import type { AgentSettings } from "../../config/cluster-options.ts";
+import type { StoreSettings } from "../../config/store-options.ts";
+import type { DumpError } from "../../domain/failures.ts";
+import { locationOf } from "../../store/location.ts";
+import { forgetStart } from "../../system/footprint.ts";
+import type { DumpSink } from "../../upload/sink.ts";
+import type { Ship } from "./desk.ts";
+
+/** How long the leftovers of an upload that nobody wants any more are worth a try. */
+const ABANDON_MS = 30_000;
+
+/** @returns undefined where no store is named: allowed dumps then wait @throws DumpError SETTINGS_INVALID */
+export function shipTo(settings: StoreSettings & Pick<AgentSettings, "storeGroup">): Ship | undefined {
+  if (settings.store === undefined) return undefined;
+  const location = locationOf(settings.store); // at the start, not with the first dump
+  const { storeGroup } = settings;
+  const share = async () => {
+    if (location.kind !== "directory" || storeGroup === undefined) return;
+    await (await import("../../store/folder.ts")).giveToGroup(location.path, storeGroup);
+  };
+  let shared = share(); // the collector waits for it
+  shared.catch(() => undefined); // said with the first dump
+  let opened: Promise<DumpSink> | undefined;
+  return async (record, entry, signal) => {
+    const { abandon, ship } = await import("../../upload/ship.ts");
+    const { openSink } = await import("../../store/open.ts");
+    await shared.catch(() => {
+      shared = share();
+      return shared;
+    });
+    opened ??= openSink(settings);
+    const sink = await opened.catch((error) => {
+      opened = undefined;
+      throw error;
+    });
+    forgetStart(); // as much as the store's client took to load
+    try {
+      return await ship(record, entry, sink, signal);
+    } catch (error) {
+      const isDeleted = signal.aborted && (signal.reason as DumpError | undefined)?.code === "NOT_FOUND";
+      const inTime = AbortSignal.timeout(ABANDON_MS);
+      if (isDeleted) await abandon(record, entry, sink, inTime).catch(() => undefined); // the collector will
+      throw error;
+    }
+  };
+}

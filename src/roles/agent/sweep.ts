@@ -1,0 +1,70 @@
+/** Uploads what waits and ends: a node that is being retired. The agent may be running or not; the records' locks share it out. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { openCache } from "../../cache/cache.ts";
+import { readRecord } from "../../cache/record.ts";
+import type { AgentSettings } from "../../config/cluster-options.ts";
+import { reasonOf } from "../../domain/failures.ts";
+import { connect } from "../../kube/http.ts";
+import { KubeRegistry } from "../../registration/kube-registry.ts";
+import { tellerFor } from "./announce.ts";
+import { deliverBy, deliverDump, isDeliveryPending } from "./deliver.ts";
+import { type Desk, type Next, nodeNameOf } from "./desk.ts";
+import { advanceDump } from "./steps.ts";
+import { shipTo } from "./store.ts";
+import { heldBy, isOpen } from "./upkeep.ts";
+
+export interface Swept {
+  readonly id: string;
+  readonly state: string;
+  /** Why it is still here; undefined when nothing is left to do. */
+  readonly waits: string | undefined;
+}
+
+const PAUSE_MS = 1000;
+
+/** @param each gets every dump as it comes to its end, or at the end of the time as what it waits for */
+export async function sweep(
+  settings: AgentSettings,
+  waitMs: number,
+  each: (swept: Swept) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const cache = openCache(settings.dumpDir);
+  await cache.finishAbandoned();
+  const http = await connect(settings.kubeconfig);
+  const desk: Desk = {
+    settings,
+    node: nodeNameOf(settings),
+    registry: new KubeRegistry(http),
+    ship: shipTo(settings),
+    deliver: deliverBy(settings),
+    teller: tellerFor(http, nodeNameOf(settings), () => undefined),
+    heldBy: (namespace) => heldBy(cache.spool, namespace),
+    now: () => new Date(),
+  };
+  const left = new Map(cache.records().flatMap((record) => (isOpen(record) ? [[record.id, "waits"]] : [])));
+  const end = performance.now() + waitMs;
+  while (left.size > 0 && !signal.aborted) {
+    for (const id of left.keys()) {
+      const entry = cache.spool.entry(id);
+      const why = await advanceDump({ entry, desk, mayShip: true, signal }).then(reasonFor, reasonOf);
+      if (isDeliveryPending(readRecord(entry)))
+        await deliverDump({ entry, desk, mayShip: true, signal }).catch(reasonOf);
+      if (why !== undefined) left.set(id, why);
+      else {
+        left.delete(id);
+        each({ id, state: readRecord(entry)?.state ?? "gone", waits: undefined });
+      }
+    }
+    if (performance.now() >= end) break;
+    if (left.size > 0) await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+  }
+  for (const [id, waits] of left) each({ id, state: readRecord(cache.spool.entry(id))?.state ?? "gone", waits });
+}
+
+/** In words; undefined where it is over. */
+function reasonFor(next: Next): string | undefined {
+  if (next === "done") return undefined;
+  if (next === "busy") return "somebody else is at it";
+  return next === "waiting" ? "waits for the quota's decision" : "nobody can tell whose it is, or there is no store";
+}

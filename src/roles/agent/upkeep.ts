@@ -1,0 +1,48 @@
+/** What the agent does for the cache as a whole: scans, old records, sums. */
+import { watch } from "node:fs";
+import type { Cache } from "../../cache/cache.ts";
+import { heldBytes } from "../../cache/pressure.ts";
+import { readRecord } from "../../cache/record.ts";
+import type { Spool } from "../../cache/spool.ts";
+import type { DumpRecord, State } from "../../domain/dump.ts";
+import { isDumpId } from "../../domain/id.ts";
+
+/** States in which nothing is held and nothing is to be done any more. */
+const ENDED: ReadonlySet<State> = new Set(["Denied", "Saved", "Refused", "Evicted", "Deleted", "Lost"]);
+
+/** Removes records that hold nothing and are older than `keepMs`. @returns how many */
+export function forgetOld(cache: Cache, keepMs: number, now: Date): number {
+  let forgotten = 0;
+  for (const record of cache.records()) {
+    if (!ENDED.has(record.state) || now.getTime() - Date.parse(record.updated) < keepMs) continue;
+    try {
+      cache.forget(record);
+      forgotten++;
+    } catch {
+      // Somebody is at it: next time.
+    }
+  }
+  return forgotten;
+}
+
+/** Bytes that a namespace's dumps hold here. */
+export function heldBy(spool: Spool, namespace: string): bigint {
+  let sum = 0n;
+  for (const entry of spool.entries()) if (readRecord(entry)?.pod?.namespace === namespace) sum += heldBytes(entry);
+  return sum;
+}
+
+/** Dumps that may want a step: all but those that are over and told. */
+export const isOpen = (record: DumpRecord): boolean =>
+  !ENDED.has(record.state) || (record.pod !== null && record.cluster === null && record.state !== "Deleted");
+
+/** New dumps as their directories appear; undefined where watching is not possible, and only scans find them. */
+export function watchCache(dir: string, seen: (id: string) => void): Disposable | undefined {
+  try {
+    const watcher = watch(dir, (_, name) => void (name && isDumpId(name) && seen(name)));
+    watcher.on("error", () => watcher.close());
+    return { [Symbol.dispose]: () => watcher.close() };
+  } catch {
+    return undefined; // out of inotify watches
+  }
+}

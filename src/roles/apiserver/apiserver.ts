@@ -1,0 +1,145 @@
+/**
+ * The API server: coredumpendpoints, and the bytes of dumps, through kube-apiserver's aggregation layer. What it knows is in
+ * its storage, in the store and in the cluster; several of them serve side by side over one etcd.
+ */
+import type { Server } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { Authentication } from "../../apiserver/authentication.ts";
+import { Authorization } from "../../apiserver/authorization.ts";
+import { ClusterSurroundings } from "../../apiserver/cluster.ts";
+import { ClusterTrust, TRUST, type TrustMap } from "../../apiserver/cluster-trust.ts";
+import { addDumpRoutes, type Downloads } from "../../apiserver/dump-route.ts";
+import { Endpoints } from "../../apiserver/endpoints.ts";
+import { guardOf } from "../../apiserver/guard.ts";
+import { ApiMetrics } from "../../apiserver/metrics.ts";
+import { addRoutes } from "../../apiserver/routes.ts";
+import { createServer, tlsOptions } from "../../apiserver/server.ts";
+import { Keys } from "../../apiserver/stored.ts";
+import { serveWatch } from "../../apiserver/watch-route.ts";
+import type { ApiserverSettings } from "../../config/apiserver-options.ts";
+import { DumpError, reasonOf } from "../../domain/failures.ts";
+import { Bundles } from "../../download/bundles.ts";
+import { openDump } from "../../download/dump.ts";
+import { openEndpoint } from "../../download/endpoint.ts";
+import { connect, type KubeHttp } from "../../kube/http.ts";
+import { follow } from "../../kube/informer.ts";
+import { openStorage } from "../../storage/open.ts";
+import { SharedWatch } from "../../storage/shared-watch.ts";
+import type { ObjectStorage } from "../../storage/storage.ts";
+import { openSource } from "../../store/source.ts";
+import { giveBackLarge, growSlowly } from "../../system/footprint.ts";
+import { type KeyPair, type KeyPairFiles, keyPairsIn } from "../../system/key-pair.ts";
+import { Diary } from "../diary.ts";
+import { exportKeys, storeSettingsOf } from "./store.ts";
+
+const LINGER_MS = 3_000;
+const PING_MS = 5_000;
+
+interface Office {
+  readonly settings: ApiserverSettings;
+  readonly kube: KubeHttp;
+  readonly keys: Keys;
+  readonly storage: ObjectStorage;
+  readonly downloads: Downloads;
+  readonly metrics: ApiMetrics;
+  readonly log: Logger;
+  readonly diary: Diary;
+}
+
+/** Runs until `signal`. @throws DumpError SETTINGS_INVALID, STORAGE_UNAVAILABLE when it cannot begin */
+export async function runApiserver(settings: ApiserverSettings, signal: AbortSignal): Promise<void> {
+  giveBackLarge();
+  growSlowly();
+  const { pino } = await import("pino");
+  const level = settings.verbosity > 0 ? "debug" : "info";
+  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const metrics = new ApiMetrics();
+  const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
+  const kube = await connect(settings.kubeconfig);
+  const downloads = await downloadsOf(settings, kube);
+  const keys = new Keys(settings.etcdPrefix);
+  await using storage = new SharedWatch(await openStorage(settings), keys.in(undefined));
+  await serve({ settings, kube, keys, storage, downloads, metrics, log, diary }, signal);
+}
+
+async function serve(office: Office, ending: AbortSignal): Promise<void> {
+  const { settings, kube, log, diary } = office;
+  const files = tlsFiles(settings);
+  const signal = later(ending, Math.min(settings.graceMs, LINGER_MS));
+  let [pair, app]: [KeyPair | undefined, FastifyInstance | undefined] = [undefined, undefined];
+  const trust = new ClusterTrust(() => renew());
+  const renew = () => pair && app && (app.server as Server).setSecureContext(tlsOptions(pair, trust.pem));
+  const following = follow<TrustMap>(kube, TRUST, trust, (problem) => diary.trouble("configmaps", problem), signal);
+  for await (pair of keyPairsIn(files, (problem) => diary.trouble("certificate", problem), signal)) {
+    if (app) renew();
+    else {
+      app = assemble(office, trust, pair, { ending, stopping: signal });
+      log.info({ address: await listen(app, settings) }, "Serving");
+    }
+  }
+  await following;
+  if (app) await close(app, settings.graceMs);
+}
+
+const listen = (app: FastifyInstance, { bindAddress: host, port }: ApiserverSettings): Promise<string> =>
+  app.listen({ host, port }).catch((cause) => {
+    throw new DumpError("SETTINGS_INVALID", `Cannot listen on port ${port}: ${reasonOf(cause)}`, { cause });
+  });
+
+/** Fires so much later. */
+function later(signal: AbortSignal, ms: number): AbortSignal {
+  const fired = new AbortController();
+  signal.addEventListener("abort", () => setTimeout(() => fired.abort(), ms), { once: true });
+  return fired.signal;
+}
+
+interface Ends {
+  /** We are no longer ready, but serve on: whoever sends requests here needs a moment to see that. */
+  readonly ending: AbortSignal;
+  readonly stopping: AbortSignal;
+}
+
+function assemble(office: Office, trust: ClusterTrust, pair: KeyPair, { ending, stopping }: Ends): FastifyInstance {
+  const { settings, kube, keys, storage, downloads, metrics, log, diary } = office;
+  const endpoints = new Endpoints(storage, keys, new ClusterSurroundings(kube));
+  const guard = guardOf(new Authentication(trust, kube), new Authorization(kube));
+  const problems = async () => {
+    if (ending.aborted) return ["ending"];
+    const ofStorage = await storage.ping(AbortSignal.timeout(PING_MS)).then(
+      () => [],
+      (error) => [reasonOf(error)],
+    );
+    return [...ofStorage, ...(trust.known ? [] : ["the cluster's authorities are not known yet", ...diary.problems()])];
+  };
+  const app = createServer(tlsOptions(pair, trust.pem), { guard, metrics, log, problems });
+  const watchParts = { storage, keys, guard, metrics, stopping };
+  addRoutes(app, { storage, keys, endpoints, serveWatch: (request, reply) => serveWatch(request, reply, watchParts) });
+  addDumpRoutes(app, { downloads, endpoints, metrics, audit: log, perUser: settings.downloadsPerUser });
+  return app;
+}
+
+async function downloadsOf(settings: ApiserverSettings, kube: KubeHttp): Promise<Downloads> {
+  exportKeys(settings);
+  const deps = { kube, bundles: new Bundles(await openSource(storeSettingsOf(settings))) };
+  return {
+    openDump: (request, signal) => openDump(request, deps, signal),
+    openEndpoint: (request, signal) => openEndpoint(request, deps, signal),
+  };
+}
+
+/** No more is taken; watches have ended; what is being downloaded may end within its time. */
+async function close(app: FastifyInstance, graceMs: number): Promise<void> {
+  const closed = app.close();
+  await Promise.race([closed, sleep(graceMs, undefined, { ref: false })]);
+  app.server.closeAllConnections();
+  await closed;
+}
+
+function tlsFiles({ certFile, keyFile }: ApiserverSettings): KeyPairFiles {
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  throw new DumpError("SETTINGS_INVALID", "Cannot serve without a certificate", {
+    hint: "give --tls-cert-file and --tls-private-key-file",
+  });
+}

@@ -1,0 +1,189 @@
+/**
+ * The collector: removes bundles, and what speaks of them, when nobody is to have them any more. What it knows is what the
+ * API server and the store say; of its own it has only a note of what has been missing since when, and that is in the store.
+ */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { performance } from "node:perf_hooks";
+import type { Logger } from "pino";
+import type { GcSettings } from "../../config/gc-options.ts";
+import { DumpError } from "../../domain/failures.ts";
+import { formatBytes } from "../../domain/units.ts";
+import { connect, type KubeHttp } from "../../kube/http.ts";
+import { lead } from "../../kube/lease.ts";
+import { type KubeObject, member } from "../../kube/objects.ts";
+import { WorkQueue } from "../../kube/workqueue.ts";
+import type { Shelf } from "../../retention/shelf.ts";
+import { openShelf } from "../../store/shelf.ts";
+import { exportKeys, storeSettingsOf } from "../apiserver/store.ts";
+import { Diary } from "../diary.ts";
+import { serveHealth } from "../health.ts";
+import type { Act } from "./acts.ts";
+import { tellAlarm } from "./alarm.ts";
+import { GcCluster } from "./cluster.ts";
+import { GcMetrics } from "./metrics.ts";
+import { GcRounds } from "./rounds.ts";
+
+export const LEASE = "coredump-gc";
+/** A round over everything. */
+const ALL = "";
+/** A pod that goes away with twenty others is one round. */
+const SETTLE_MS = 1000;
+/** However far away the next deadline is: a timer takes no more than 24 days. */
+const MOST_MS = 86_400_000;
+/** While something seems wrong, so often it is looked at again. */
+const ALARM_MS = 30_000;
+/** In a dry run: perhaps nobody serves them. */
+const ENDPOINTS_MS = 3000;
+
+interface Office {
+  readonly http: KubeHttp;
+  readonly shelf: Shelf;
+  readonly settings: GcSettings;
+  readonly diary: Diary;
+  readonly metrics: GcMetrics;
+}
+
+/** Runs until `signal`: stands by until it has the lead, then collects, until it loses it. */
+export async function runGc(settings: GcSettings, signal: AbortSignal): Promise<void> {
+  const shelf = await shelfOf(settings);
+  const { pino } = await import("pino");
+  const timestamp = pino.stdTimeFunctions.isoTime;
+  const log: Logger = pino({ level: settings.verbosity > 0 ? "debug" : "info", base: null, timestamp });
+  const metrics = new GcMetrics();
+  const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
+  const health = { problems: diary.problems, metrics: () => metrics.registry.metrics() };
+  await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
+  const http = await connect(settings.kubeconfig);
+  const candidate = {
+    namespace: settings.systemNamespace,
+    lease: LEASE,
+    identity: `${hostname()}_${randomUUID()}`,
+    durationS: Math.max(Math.ceil(settings.leaseMs / 1000), 1),
+    onProblem: (error: unknown) => diary.trouble(`lease ${LEASE}`, error),
+  };
+  diary.note("Standing by", { identity: candidate.identity });
+  await lead(http, candidate, (leading) => collect({ http, shelf, settings, diary, metrics }, leading), signal);
+}
+
+/**
+ * What would be done now, a line each. Changes nothing, and needs no lead.
+ * @throws DumpError RETENTION_STOPPED, API_…, STORE_…
+ */
+export async function dryRun(settings: GcSettings, signal: AbortSignal): Promise<string[]> {
+  const [shelf, http, stop] = [await shelfOf(settings), await connect(settings.kubeconfig), new AbortController()];
+  const until = AbortSignal.any([signal, stop.signal]);
+  const lines: string[] = [];
+  const done = ({ verb, what, name, why, sizeBytes }: Act) =>
+    lines.push(`${verb} ${what} ${name}: ${why}${sizeBytes === undefined ? "" : `, ${formatBytes(sizeBytes)}`}`);
+  const cluster = new GcCluster(http, () => undefined);
+  const following = cluster.follow((resource, problem) => {
+    if (unlessUnserved(resource, problem) !== undefined) stop.abort(problem);
+  }, until);
+  try {
+    await cluster.whenSynced(until);
+    await cluster.endpoints.whenSynced(AbortSignal.any([until, AbortSignal.timeout(ENDPOINTS_MS)]));
+    until.throwIfAborted();
+    const clusterUid = await clusterUidOf(http, until);
+    await new GcRounds({ http, shelf, settings, cluster, clusterUid, done, counted: () => undefined }).round(
+      ALL,
+      until,
+    );
+    return lines;
+  } finally {
+    stop.abort();
+    await following;
+  }
+}
+
+/** @throws DumpError SETTINGS_INVALID */
+function shelfOf(settings: GcSettings): Promise<Shelf> {
+  exportKeys(settings);
+  return openShelf(storeSettingsOf(settings));
+}
+
+/** As the leader. Never throws: what fails is told, and tried again. */
+async function collect(office: Office, signal: AbortSignal): Promise<void> {
+  const { diary, metrics } = office;
+  diary.trouble(`lease ${LEASE}`, undefined);
+  diary.note("Leading");
+  metrics.leading.set(1);
+  try {
+    await work(office, signal);
+  } finally {
+    metrics.leading.set(0);
+    metrics.alarm.set(0);
+    diary.forget();
+    diary.note("No longer leading");
+  }
+}
+
+async function work(office: Office, signal: AbortSignal): Promise<void> {
+  const { http, shelf, settings, diary, metrics } = office;
+  let rounds: GcRounds | undefined;
+  const cluster = new GcCluster(http, (namespace) => rounds && queue.add(namespace));
+  const done = (act: Act) => tellAct(office, act);
+  const queue = new WorkQueue({
+    work: async (scope, signal) => {
+      const clusterUid = await clusterUidOf(http, signal);
+      rounds ??= new GcRounds({ http, shelf, settings, cluster, clusterUid, done, counted: metrics.counted });
+      queue.add(ALL, await timed(office, rounds, scope, signal));
+    },
+    onFailure: (scope, error) => diary.trouble(placeOf(scope), error),
+    ...{ signal, atOnce: 1, settleMs: SETTLE_MS },
+  });
+  const following = cluster.follow((resource, problem) => {
+    diary.trouble(resource, unlessUnserved(resource, problem));
+  }, signal);
+  await cluster.whenSynced(signal);
+  queue.add(ALL, 0);
+  queue.open();
+  await following;
+  await queue.ended();
+}
+
+/** @returns in how many milliseconds to look at everything again */
+async function timed(
+  { http, settings, diary, metrics }: Office,
+  rounds: GcRounds,
+  scope: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const startMs = performance.now();
+  try {
+    const nextMs = (await rounds.round(scope, signal)) ?? Number.POSITIVE_INFINITY;
+    metrics.rounds.observe({ over: scope === ALL ? "all" : "namespace" }, (performance.now() - startMs) / 1000);
+    diary.trouble(placeOf(scope), undefined);
+    if (scope === ALL) {
+      diary.trouble(ALARM, undefined);
+      metrics.alarm.set(0);
+    }
+    return Math.max(Math.min(settings.intervalMs, nextMs - Date.now(), MOST_MS), SETTLE_MS);
+  } catch (error) {
+    if (!(error instanceof DumpError) || error.code !== "RETENTION_STOPPED") throw error;
+    diary.trouble(ALARM, error);
+    metrics.alarm.set(1);
+    await tellAlarm(http, settings.systemNamespace, LEASE, error, signal);
+    return Math.max(Math.min(settings.intervalMs, ALARM_MS), SETTLE_MS);
+  }
+}
+
+function tellAct({ diary, metrics }: Office, { verb, what, name, why, sizeBytes = 0 }: Act): void {
+  diary.note(`${verb} ${what}`, { name, why });
+  if (verb === "remove") metrics.removed.inc({ what, why });
+  if (what === "bundle") metrics.removedBytes.inc(sizeBytes);
+}
+
+const ALARM = "alarm";
+const placeOf = (scope: string): string => (scope === ALL ? "round" : `namespace ${scope}`);
+
+/** Where there is no API server of ours, nobody misses it. */
+const unlessUnserved = (resource: string, problem: unknown): unknown =>
+  resource === "coredumpendpoints" && problem instanceof DumpError && problem.code === "API_KIND_MISSING"
+    ? undefined
+    : problem;
+
+async function clusterUidOf(http: KubeHttp, signal: AbortSignal): Promise<string> {
+  const ask = { verb: "get", resource: "namespaces", path: member("v1", "namespaces", "kube-system"), signal } as const;
+  return (await http.json<KubeObject>(ask)).metadata.uid;
+}

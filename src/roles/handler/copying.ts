@@ -1,0 +1,125 @@
+/** The part of the handler that the crashed process waits for. */
+import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import type { OpenEntry } from "../../cache/begin.ts";
+import { limitsFor, Reservation } from "../../cache/pressure.ts";
+import { takeSlot } from "../../cache/slots.ts";
+import type { Entry } from "../../cache/spool.ts";
+import { reasonOf } from "../../domain/failures.ts";
+import { formatBytes } from "../../domain/units.ts";
+import type { Identification } from "../../identity/runtime.ts";
+import type { CrashedProcess } from "../../kernel/crashed-process.ts";
+import { type CoreHead, readHead } from "../../kernel/head.ts";
+import type { CorePipe } from "../../kernel/pipe.ts";
+import { type Received, receive } from "../../kernel/receive.ts";
+import { SparseFile } from "../../kernel/sparse-file.ts";
+import { threadNames } from "../../kernel/threads.ts";
+import { statusField } from "../../system/proc.ts";
+import type { World } from "./handler.ts";
+import type { Scene } from "./observing.ts";
+import type { Refusal } from "./refusing.ts";
+
+export interface Copied {
+  readonly received: Received;
+  readonly threadNames: ReadonlyMap<number, string>;
+  readonly heldMs: number;
+  /** The API's answer, asked while the process was held because the state files had none. */
+  readonly asked: Promise<Identification> | undefined;
+  /** Puts record, directory and facts on the disk, unless a long copy left time for it: what went wrong, if anything. */
+  readonly keepSmall: (room: boolean) => Promise<readonly string[]>;
+}
+
+/** A place, the head, the room, then the bytes; identity and facts beside them. */
+export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, world: World): Promise<Refusal | Copied> {
+  const { settings } = world;
+  using _slot = await takeSlot(open.spool, settings.maxDumps, settings.slotWaitMs).catch(() => undefined); // late or crowded is better than lost
+  const head = await readHead(pipe);
+  const limits = limitsFor(open.spool.dir, settings);
+  const reservation = new Reservation(open.spool, open.entry, limits);
+  const estimate = estimateBytes(head, scene.process);
+  const no = await reservation.take(estimate);
+  if (no === "TooBig")
+    return { reason: no, message: `too big: ${formatBytes(estimate)}, limit ${formatBytes(limits.maxDumpBytes)}` };
+  if (no) return { reason: no, message: `no room in the cache for ${formatBytes(estimate)}` };
+  const fd = openSync(open.entry.part, NEW, 0o600);
+  try {
+    pipe.enlarge();
+    const copying = receive(
+      pipe,
+      head,
+      new SparseFile(fd, (held) => reservation.allow(held)),
+      scene.process,
+      settings.capture,
+    );
+    const small = smallThings(open, scene.process);
+    const asked = scene.quick.owner === "unknown" ? ask(scene, world) : undefined;
+    const names = scene.process ? threadNames(scene.process.main) : new Map<number, string>();
+    const received = await copying;
+    small.waitNoMore();
+    reservation.end();
+    if (asked) await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, settings.lookupMs))]);
+    pipe.release();
+    return { received, threadNames: names, heldMs: Math.round(performance.now()), asked, keepSmall: small.kept };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const NEW = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/**
+ * What the dump will hold, as an upper bound: what the headers announce, or what the process has in memory and swap
+ * where that is less (the rest of a large mapping was never touched).
+ */
+function estimateBytes({ expectedBytes }: CoreHead, process: CrashedProcess | undefined): bigint {
+  const status = process?.facts.get("status");
+  const kib = ["VmRSS", "VmSwap"].map((name) => Number.parseInt(statusField(status, name) ?? "", 10));
+  const inMemory = kib.some(Number.isNaN) ? undefined : BigInt((kib[0] ?? 0) + (kib[1] ?? 0)) * 1024n;
+  if (expectedBytes === undefined) return inMemory ?? 0n;
+  return inMemory !== undefined && inMemory < expectedBytes ? inMemory : expectedBytes;
+}
+
+/** How long the API may take in all: the agent, or the next command, asks again. */
+const API_MS = 5000;
+
+export function ask({ process, quick }: Scene, { identify, settings }: World): Promise<Identification> {
+  const signal = AbortSignal.timeout(API_MS);
+  const cgroup = process?.facts.get("cgroup") ?? Buffer.alloc(0);
+  return identify.byApi(quick, cgroup, settings, signal).catch((error) => ({
+    ...quick,
+    identity: { ...quick.identity, problem: reasonOf(error) },
+  }));
+}
+
+/** Until then a copy is not disturbed: most are over sooner. */
+const BESIDE_MS = 50;
+
+/**
+ * What is small goes to the disk beside a long copy, and behind the release after a short one. On a disk that is full the
+ * room that is left is the record's.
+ */
+function smallThings(open: OpenEntry, process: CrashedProcess | undefined) {
+  let keeping: Promise<readonly string[]> | undefined;
+  const kept = (room: boolean) => {
+    const facts = keeping || room ? undefined : "facts were not kept: the disk is full";
+    keeping ??= Promise.all([open.toDisk(), facts ?? writeFacts(open.entry, process)]).then((all) =>
+      all.filter((why) => why !== undefined),
+    );
+    return keeping;
+  };
+  const timer = setTimeout(kept, BESIDE_MS, true);
+  return { kept, waitNoMore: () => clearTimeout(timer) };
+}
+
+/** The raw facts. @returns why not, when they could not be written */
+function writeFacts(entry: Entry, process: CrashedProcess | undefined): string | undefined {
+  try {
+    mkdirSync(entry.path("facts"), { mode: 0o700 });
+    for (const [name, bytes] of process?.facts ?? []) {
+      writeFileSync(entry.path(`facts/${name.replaceAll("/", "_")}`), bytes, { mode: 0o600, flag: "wx" });
+    }
+    return undefined;
+  } catch (error) {
+    rmSync(entry.path("facts"), { recursive: true, force: true }); // what they took may be what the record needs
+    return `facts were not kept: ${reasonOf(error)}`;
+  }
+}

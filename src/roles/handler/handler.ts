@@ -1,0 +1,122 @@
+/**
+ * The kernel's call: one crash becomes one record and, if it may be kept, one core.
+ *
+ * Statically this imports no npm package; what is needed behind the release of the process is loaded there. Nothing that
+ * fails on the way stops the copy, and nothing that can wait holds the process.
+ */
+import { readFileSync } from "node:fs";
+import { beginEntry } from "../../cache/begin.ts";
+import { Cache } from "../../cache/cache.ts";
+import { readRecord, writeRecord } from "../../cache/record.ts";
+import type { Entry } from "../../cache/spool.ts";
+import type { HandlerSettings } from "../../config/options.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
+import { DumpError, FAILURES, reasonOf } from "../../domain/failures.ts";
+import { textOf } from "../../domain/text.ts";
+import type { Identification } from "../../identity/runtime.ts";
+import type { KernelCall } from "../../kernel/arguments.ts";
+import { CorePipe } from "../../kernel/pipe.ts";
+import { logLine } from "../../system/log.ts";
+import { type Copied, copyCore } from "./copying.ts";
+import { finish } from "./finishing.ts";
+import { observe, type Scene } from "./observing.ts";
+import { type Refusal, refuse, refusedUnseen } from "./refusing.ts";
+
+/** What the handler finds around it; a replay brings its own. */
+export interface World {
+  readonly proc: string;
+  /** The read end of the kernel's pipe. */
+  readonly stdin: number;
+  readonly settings: HandlerSettings;
+  readonly node: string;
+  /** Of this very program, to know its own self-test. */
+  readonly executable: string;
+  /** The core_pattern that was there before ours, when it was a pipe handler's. */
+  readonly formerHandler: string | undefined;
+  /** Tells whoever takes the finished dump further; a replay has nobody. Never rejects. */
+  readonly handOver?: (id: string) => Promise<unknown>;
+  /** The last place to tell of a dump that left no record. */
+  readonly kernelLog: (text: string) => void;
+  readonly identify: {
+    quickly(cgroup: Buffer, settings: HandlerSettings): Identification;
+    byApi(
+      quick: Identification,
+      cgroup: Buffer,
+      settings: HandlerSettings,
+      signal: AbortSignal,
+    ): Promise<Identification>;
+  };
+}
+
+/** @returns the exit code; the kernel does not look at it, replay and tests do */
+export async function handle(kernelCall: KernelCall, world: World, warnings: readonly string[] = []): Promise<number> {
+  const pipe = new CorePipe(world.stdin);
+  try {
+    using scene = observe(kernelCall, world, warnings);
+    const exitCode = await record(scene, pipe, world);
+    await world.handOver?.(scene.record.id); // its lock is free again: whoever takes it further can
+    return exitCode;
+  } catch (error) {
+    return lost(error, kernelCall.call.hostPid, world);
+  } finally {
+    pipe.release();
+  }
+}
+
+/** From the moment that a record exists, whatever goes wrong is told there. */
+async function record(scene: Scene, pipe: CorePipe, world: World): Promise<number> {
+  using open = beginEntry(world.settings.dumpDir, scene.record);
+  try {
+    const end = (await refusedUnseen(scene, world, pipe)) ?? (await copyCore(scene, open, pipe, world));
+    pipe.release();
+    const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, scene, end, world);
+    logLine(world.settings.logDir, summary(record));
+    await tidy(new Cache(open.spool)).catch(() => undefined); // others' dumps: whoever comes next tries again
+    if (!isRefusal(end) && end.received.stalled) process.kill(process.pid, "SIGKILL"); // a read that never returns keeps exit(3) waiting
+    return 0;
+  } catch (error) {
+    tell(open.entry, error);
+    throw error;
+  }
+}
+
+/** As many records as a node keeps of dumps that it does not hold. */
+const MOST_RECORDS = 2000;
+
+async function tidy(cache: Cache): Promise<void> {
+  cache.forgetBeyond(MOST_RECORDS);
+  await cache.finishAbandoned();
+}
+
+/** A record that is not sealed stays Capturing: whoever opens the cache next keeps what arrived; this says what went wrong. */
+function tell(entry: Entry, error: unknown): void {
+  const record = readRecord(entry);
+  if (!record) return;
+  try {
+    writeRecord(entry, { ...record, warnings: [...record.warnings, `the handler failed: ${reasonOf(error)}`] });
+  } catch {
+    // Ignorable: the kernel's log is told the same.
+  }
+}
+
+const isRefusal = (end: Refusal | Copied): end is Refusal => "reason" in end;
+
+/** No record could be kept, or not to its end: the kernel's log is the last place to say so; `doctor` and the agent read it there. */
+function lost(error: unknown, pid: number, { proc, settings, kernelLog }: World): number {
+  const text = `lost dump of pid ${pid} (${textOf(commOf(proc, pid))}): ${reasonOf(error)}`;
+  kernelLog(text);
+  logLine(settings.logDir, settings.verbosity >= 10 && error instanceof Error ? `${text}\n${error.stack}` : text);
+  const { code } = error instanceof DumpError ? (error as DumpError) : ({ code: "UNEXPECTED" } as const);
+  return FAILURES[code].exitCode;
+}
+
+function commOf(proc: string, pid: number): Buffer {
+  try {
+    return readFileSync(`${proc}/${pid}/comm`).subarray(0, -1);
+  } catch {
+    return Buffer.from("unknown");
+  }
+}
+
+const summary = ({ state, id, executable, hostPid, message, heldMs }: DumpRecord): string =>
+  `${state} ${id}: ${executable} (pid ${hostPid}), held ${heldMs ?? 0} ms${message ? `, ${message}` : ""}`;

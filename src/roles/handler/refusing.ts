@@ -1,0 +1,67 @@
+/** What the node's policy says before the first byte of memory is read. */
+import { statSync } from "node:fs";
+import type { OpenEntry } from "../../cache/begin.ts";
+import { recordOnDisk, writeRecord } from "../../cache/record.ts";
+import type { DumpRecord, Reason } from "../../domain/dump.ts";
+import { advance } from "../../domain/life-cycle.ts";
+import type { CorePipe } from "../../kernel/pipe.ts";
+import { OPT_OUT_LABEL, optedOut } from "../../policy/opt-out.ts";
+import type { World } from "./handler.ts";
+import type { Scene } from "./observing.ts";
+
+export interface Refusal {
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+/** Names the process of `doctor --self-test` in its arguments: it is captured whatever the policy for the host is. */
+export const SELF_TEST = "coredump-detector-self-test";
+
+/** Why this dump is not to be taken at all, or undefined. A host crash that is chained is passed on here. */
+export async function refusedUnseen(scene: Scene, world: World, pipe: CorePipe): Promise<Refusal | undefined> {
+  const { settings } = world;
+  if (optedOut(scene.quick.labels))
+    return { reason: "OptedOut", message: `the owner's label ${OPT_OUT_LABEL} says so` };
+  if (settings.rlimit === "honour" && scene.kernelCall.call.coreLimit === "0") {
+    return { reason: "OptedOut", message: "RLIMIT_CORE is 0, and the node's policy honours that" };
+  }
+  if (scene.quick.owner !== "host" || isSelfTest(scene, world)) return undefined;
+  const policy = settings.host ?? (world.formerHandler ? "chain" : "keep");
+  if (policy === "ignore")
+    return { reason: "HostIgnored", message: "the node's policy keeps no cores of host processes" };
+  return policy === "chain" && world.formerHandler ? await chained(scene, world.formerHandler, world, pipe) : undefined;
+}
+
+async function chained(
+  { kernelCall, record }: Scene,
+  pattern: string,
+  { kernelLog }: World,
+  pipe: CorePipe,
+): Promise<Refusal | undefined> {
+  const { expand, passOn } = await import("../../kernel/chain.ts");
+  const argv = expand(pattern, kernelCall.call, { comm: record.comm ?? "", exe: record.exe ?? "" });
+  const exit = await passOn(argv, kernelCall.call.pidfd, () => pipe.release());
+  if (exit !== undefined)
+    return { reason: "Chained", message: `passed on to ${argv[0]}${exit === 0 ? "" : `, which ended with ${exit}`}` };
+  kernelLog(`cannot start ${argv[0]}, which the pattern named before: pid ${record.hostPid} is kept here`);
+  return undefined;
+}
+
+function isSelfTest({ process }: Scene, { executable }: World): boolean {
+  if (!process?.facts.get("cmdline")?.includes(SELF_TEST)) return false;
+  try {
+    const crashed = statSync(process.memory.path("exe"), { bigint: true });
+    const own = statSync(executable, { bigint: true });
+    return crashed.dev === own.dev && crashed.ino === own.ino;
+  } catch {
+    return false; // gone meanwhile, or replaced by an upgrade
+  }
+}
+
+/** The record stays and says why; its core was never held. */
+export async function refuse({ entry }: OpenEntry, record: DumpRecord, refusal: Refusal): Promise<DumpRecord> {
+  const refused = advance(record, "Refused", { ...refusal, heldMs: Math.round(performance.now()) }, new Date());
+  writeRecord(entry, refused);
+  await recordOnDisk(entry);
+  return refused;
+}

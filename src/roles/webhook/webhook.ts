@@ -1,0 +1,66 @@
+/** The admission webhook: certificates, the port that it is called on, what it tells of itself, its end. */
+import type { WebhookSettings } from "../../config/webhook-options.ts";
+import { DumpError } from "../../domain/failures.ts";
+import { pause } from "../../kube/backoff.ts";
+import { connect } from "../../kube/http.ts";
+import { expiryMs, type KeyPair, keyPairsIn } from "../../system/key-pair.ts";
+import { Diary } from "../diary.ts";
+import { serveHealth } from "../health.ts";
+import { namesOf, ownKeyPairs } from "./certificates.ts";
+import { WebhookMetrics } from "./metrics.ts";
+import { type Listener, type ReviewServer, serveReviews } from "./server.ts";
+
+/** Runs until `signal`. @throws DumpError when it cannot even begin */
+export async function runWebhook(settings: WebhookSettings, signal: AbortSignal): Promise<void> {
+  const { pino } = await import("pino");
+  const timestamp = pino.stdTimeFunctions.isoTime;
+  const log = pino({ level: settings.verbosity > 0 ? "debug" : "info", base: null, timestamp });
+  const metrics = new WebhookMetrics();
+  const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
+  let expiresMs: number | undefined;
+  const problems = () => [...diary.problems(), ...problemsOf(expiresMs, signal)];
+  const health = { problems, metrics: () => metrics.registry.metrics() };
+  await using servers = new AsyncDisposableStack();
+  if (settings.metricsPort > 0) servers.use(await serveHealth(settings.metricsPort, health));
+  let server: ReviewServer | undefined;
+  for await (const pair of await keyPairs(settings, diary, signal)) {
+    server?.use(pair);
+    server ??= servers.use(await serveReviews(settings.port, pair, listenerFor(diary, metrics)));
+    expiresMs = expiryMs(pair);
+    metrics.expires.set(expiresMs / 1000);
+    diary.note("Serving", { port: server.port, certificateUntil: new Date(expiresMs).toISOString() });
+  }
+  if (!server) return;
+  server.retire();
+  await pause(settings.graceMs, new AbortController().signal); // callers go on until they have noticed that we are not ready
+}
+
+async function keyPairs(settings: WebhookSettings, diary: Diary, signal: AbortSignal): Promise<AsyncIterable<KeyPair>> {
+  const onProblem = (problem: unknown) => diary.trouble("certificate", problem);
+  const { certFile, keyFile, clientCaFile } = settings;
+  if (settings.selfSigned && (certFile ?? keyFile) === undefined) {
+    namesOf(settings); // a bad one is not to be tried again and again
+    const source = { onProblem, nowMs: Date.now };
+    return ownKeyPairs(await connect(settings.kubeconfig), settings, source, signal);
+  }
+  if (settings.selfSigned || !certFile || !keyFile)
+    throw new DumpError("USAGE", "Cannot serve: no certificate", {
+      hint: "give --tls-cert-file and --tls-private-key-file, or --self-signed alone",
+    });
+  return keyPairsIn({ certFile, keyFile, clientCaFile }, onProblem, signal);
+}
+
+function problemsOf(expiresMs: number | undefined, signal: AbortSignal): string[] {
+  if (signal.aborted) return ["ending"];
+  if (expiresMs === undefined) return ["there is no certificate to serve yet"];
+  return expiresMs > Date.now() ? [] : [`the certificate expired at ${new Date(expiresMs).toISOString()}`];
+}
+
+const listenerFor = (diary: Diary, metrics: WebhookMetrics): Listener => ({
+  answered: ({ verdict, namespace }, tookMs) => {
+    metrics.reviews.inc({ verdict: verdict.kind });
+    metrics.seconds.observe(tookMs / 1000);
+    if (verdict.kind === "denied") diary.note("Denied", { namespace, why: verdict.message });
+  },
+  refused: (status) => metrics.refusals.inc({ status }),
+});

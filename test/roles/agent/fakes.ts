@@ -1,0 +1,134 @@
+/** A cluster in memory, a cache in a folder, and a store that is a list; each call may be told to fail. */
+import { writeFileSync } from "node:fs";
+import { readRecord } from "../../../src/cache/record.ts";
+import { CLUSTER_OPTIONS } from "../../../src/config/cluster-options.ts";
+import { CAPTURE_OPTIONS, NODE_OPTIONS } from "../../../src/config/options.ts";
+import { valuesOf } from "../../../src/config/values.ts";
+import type { DumpRecord, State } from "../../../src/domain/dump.ts";
+import { DumpError } from "../../../src/domain/failures.ts";
+import { type Coredump, coredumpOf, lateFields, type PodRecord, statusOf } from "../../../src/registration/coredump.ts";
+import type { PodSeen, Registry, Standing } from "../../../src/registration/registry.ts";
+import type { Desk, Next } from "../../../src/roles/agent/desk.ts";
+import { advanceDump } from "../../../src/roles/agent/steps.ts";
+import { testSpool } from "../../cache/caches.ts";
+import { podRecord, UID } from "../../registration/records.ts";
+
+export const NOW = new Date("2026-11-21T07:22:00.000Z");
+
+/** What a kill looks like from inside: the call never returns. */
+export class Killed extends Error {}
+
+export class FakeCluster implements Registry {
+  readonly objects = new Map<string, Coredump>();
+  version = 100;
+  next = 1;
+  standingNow: Standing = {
+    clusterUid: "cluster",
+    crdUid: "crd",
+    namespaceUid: UID,
+    namespaceSince: "2026-11-01T00:00:00Z",
+    labels: {},
+    annotations: {},
+    listVersion: "",
+  };
+  podNow: PodSeen | undefined = { uid: podRecord().pod.uid, labels: {}, object: {}, hostUsers: true };
+  /** Before and after each call's effect. */
+  around: (call: string) => void = () => undefined;
+
+  async standing() {
+    return this.#call("standing", () => ({
+      ...this.standingNow,
+      listVersion: this.standingNow.listVersion || `${this.version}`,
+    }));
+  }
+  async pod() {
+    return this.#call("pod", () => this.podNow);
+  }
+  async create(record: PodRecord, namespaceUid: string) {
+    return this.#call("create", () => {
+      const { metadata, ...made } = coredumpOf(record, namespaceUid);
+      const there = this.objects.get(metadata.name);
+      if (there) return there;
+      return this.put({ ...made, metadata: { ...metadata, uid: `object-${this.next++}`, resourceVersion: "" } });
+    });
+  }
+  async read(_record: PodRecord, name: string) {
+    return this.#call("read", () => this.objects.get(name));
+  }
+  async report(record: PodRecord, seen: Coredump) {
+    return this.#call("report", () => {
+      const there = this.objects.get(seen.metadata.name);
+      if (there?.metadata.resourceVersion !== seen.metadata.resourceVersion)
+        throw new DumpError("API_CONFLICT", "changed");
+      const spec = { ...there.spec, ...lateFields(record) };
+      return this.put({ ...there, spec, status: statusOf(record, seen.status, NOW) });
+    });
+  }
+  async follow() {}
+
+  put(object: Coredump): Coredump {
+    const made = { ...object, metadata: { ...object.metadata, resourceVersion: `${++this.version}` } };
+    this.objects.set(made.metadata.name, made);
+    return made;
+  }
+
+  /** As the controller does. */
+  judge(state: State, message = ""): void {
+    for (const object of this.objects.values())
+      if (object.status?.state === "Created") this.put({ ...object, status: { ...object.status, state, message } });
+  }
+
+  get only(): Coredump | undefined {
+    return [...this.objects.values()][0];
+  }
+
+  #call<T>(name: string, act: () => T): T {
+    this.around(`before ${name}`);
+    const done = act();
+    this.around(`after ${name}`);
+    return done;
+  }
+}
+
+export function scene(change: Partial<DumpRecord> = {}) {
+  const spool = testSpool();
+  const cluster = new FakeCluster();
+  const entry = spool.entry(1);
+  const { id } = entry;
+  writeFileSync(entry.core, "the core");
+  writeFileSync(entry.record, JSON.stringify(podRecord({ id, ...change })));
+  const bundles: string[] = [];
+  const told: string[] = [];
+  const nothing = () => undefined;
+  const desk = {
+    node: "node-1",
+    registry: cluster,
+    settings: {
+      ...valuesOf(NODE_OPTIONS, nothing, nothing),
+      ...valuesOf(CAPTURE_OPTIONS, nothing, nothing),
+      ...valuesOf(CLUSTER_OPTIONS, nothing, nothing),
+    } as Desk["settings"],
+    ship: async (record: DumpRecord) => {
+      cluster.around("before ship");
+      if (!bundles.includes(record.id)) bundles.push(record.id); // putting the same key again is harmless
+      cluster.around("after ship");
+      return { volume: "/store", key: "k", sizeBytes: 7, checksum: "crc32:0" };
+    },
+    deliver: undefined as Desk["deliver"],
+    teller: {
+      delivery: async ({ delivery }: PodRecord) => void told.push(`${delivery?.state}: ${delivery?.reason}`),
+      crash: async ({ state }: PodRecord) => void told.push(state),
+      nearlyFull: async () => void told.push("nearly full"),
+    },
+    heldBy: () => 4096n,
+    now: () => NOW,
+    deleted: new Set<string>(),
+  };
+  return {
+    ...{ cluster, entry, bundles, told, desk },
+    record: () => readRecord(entry),
+    step: (mayShip = true, signal = new AbortController().signal): Promise<Next> =>
+      advanceDump({ entry, desk, mayShip, signal }),
+    [Symbol.dispose]: () => spool[Symbol.dispose](),
+  };
+}

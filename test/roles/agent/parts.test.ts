@@ -1,0 +1,164 @@
+/** The agent's parts that are no steps: queue, socket, lost dumps, events. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openCache } from "../../../src/cache/cache.ts";
+import type { State } from "../../../src/domain/dump.ts";
+import type { KernelRefusal } from "../../../src/kernel/kmsg.ts";
+import type { Coredump, PodRecord } from "../../../src/registration/coredump.ts";
+import { podEvent } from "../../../src/registration/events.ts";
+import { strayedFrom } from "../../../src/roles/agent/changes.ts";
+import { recordLost } from "../../../src/roles/agent/lost.ts";
+import { AgentQueue } from "../../../src/roles/agent/queue.ts";
+import { listenForHandlers, tellAgent } from "../../../src/roles/agent/socket.ts";
+import { testSpool } from "../../cache/caches.ts";
+import { podRecord } from "../../registration/records.ts";
+import { tempDir } from "../../support/tmp.ts";
+
+const ID = "01939b5a-7c11-7e21-9c3d-3f9c2a71b0de";
+const NOW = new Date("2026-11-21T07:21:04.000Z");
+
+/** A queue whose work ends when it is told to. */
+function queue(atOnce: number, again: number | undefined = undefined) {
+  const [stop, park] = [new AbortController(), new AbortController()];
+  const started: string[] = [];
+  const ends: ((error?: Error) => void)[] = [];
+  const work = (id: string, signal: AbortSignal) => {
+    started.push(id);
+    return new Promise<number | undefined>((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      ends.push((error) => (error ? reject(error) : resolve(again)));
+    });
+  };
+  const made = new AgentQueue(atOnce, work, () => undefined, { stop: stop.signal, park: park.signal });
+  return { queue: made, started, ends, stop, park };
+}
+
+const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+test("AgentQueue works on each dump by one worker, and on no more dumps than it was told", async () => {
+  const { queue: q, started, ends, stop } = queue(2);
+  for (const id of ["a", "b", "c"]) q.add(id);
+  await soon();
+  assert.deepEqual(started, ["a", "b"]);
+  q.add("a"); // while it is worked on: once more
+  ends[0]?.();
+  await soon();
+  assert.deepEqual(started, ["a", "b", "c"]);
+  ends[1]?.();
+  await soon();
+  assert.deepEqual(started, ["a", "b", "c", "a"]);
+  stop.abort();
+});
+
+test("AgentQueue.offer() leaves a dump to wait for its next try, add() does not", async () => {
+  const { queue: q, started, ends, stop } = queue(1);
+  q.add("a");
+  await soon();
+  ends[0]?.(new Error("no"));
+  await soon();
+  q.offer("a");
+  await soon();
+  assert.equal(started.length, 1);
+  q.add("a");
+  await soon();
+  assert.equal(started.length, 2);
+  stop.abort();
+});
+
+test("AgentQueue.hasten() tries at once what waits for its next try, and leaves alone what is at work", async () => {
+  const { queue: q, started, ends, stop } = queue(2);
+  q.add("failed");
+  q.add("working");
+  await soon();
+  ends[0]?.(new Error("no"));
+  await soon();
+  assert.deepEqual(started, ["failed", "working"]);
+  q.hasten();
+  await soon();
+  assert.deepEqual(started, ["failed", "working", "failed"]);
+  stop.abort();
+});
+
+test("AgentQueue takes nothing more once it is to stop, and lets work end until it is parked", async () => {
+  const { queue: q, started, stop, park } = queue(1);
+  q.add("a");
+  await soon();
+  stop.abort();
+  q.add("b");
+  let ended = false;
+  const end = q.ended().then(() => {
+    ended = true;
+  });
+  await soon();
+  assert.deepEqual([started, ended], [["a"], false]);
+  park.abort();
+  await end;
+});
+
+test("strayedFrom() finds what no watch has told of: other states, and objects that are gone", () => {
+  const cluster = { name: "x", objectUid: "x", resourceVersion: "1", namespaceUid: "x", crdUid: "x", clusterUid: "x" };
+  const record = (state: State, bound = true) => podRecord({ state, cluster: bound ? cluster : null });
+  const [same, allowed, retired, gone, told, unbound] = [
+    record("Created"),
+    record("Created"),
+    record("Saved"),
+    record("Allowed"),
+    record("Denied"),
+    record("Captured", false),
+  ] as const;
+  const object = ({ id }: PodRecord, state: State) => ({ spec: { id }, status: { state } }) as Coredump;
+  const listed = [object(same, "Created"), object(allowed, "Allowed"), object(retired, "Deleted")];
+  assert.deepEqual(strayedFrom([same, allowed, retired, gone, told, unbound], listed), {
+    changed: [allowed.id, retired.id],
+    gone: [gone.id],
+  });
+});
+
+test("tellAgent() is answered by an agent that lives, and by no other", async () => {
+  using dir = tempDir();
+  assert.equal(await tellAgent(dir.path, ID), false);
+  const heard: string[] = [];
+  {
+    await using _agent = await listenForHandlers(dir.path, (id) => heard.push(id));
+    assert.equal(await tellAgent(dir.path, ID), true);
+    assert.equal(await tellAgent(dir.path, "../../etc"), true); // an agent is there; what was said is nonsense
+  }
+  assert.deepEqual(heard, [ID]);
+  assert.equal(await tellAgent(dir.path, ID), false);
+});
+
+test("recordLost() makes one record of each line that is new, whoever reads it how often", async () => {
+  using at = testSpool();
+  const line = (seq: number): KernelRefusal => ({
+    ...{ seq, uptimeUsec: seq, time: NOW, pid: 7, hostPid: null, comm: "a\u001b", cause: "pipe-limit" },
+    text: "over core_pipe_limit",
+  });
+  const kernel = (boot: string, ...refusals: KernelRefusal[]) => ({
+    boot,
+    read: () => ({ refusals, incomplete: false }),
+  });
+  assert.deepEqual(await recordLost(at.spool, "node-1", kernel("b1", line(1))), []); // before there was an agent
+  assert.equal((await recordLost(at.spool, "node-1", kernel("b1", line(1), line(2)))).length, 1);
+  assert.equal((await recordLost(at.spool, "node-1", kernel("b1", line(1), line(2)))).length, 0);
+  assert.equal((await recordLost(at.spool, "node-1", kernel("b2", line(1)))).length, 1); // another boot's first line
+  const records = openCache(at.spool.dir).records();
+  assert.deepEqual(
+    records.map(({ state, reason }) => `${state} ${reason}`),
+    ["Lost KernelGaveUp", "Lost KernelGaveUp"],
+  );
+});
+
+test("podEvent() says who, why and how much, or why nothing was kept", () => {
+  const signal = { number: 11, name: "SIGSEGV", code: 1, codeText: "address not mapped", faultAddress: "0x0" };
+  const kept = podEvent(podRecord({ signal, heldMs: 300 }), "web-0-nginx-1", NOW);
+  assert.equal(
+    kept.message,
+    "nginx (container nginx) was killed by SIGSEGV at address 0x0; core of 4 KiB captured in 0.3s, complete. See: kubectl coredump info web-0-nginx-1",
+  );
+  const denied = podEvent(podRecord({ state: "Denied", message: "Quota exceed" }), "x", NOW);
+  assert.deepEqual(
+    [kept.reason, denied.reason, kept.metadata.name === denied.metadata.name],
+    ["CoreDumped", "CoreDumpDenied", false],
+  );
+  assert.match(denied.message, /its core was not kept: Quota exceed\./);
+});

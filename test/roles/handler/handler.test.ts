@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { blankRecord } from "../../../src/cache/blank.ts";
+import { Cache } from "../../../src/cache/cache.ts";
+import { writeRecord } from "../../../src/cache/record.ts";
+import { Spool } from "../../../src/cache/spool.ts";
+import { FAILURES } from "../../../src/domain/failures.ts";
+import { mayDropLocalCopy } from "../../../src/domain/life-cycle.ts";
+import { OPT_OUT_LABEL } from "../../../src/policy/opt-out.ts";
+import { filesOf, idOf, TIME } from "../../cache/caches.ts";
+import { tempDir } from "../../support/tmp.ts";
+import { CONFIRMED, CORE, type Handled, HOST, handled, QUICK, settingsOf, UNKNOWN } from "../worlds.ts";
+
+test("a dump that could not even be begun is told of in the kernel's log, and its process let go", async () => {
+  using dir = tempDir();
+  chmodSync(dir.path, 0o777); // whoever may write here chooses where memory goes
+  using done = await handled({ settings: { "dump-dir": dir.path } });
+  assert.deepEqual([done.exitCode, done.released], [FAILURES.CACHE_UNUSABLE.exitCode, true]);
+  assert.match(done.lastWords.join(), /^lost dump of pid 7 \(web\): Cannot use .* others can write it$/);
+});
+
+test("a failure on the way is told in the record and in the kernel's log, and the process let go", async () => {
+  const settings = new Proxy(settingsOf({}), {
+    get(all, name) {
+      if (name === "maxDumps") throw new Error("something unheard of");
+      return Reflect.get(all, name);
+    },
+  });
+  using dir = tempDir();
+  const dumpDir = join(dir.path, "cache");
+  using done = await handled({
+    settings: { "dump-dir": dumpDir },
+    world: { settings: Object.assign(settings, { dumpDir }) },
+  });
+  assert.deepEqual(
+    [done.exitCode, done.released, done.lastWords],
+    [1, true, ["lost dump of pid 7 (web): something unheard of"]],
+  );
+  const [record] = new Cache(Spool.open(dumpDir)).records();
+  assert.deepEqual([record?.state, record?.warnings], ["Capturing", ["the handler failed: something unheard of"]]);
+});
+
+test("what killed handlers left is finished behind one's own dump", async () => {
+  const killed = idOf(1);
+  using done = await handled({
+    before(spool) {
+      const entry = spool.entry(killed);
+      mkdirSync(entry.dir);
+      writeRecord(entry, blankRecord(killed, TIME, "node-1"));
+      writeFileSync(entry.part, CORE.subarray(0, 5000));
+    },
+  });
+  assert.deepEqual(done.records.map(({ id, state, core }) => [id === killed, state, core.truncation]).sort(), [
+    [false, "Captured", null],
+    [true, "Captured", "handler-killed"],
+  ]);
+});
+
+test("the log gets a line that no name can break", async () => {
+  using logs = tempDir();
+  using _done = await handled({ exe: "/x/a\nb\x1b[2J", settings: { log_dir: logs.path } });
+  assert.match(
+    readFileSync(join(logs.path, "coredump-detector.log"), "utf8"),
+    /^\S+ Captured \S+: a\\nb\\x1b\[2J \(pid 7\), held \d+ ms\n$/,
+  );
+});
+
+/** What must hold of every dump when its handler is through. */
+function assertTrue({ record, entry, released, exitCode, records }: Handled, stream: Uint8Array): void {
+  assert.deepEqual([released, exitCode, records.length], [true, 0, 1]);
+  const { state, reason, core } = record;
+  const files = filesOf(entry);
+  for (const name of ["core.part", "reserved", "record.json.part"]) assert.ok(!files.includes(name), name);
+  assert.ok(["Captured", "Restricted", "Refused", "Lost"].includes(state), state);
+  const held = state === "Captured" || state === "Restricted";
+  assert.deepEqual([files.includes("core"), core.path], [held, held ? entry.core : null]);
+  assert.equal(mayDropLocalCopy(record), state === "Refused");
+  if (!held) assert.notEqual(reason, null);
+  if (!held) return;
+  const bytes = readFileSync(entry.core);
+  assert.ok(bytes.equals(Buffer.from(stream).subarray(0, bytes.length)), "a beginning of what came");
+  assert.equal(core.sha256, createHash("sha256").update(bytes).digest("hex"));
+  assert.equal(core.sizeBytes, bytes.length);
+  assert.equal(core.complete, core.truncation === null);
+  if (core.complete) assert.ok(bytes.length >= CORE.length && core.expectedBytes === CORE.length);
+  assert.equal(reason, state === "Restricted" ? "NotDumpable" : core.complete ? null : "Truncated");
+}
+
+const streams = fc.oneof(
+  fc.nat(CORE.length).map((cut) => CORE.subarray(0, cut)),
+  fc.constant(CORE),
+  fc.uint8Array({ maxLength: 300 }),
+  fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 4 }).map((changes) => {
+    const changed = Buffer.from(CORE);
+    for (const [at, byte] of changes) changed[at] = byte;
+    return changed;
+  }),
+);
+const sizes = fc.constantFrom("1", "4Ki", "8Ki", "1Gi");
+
+test("whatever comes, whoever answers and however little room there is: the record is true and the process let go", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        stream: streams,
+        dumpable: fc.constantFrom(0, 1, 2, undefined),
+        gone: fc.boolean(),
+        quick: fc.constantFrom(QUICK, HOST, UNKNOWN),
+        answer: fc.constantFrom("confirmed", "opted out", "fails"),
+        settings: fc.record({ "max-dump-size": sizes, "cache-size": sizes }),
+      }),
+      async ({ stream, dumpable, gone, quick, answer, settings }) => {
+        using done = await handled({
+          stream,
+          call: { dumpable, ...(gone && { hostPid: 8 }) },
+          settings,
+          quickly: () => quick,
+          byApi: async () => {
+            if (answer === "fails") throw new Error("no engine");
+            return answer === "opted out" ? { ...CONFIRMED, labels: { [OPT_OUT_LABEL]: "true" } } : CONFIRMED;
+          },
+        });
+        assertTrue(done, stream);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
