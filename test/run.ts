@@ -23,6 +23,7 @@ const PARTS: Record<string, () => Promise<void>> = {
   node: () => endToEnd("node"),
   cluster: () => endToEnd("cluster"),
   all: async () => {
+    await prepare("cluster"); // first: contract and unit tests use the real parts that are there
     for (const part of ["ok", "node", "cluster"]) await PARTS[part]?.();
   },
 };
@@ -44,15 +45,20 @@ async function unit(): Promise<void> {
 async function endToEnd(folder: string): Promise<void> {
   const files = find(`test/e2e/${folder}/*.test.ts`);
   if (files.length === 0) return;
-  await setUp("bin/build", () => problemOf("bin/build", [], stopping.signal));
+  await prepare(folder);
   if (!isRoot) return await runFiles(files, { concurrency: false, timeoutMs: 900_000 });
-  const setup = folder === "cluster" ? ["setup", "cluster"] : ["setup"];
-  await setUp("testbed setup", () => problemOf(TESTBED_COMMAND, setup, stopping.signal));
   await setUp("testbed reap", () => problemOf(TESTBED_COMMAND, ["reap"], stopping.signal));
   const before = traces();
   await runFiles(files, { concurrency: false, timeoutMs: 900_000 });
   if (stopping.signal.aborted) return;
   await report.check("nothing is left over", async () => (await leftSince(before)).join("\n") || undefined);
+}
+
+/** What is there already costs a moment. */
+async function prepare(folder: string): Promise<void> {
+  await setUp("bin/build", () => problemOf("bin/build", [], stopping.signal));
+  const setup = folder === "cluster" ? ["setup", "cluster"] : ["setup"];
+  if (isRoot) await setUp("testbed setup", () => problemOf(TESTBED_COMMAND, setup, stopping.signal));
 }
 
 /** Set-up counts only when it fails; the tests that needed it say so for themselves. */

@@ -1,7 +1,7 @@
 /** list, info, delete, verify, endpoint, completion: their words, their exit codes. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
@@ -11,6 +11,7 @@ import type { Coredump } from "../../../src/plugin/objects.ts";
 import { Api } from "../../plugin/api.ts";
 import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
+import { tempDir } from "../../support/tmp.ts";
 import { COREDUMPS, coredump } from "./coredumps.ts";
 import { plugin } from "./run.ts";
 
@@ -182,8 +183,10 @@ for (const shell of ["bash", "zsh", "fish"]) {
   test(`completion ${shell} prints a script that ${shell} reads`, { skip: needs(`command:${shell}`) }, async () => {
     const { stdout, code } = await plugin(["completion", shell]);
     assert.equal(code, 0);
-    const input = shell === "zsh" ? `compdef() { :; }\n${stdout}` : stdout;
-    execFileSync(shell, shell === "fish" ? ["--no-execute"] : ["-n"], { input });
+    using folder = tempDir();
+    const script = join(folder.path, "script");
+    writeFileSync(script, stdout);
+    execFileSync(shell, ["-n", script]);
   });
 }
 
