@@ -2,9 +2,9 @@
  * A storm of crashes in a cluster of many nodes; one JSON line a step. As root, after `bin/build` and
  * `test/testbed/testbed setup cluster`:
  *
- *   bin/node test/scale/simulate.ts [--agents 500] [--tenants 50] [--processes 3] [--alone 30] [--steps 12x1200,0x1500,…]
+ *   bin/node test/scale/simulate.ts [--agents 500] [--tenants 50] [--processes 3] [--alone 30] [--steps 12x1200,0x1500,…] [--apply FILE]
  *
- * A step is crashes per second (0: all at once) x how many. See docs/scale.md.
+ * A step is crashes per second (0: all at once) x how many; FILE is for kubectl, before the first. See docs/scale.md.
  */
 import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     tenants: { type: "string", default: "50" },
     processes: { type: "string", default: "3" },
     alone: { type: "string", default: "30" },
+    apply: { type: "string" },
     steps: { type: "string", default: "12x1200,16x1000,20x1300,0x1500" },
   },
 });
@@ -34,6 +35,7 @@ const { book, controller, cluster, http } = simulation;
 const say = (step: string, ids: readonly string[], more: object = {}) =>
   console.log(JSON.stringify({ step, dumps: ids.length, load: round(loadavg()[0] ?? 0), ...times(ids), ...more }));
 
+if (values.apply !== undefined) await cluster.kubectl("apply", "--filename", values.apply);
 await simulation.alone(3); // code
 say("alone", await simulation.alone(alone));
 const startMs = performance.now();
