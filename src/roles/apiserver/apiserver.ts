@@ -32,6 +32,7 @@ import { openSource } from "../../store/source.ts";
 import { giveBackLarge, growSlowly } from "../../system/footprint.ts";
 import { type KeyPair, type KeyPairFiles, keyPairsIn } from "../../system/key-pair.ts";
 import { Diary } from "../diary.ts";
+import { logOf } from "../led.ts";
 import { exportKeys, storeSettingsOf } from "./store.ts";
 
 const LINGER_MS = 3_000;
@@ -52,9 +53,7 @@ interface Office {
 export async function runApiserver(settings: ApiserverSettings, signal: AbortSignal): Promise<void> {
   giveBackLarge();
   growSlowly();
-  const { pino } = await import("pino");
-  const level = settings.verbosity > 0 ? "debug" : "info";
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const log = await logOf(settings);
   const metrics = new ApiMetrics();
   const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
   const kube = await connect(settings.kubeconfig);

@@ -2,17 +2,16 @@
  * The controller: decides about dumps that are Created, by their namespace's quotas; keeps records without storage to a
  * number; labels the nodes that have an agent. It holds nothing of its own: what it knows is what the API server says.
  */
-import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
 import { performance } from "node:perf_hooks";
 import type { ControllerSettings } from "../../config/cluster-options.ts";
 import { connect, type KubeHttp } from "../../kube/http.ts";
 import { follow, type Kind } from "../../kube/informer.ts";
-import { lead, leasesPath } from "../../kube/lease.ts";
+import { leasesPath } from "../../kube/lease.ts";
 import { Mirror } from "../../kube/mirror.ts";
 import { COREDUMP_API, collection } from "../../kube/objects.ts";
 import { WorkQueue } from "../../kube/workqueue.ts";
 import { serveHealth } from "../health.ts";
+import { logOf, underLease } from "../led.ts";
 import { API_SERVICE, watchApiService } from "./apiservice.ts";
 import { ControllerDiary } from "./diary.ts";
 import { ControllerMetrics } from "./metrics.ts";
@@ -39,41 +38,17 @@ interface Office {
 
 /** Runs until `signal`: stands by until it has the lead, then decides, until it loses it. */
 export async function runController(settings: ControllerSettings, signal: AbortSignal): Promise<void> {
-  const { pino } = await import("pino");
-  const log = pino({
-    level: settings.verbosity > 0 ? "debug" : "info",
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-  });
+  const log = await logOf(settings);
   const metrics = new ControllerMetrics();
   const diary = new ControllerDiary(log, metrics);
   const http = counting(await connect(settings.kubeconfig), metrics);
   const health = { problems: diary.problems, metrics: () => metrics.registry.metrics() };
   await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
-  const candidate = {
-    namespace: settings.systemNamespace,
-    lease: LEASE,
-    identity: `${hostname()}_${randomUUID()}`,
-    durationS: Math.max(Math.ceil(settings.leaseMs / 1000), 1),
-    onProblem: (error: unknown) => diary.trouble(`lease ${LEASE}`, error),
+  const office = { http, settings, diary, metrics };
+  const work = async (leading: AbortSignal) => {
+    await Promise.all([decide(office, leading), keepNodes(office, leading), watchOver(office, leading)]);
   };
-  diary.note("Standing by", { identity: candidate.identity });
-  await lead(http, candidate, (leading) => direct({ http, settings, diary, metrics }, leading), signal);
-}
-
-/** As the leader. Never throws: what fails is told, and tried again. */
-async function direct(office: Office, signal: AbortSignal): Promise<void> {
-  const { diary, metrics } = office;
-  diary.trouble(`lease ${LEASE}`, undefined);
-  diary.note("Leading");
-  metrics.leading.set(1);
-  try {
-    await Promise.all([decide(office, signal), keepNodes(office, signal), watchOver(office, signal)]);
-  } finally {
-    metrics.leading.set(0);
-    diary.forget();
-    diary.note("No longer leading");
-  }
+  await underLease(office, LEASE, work, signal);
 }
 
 async function decide(office: Office, signal: AbortSignal): Promise<void> {

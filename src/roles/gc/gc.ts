@@ -2,15 +2,11 @@
  * The collector: removes bundles, and what speaks of them, when nobody is to have them any more. What it knows is what the
  * API server and the store say; of its own it has only a note of what has been missing since when, and that is in the store.
  */
-import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
 import { performance } from "node:perf_hooks";
-import type { Logger } from "pino";
 import type { GcSettings } from "../../config/gc-options.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { formatBytes } from "../../domain/units.ts";
 import { connect, type KubeHttp } from "../../kube/http.ts";
-import { lead } from "../../kube/lease.ts";
 import { type KubeObject, member } from "../../kube/objects.ts";
 import { WorkQueue } from "../../kube/workqueue.ts";
 import type { Shelf } from "../../retention/shelf.ts";
@@ -18,6 +14,7 @@ import { openShelf } from "../../store/shelf.ts";
 import { exportKeys, storeSettingsOf } from "../apiserver/store.ts";
 import { Diary } from "../diary.ts";
 import { serveHealth } from "../health.ts";
+import { logOf, underLease } from "../led.ts";
 import type { Act } from "./acts.ts";
 import { tellAlarm } from "./alarm.ts";
 import { GcCluster } from "./cluster.ts";
@@ -47,23 +44,14 @@ interface Office {
 /** Runs until `signal`: stands by until it has the lead, then collects, until it loses it. */
 export async function runGc(settings: GcSettings, signal: AbortSignal): Promise<void> {
   const shelf = await shelfOf(settings);
-  const { pino } = await import("pino");
-  const timestamp = pino.stdTimeFunctions.isoTime;
-  const log: Logger = pino({ level: settings.verbosity > 0 ? "debug" : "info", base: null, timestamp });
+  const log = await logOf(settings);
   const metrics = new GcMetrics();
   const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
   const health = { problems: diary.problems, metrics: () => metrics.registry.metrics() };
   await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
   const http = await connect(settings.kubeconfig);
-  const candidate = {
-    namespace: settings.systemNamespace,
-    lease: LEASE,
-    identity: `${hostname()}_${randomUUID()}`,
-    durationS: Math.max(Math.ceil(settings.leaseMs / 1000), 1),
-    onProblem: (error: unknown) => diary.trouble(`lease ${LEASE}`, error),
-  };
-  diary.note("Standing by", { identity: candidate.identity });
-  await lead(http, candidate, (leading) => collect({ http, shelf, settings, diary, metrics }, leading), signal);
+  const office = { http, shelf, settings, diary, metrics };
+  await underLease(office, LEASE, (leading) => collect(office, leading), signal);
 }
 
 /**
@@ -104,17 +92,10 @@ function shelfOf(settings: GcSettings): Promise<Shelf> {
 
 /** As the leader. Never throws: what fails is told, and tried again. */
 async function collect(office: Office, signal: AbortSignal): Promise<void> {
-  const { diary, metrics } = office;
-  diary.trouble(`lease ${LEASE}`, undefined);
-  diary.note("Leading");
-  metrics.leading.set(1);
   try {
     await work(office, signal);
   } finally {
-    metrics.leading.set(0);
-    metrics.alarm.set(0);
-    diary.forget();
-    diary.note("No longer leading");
+    office.metrics.alarm.set(0);
   }
 }
 

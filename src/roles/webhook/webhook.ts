@@ -6,15 +6,14 @@ import { connect } from "../../kube/http.ts";
 import { expiryMs, type KeyPair, keyPairsIn } from "../../system/key-pair.ts";
 import { Diary } from "../diary.ts";
 import { serveHealth } from "../health.ts";
+import { logOf } from "../led.ts";
 import { namesOf, ownKeyPairs } from "./certificates.ts";
 import { WebhookMetrics } from "./metrics.ts";
 import { type Listener, type ReviewServer, serveReviews } from "./server.ts";
 
 /** Runs until `signal`. @throws DumpError when it cannot even begin */
 export async function runWebhook(settings: WebhookSettings, signal: AbortSignal): Promise<void> {
-  const { pino } = await import("pino");
-  const timestamp = pino.stdTimeFunctions.isoTime;
-  const log = pino({ level: settings.verbosity > 0 ? "debug" : "info", base: null, timestamp });
+  const log = await logOf(settings);
   const metrics = new WebhookMetrics();
   const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
   let expiresMs: number | undefined;
