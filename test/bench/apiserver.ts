@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { Agent, type RequestOptions, request } from "node:https";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { API, ApiServer, credentialsOf } from "../support/apiserver.ts";
+import { API, ApiServer, credentialsOf, STORAGES } from "../support/apiserver.ts";
 import { type Cluster, startCluster } from "../support/cluster.ts";
 import { BINARY } from "../support/paths.ts";
 
@@ -58,14 +58,8 @@ async function main(check: boolean): Promise<void> {
   await cluster.send("create", customResource());
   await cluster.kubectl("wait", "--for=condition=Established", "crd/likes.bench.example.com", "--timeout=30s");
   await fill(client, BASE, "bench.example.com/v1", "Like");
-  const index = Number(readFileSync(join(cluster.folder, "index"), "utf8"));
-  const storages = { SQLite: undefined, etcd: ["--etcd-servers", `http://127.0.0.1:${26000 + index * 10}`] };
-  for (const [storage, flags] of Object.entries(storages)) {
-    await using server = await ApiServer.start(cluster, {
-      program: BINARY,
-      name: storage,
-      ...(flags && { storage: flags }),
-    });
+  for (const storage of STORAGES) {
+    await using server = await ApiServer.start(cluster, { program: BINARY, name: storage, storage });
     await fill(client, OURS, API, "CoredumpEndpoint");
     const list = await lists(client);
     const lastMs = await watches(client);

@@ -18,11 +18,15 @@ const exec = promisify(execFile);
 export const SYSTEM_NAMESPACE = "coredump-system";
 export const API = "coredump.fujitsu.com/v1alpha1";
 
+/** Where it keeps its objects: in a file of the cluster's folder, or in the cluster's own etcd, at a prefix that is not kube-apiserver's. */
+export const STORAGES = ["SQLite", "etcd"] as const;
+type Storage = (typeof STORAGES)[number];
+
 export interface ApiServerOptions {
   /** Where bundles are: flags such as `--store DIR`. Default: a directory without any. */
   readonly store?: readonly string[];
-  /** Default: SQLite, a file in the cluster's folder. */
-  readonly storage?: readonly string[];
+  /** Default: SQLite. */
+  readonly storage?: Storage;
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** An executable in place of the sources. */
@@ -52,6 +56,11 @@ export interface AuditLine {
   readonly bytes: number;
   readonly outcome: string;
 }
+
+const storageFlags = ({ folder }: Cluster, name: string, storage: Storage = "SQLite"): readonly string[] =>
+  storage === "SQLite"
+    ? ["--database", join(folder, `${name}.db`)]
+    : ["--etcd-servers", `http://127.0.0.1:${26000 + Number(readFileSync(join(folder, "index"), "utf8")) * 10}`];
 
 export class ApiServer implements AsyncDisposable {
   readonly cluster: Cluster;
@@ -102,7 +111,7 @@ export class ApiServer implements AsyncDisposable {
       ...["--kubeconfig", itself.kubeconfig, "--bind-address", cluster.address, "--secure-port", "0"],
       ...["--tls-cert-file", files.cert, "--tls-private-key-file", files.key],
       ...(options.store ?? ["--store", cluster.folder]),
-      ...(options.storage ?? ["--database", join(cluster.folder, `${name}.db`)]),
+      ...storageFlags(cluster, name, options.storage),
       ...(options.flags ?? []),
     ];
     const program = options.program === undefined ? FROM_SOURCES : [options.program];

@@ -6,7 +6,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { API, ApiServer, askStraight, type Credentials, credentialsOf, frontProxyOf } from "../../support/apiserver.ts";
+import {
+  API,
+  ApiServer,
+  askStraight,
+  type Credentials,
+  credentialsOf,
+  frontProxyOf,
+  STORAGES,
+} from "../../support/apiserver.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { User } from "../../support/kubectl.ts";
@@ -21,20 +29,19 @@ describe("who may what", { skip }, () => {
   let cluster: Cluster;
   let server: ApiServer;
   let alice: User;
+  let bob: User;
   const [ALICES, BOBS] = ["test-1", "test-2"];
+  const both = () => [
+    { user: alice, name: "alice", own: ALICES, other: "bob", others: BOBS },
+    { user: bob, name: "bob", own: BOBS, other: "alice", others: ALICES },
+  ];
 
   before(async () => {
     cluster = await startCluster();
-    server = await ApiServer.start(cluster);
-    alice = await cluster.user("alice", "devs");
-    for (const [user, namespace] of [
-      ["alice", await cluster.namespace()],
-      ["bob", await cluster.namespace()],
-    ] as const) {
-      await cluster
-        .in(namespace)
-        .kubectl("create", "rolebinding", user, "--clusterrole=coredump-tenant", `--user=${user}`);
-      await cluster.in(namespace).send("create", endpoint(`of-${user}`));
+    [alice, bob] = [await cluster.user("alice", "devs"), await cluster.user("bob")];
+    for (const { name, own } of both()) {
+      assert.equal(await cluster.namespace(), own);
+      await cluster.in(own).kubectl("create", "rolebinding", name, "--clusterrole=coredump-tenant", `--user=${name}`);
     }
   });
   after(async () => {
@@ -84,64 +91,116 @@ describe("who may what", { skip }, () => {
     return { cert: readFileSync(`${base}.crt`), key: readFileSync(`${base}.key`) };
   }
 
-  test("each uses what is theirs, by every verb", async () => {
-    const mine = alice.in(ALICES);
-    await mine.send("create", endpoint("x"));
-    await mine.kubectl("label", "cde", "x", "a=b");
-    assert.equal(
-      await mine.kubectl("get", "cde", "-o", "name"),
-      `coredumpendpoint.coredump.fujitsu.com/of-alice\ncoredumpendpoint.coredump.fujitsu.com/x\n`,
-    );
-    await mine.kubectl("delete", "cde", "-l", "a=b");
-  });
+  for (const storage of STORAGES)
+    describe(`over ${storage}`, () => {
+      before(async () => {
+        await server?.[Symbol.asyncDispose]();
+        server = await ApiServer.start(cluster, { storage });
+        for (const { name, own } of both()) await cluster.in(own).send("create", endpoint(`of-${name}`));
+        await eventually(() => cluster.kubectl("get", "coredumps", "-A")); // a new kind's first list may be refused
+      });
 
-  test("and is refused what is another's, by every verb and every way", async () => {
-    const [theirs, one] = [listOf(BOBS), `${listOf(BOBS)}/of-bob`];
-    const body = endpoint("of-bob");
-    const asked: [string, string, object?][] = [
-      ...["", "?watch=true", "?limit=1", "?fieldSelector=metadata.name%3Dof-bob"].map((query): [string, string] => [
-        "GET",
-        theirs + query,
-      ]),
-      ...["", "/status", "/dump", "/dump?container=x", "/dump?part=core"].map((rest): [string, string] => [
-        "GET",
-        one + rest,
-      ]),
-      ["GET", one.replace("coredumpendpoints", "coredumps").concat("/dump")],
-      ["GET", `/apis/${API}/coredumpendpoints`],
-      ["HEAD", `${one}/dump`],
-      ["POST", theirs, body],
-      ["PUT", one, body],
-      ["PUT", `${one}/status`, body],
-      ["PATCH", one, {}],
-      ["PATCH", `${one}/status`, {}],
-      ["DELETE", one],
-      ["DELETE", theirs],
-    ];
-    for (const [method, path, sent] of asked) {
-      const answers = await Promise.all([
-        askStraight(server, path, typed(credentialsOf(alice), sent), method, sent && JSON.stringify(sent)),
-        askStraight(
-          server,
-          path,
-          typed({ ...frontProxyOf(cluster), headers: as("alice") }, sent),
-          method,
-          sent && JSON.stringify(sent),
-        ),
-      ]);
-      for (const { status } of answers) assert.equal(status, 403, `${method} ${path}`);
-    }
-    const refusals = [
-      ["get", "cde"],
-      ["get", "cde", "of-bob"],
-      ["delete", "cde", "--all"],
-      ["get", "cde", "-w"],
-      ["get", "--raw", `${one}/dump`],
-    ];
-    for (const args of refusals)
-      assert.match(await alice.in(BOBS).refusal(...args), /Forbidden|forbidden/, args.join(" "));
-    assert.match(await alice.refusal("get", "cde", "-A"), /at the cluster scope/);
-  });
+      test("each uses what is theirs, by every verb", async () => {
+        for (const { user, name, own } of both()) {
+          const mine = user.in(own);
+          const names = (...all: string[]) =>
+            all.map((each) => `coredumpendpoint.coredump.fujitsu.com/${each}\n`).join("");
+          await mine.send("create", endpoint("x"));
+          await mine.kubectl("label", "cde", "x", "a=b");
+          assert.equal(await mine.kubectl("get", "cde", "-o", "name"), names(`of-${name}`, "x"));
+          await mine.kubectl("delete", "cde", "-l", "a=b");
+          assert.equal(await mine.kubectl("get", "cde", "-o", "name"), names(`of-${name}`));
+        }
+      });
+
+      test("and is refused what is another's, by every verb and every way", async () => {
+        for (const { user, name, other, others } of both()) {
+          const [theirs, one] = [listOf(others), `${listOf(others)}/of-${other}`];
+          const body = endpoint(`of-${other}`);
+          const asked: [string, string, object?][] = [
+            ...["", "?watch=true", "?limit=1", "?fieldSelector=metadata.name%3Dof-x"].map((query): [string, string] => [
+              "GET",
+              theirs + query,
+            ]),
+            ...["", "/status", "/dump", "/dump?container=x", "/dump?part=core"].map((rest): [string, string] => [
+              "GET",
+              one + rest,
+            ]),
+            ["GET", one.replace("coredumpendpoints", "coredumps").concat("/dump")],
+            ["GET", `/apis/${API}/coredumpendpoints`],
+            ["HEAD", `${one}/dump`],
+            ["POST", theirs, body],
+            ["PUT", one, body],
+            ["PUT", `${one}/status`, body],
+            ["PATCH", one, {}],
+            ["PATCH", `${one}/status`, {}],
+            ["DELETE", one],
+            ["DELETE", theirs],
+          ];
+          for (const [method, path, sent] of asked) {
+            const answers = await Promise.all([
+              askStraight(server, path, typed(credentialsOf(user), sent), method, sent && JSON.stringify(sent)),
+              askStraight(
+                server,
+                path,
+                typed({ ...frontProxyOf(cluster), headers: as(name) }, sent),
+                method,
+                sent && JSON.stringify(sent),
+              ),
+            ]);
+            for (const { status } of answers) assert.equal(status, 403, `${method} ${path}`);
+          }
+          const refusals = [
+            ["get", "cde"],
+            ["get", "cde", `of-${other}`],
+            ["delete", "cde", "--all"],
+            ["get", "cde", "-w"],
+            ["get", "--raw", `${one}/dump`],
+          ];
+          for (const args of refusals)
+            assert.match(await user.in(others).refusal(...args), /Forbidden|forbidden/, args.join(" "));
+          assert.match(await user.refusal("get", "cde", "-A"), /at the cluster scope/);
+        }
+      });
+
+      test("no spelling of a path leads out of one's own namespace", async () => {
+        const spellings = [
+          `${listOf(ALICES)}/../../${BOBS}/coredumpendpoints/of-bob`,
+          `${listOf(ALICES)}/%2e%2e%2f%2e%2e%2f${BOBS}%2fcoredumpendpoints%2fof-bob`,
+          `${listOf(ALICES)}/..%2f..%2f${BOBS}/of-bob/dump`,
+          `${listOf(`${ALICES}%2f..%2f${BOBS}`)}/of-bob`,
+          `${listOf(`${ALICES}%00${BOBS}`)}/of-bob`,
+          `//apis/${API}/namespaces/${BOBS}/coredumpendpoints/of-bob`,
+          `/x/..${listOf(BOBS)}/of-bob`,
+          `${listOf(BOBS).replace("apis", "%61pis")}/of-bob`,
+          `${listOf(BOBS)};a=b/of-bob`,
+          `https://${cluster.address}${listOf(BOBS)}/of-bob`,
+          `${listOf(ALICES)}/of-alice/dump?container=../../of-bob`,
+          `${listOf(BOBS)}?watch=false&watch=true`,
+        ];
+        const uid = (await cluster.in(BOBS).get("cde", "of-bob")).metadata["uid"];
+        for (const path of spellings)
+          for (const credentials of [credentialsOf(alice), { ...frontProxyOf(cluster), headers: as("alice") }]) {
+            const { status, body } = await askStraight(server, path, credentials);
+            assert.ok(status >= 400 && status < 500, `${status} ${path} ${body}`);
+            assert.ok(!String(body).includes(uid), path);
+          }
+      });
+
+      test("a right that is taken away ends the watch that it allowed", async () => {
+        await cluster
+          .in(ALICES)
+          .kubectl("create", "rolebinding", "dave", "--clusterrole=coredump-tenant", "--user=dave");
+        const dave = credentialsOf(await cluster.user("dave"));
+        const watching = await Promise.all([watch(dave), watch({ ...frontProxyOf(cluster), headers: as("dave") })]);
+        await cluster.in(ALICES).kubectl("delete", "rolebinding", "dave");
+        for (const { ended } of watching) {
+          const last = JSON.parse((await ended).trim().split("\n").at(-1) ?? "");
+          assert.deepEqual([last.type, last.object.code], ["ERROR", 403]);
+        }
+        assert.equal((await straight(listOf(ALICES), dave)).status, 403);
+      });
+    });
 
   test("a refusal says which right is missing", async () => {
     const { message = "" } = await straight(`${listOf(BOBS)}/of-bob/dump`, credentialsOf(alice));
@@ -251,42 +310,6 @@ describe("who may what", { skip }, () => {
       String(body),
       /^coredump_apiserver_requests_total\{verb="list",resource="coredumpendpoints",code="200"\} \d+$/m,
     );
-  });
-
-  test("no spelling of a path leads out of one's own namespace", async () => {
-    const spellings = [
-      `${listOf(ALICES)}/../../${BOBS}/coredumpendpoints/of-bob`,
-      `${listOf(ALICES)}/%2e%2e%2f%2e%2e%2f${BOBS}%2fcoredumpendpoints%2fof-bob`,
-      `${listOf(ALICES)}/..%2f..%2f${BOBS}/of-bob/dump`,
-      `${listOf(`${ALICES}%2f..%2f${BOBS}`)}/of-bob`,
-      `${listOf(`${ALICES}%00${BOBS}`)}/of-bob`,
-      `//apis/${API}/namespaces/${BOBS}/coredumpendpoints/of-bob`,
-      `/x/..${listOf(BOBS)}/of-bob`,
-      `${listOf(BOBS).replace("apis", "%61pis")}/of-bob`,
-      `${listOf(BOBS)};a=b/of-bob`,
-      `https://${cluster.address}${listOf(BOBS)}/of-bob`,
-      `${listOf(ALICES)}/of-alice/dump?container=../../of-bob`,
-      `${listOf(BOBS)}?watch=false&watch=true`,
-    ];
-    const uid = (await cluster.in(BOBS).get("cde", "of-bob")).metadata["uid"];
-    for (const path of spellings)
-      for (const credentials of [credentialsOf(alice), { ...frontProxyOf(cluster), headers: as("alice") }]) {
-        const { status, body } = await askStraight(server, path, credentials);
-        assert.ok(status >= 400 && status < 500, `${status} ${path}`);
-        assert.ok(!String(body).includes(uid), path);
-      }
-  });
-
-  test("a right that is taken away ends the watch that it allowed", async () => {
-    await cluster.in(ALICES).kubectl("create", "rolebinding", "dave", "--clusterrole=coredump-tenant", "--user=dave");
-    const dave = credentialsOf(await cluster.user("dave"));
-    const watching = await Promise.all([watch(dave), watch({ ...frontProxyOf(cluster), headers: as("dave") })]);
-    await cluster.in(ALICES).kubectl("delete", "rolebinding", "dave");
-    for (const { ended } of watching) {
-      const last = JSON.parse((await ended).trim().split("\n").at(-1) ?? "");
-      assert.deepEqual([last.type, last.object.code], ["ERROR", 403]);
-    }
-    assert.equal((await straight(listOf(ALICES), dave)).status, 403);
   });
 
   /** Begun when it resolves; `ended` has all that came. */

@@ -1,9 +1,7 @@
 /** The aggregated API when something goes: kube-apiserver, etcd, we ourselves; over SQLite and over etcd. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { API, ApiServer, askStraight, credentialsOf, frontProxyOf } from "../../support/apiserver.ts";
+import { API, ApiServer, askStraight, credentialsOf, frontProxyOf, STORAGES } from "../../support/apiserver.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { User } from "../../support/kubectl.ts";
@@ -29,24 +27,16 @@ describe("the aggregated API's bad days", { skip }, () => {
     spec: { poduid: "u-1" },
   });
 
-  /** The cluster's own etcd: what kube-apiserver keeps there is below another prefix. */
-  const etcd = () => [
-    "--etcd-servers",
-    `http://127.0.0.1:${26000 + Number(readFileSync(join(cluster.folder, "index"), "utf8")) * 10}`,
-  ];
-  const storages = { SQLite: () => undefined, etcd };
-
-  for (const [kind, storage] of Object.entries(storages)) {
-    test(`killed and started anew, it has what it answered for (${kind})`, async () => {
-      const flags = storage();
-      const options = { name: kind, ...(flags && { storage: flags }) };
+  for (const storage of STORAGES) {
+    test(`killed and started anew, it has what it answered for (${storage})`, async () => {
+      const options = { name: storage, storage };
       {
         await using server = await ApiServer.start(cluster, options);
-        await team.send("create", endpoint(`kept-${kind.toLowerCase()}`));
+        await team.send("create", endpoint(`kept-${storage.toLowerCase()}`));
         await server.end("SIGKILL");
       }
       await using _server = await ApiServer.start(cluster, options);
-      const { metadata } = await team.get("cde", `kept-${kind.toLowerCase()}`);
+      const { metadata } = await team.get("cde", `kept-${storage.toLowerCase()}`);
       assert.equal(metadata["generation"], 1);
       await team.kubectl("delete", "cde", "--all");
     });
@@ -71,7 +61,7 @@ describe("the aggregated API's bad days", { skip }, () => {
   });
 
   test("etcd goes and comes: 503 and not ready, then everything as it was", async () => {
-    await using server = await ApiServer.start(cluster, { storage: etcd(), name: "etcd-gone" });
+    await using server = await ApiServer.start(cluster, { storage: "etcd", name: "etcd-gone" });
     await team.send("create", endpoint("a"));
     const { resourceVersion } = (await team.get("cde", "a")).metadata;
     const asAdmin = {

@@ -20,6 +20,7 @@ import { type StoredDump, storedDump } from "../../support/stored-dump.ts";
 import { tempDir } from "../../support/tmp.ts";
 
 const skip = needs("root", "cluster");
+const KIND = "coredumps.v1.coredump.fujitsu.com";
 const MIB = 1 << 20;
 /** As many seconds as kube-apiserver gives a request: a tenth of what it gives by default. */
 const TIMEOUT_S = 6;
@@ -106,8 +107,9 @@ describe("downloads", { skip }, () => {
     return user.in(namespace);
   }
 
-  for (const [kind, openStore] of Object.entries(STORES))
-    describe(`out of a ${kind} store`, () => {
+  for (const [kind, openStore] of Object.entries(STORES)) {
+    const storage = kind === "s3" ? "etcd" : "SQLite"; // of the endpoints: each once
+    describe(`out of a ${kind} store, endpoints in ${storage}`, () => {
       let store: TestStore;
       let server: ApiServer;
       let [large, other, ofBob]: [StoredDump, StoredDump, StoredDump] = [
@@ -119,7 +121,7 @@ describe("downloads", { skip }, () => {
 
       before(async () => {
         store = await openStore();
-        server = await ApiServer.start(cluster, { store: store.flags, name: `apiserver-${kind}` });
+        server = await ApiServer.start(cluster, { store: store.flags, storage });
         large = await storedDump(cluster, mine, store.sink, LARGE);
         other = await storedDump(cluster, mine, store.sink, small());
         ofBob = await storedDump(cluster, theirs, store.sink, { ...small(), podUid: THEIR_POD });
@@ -127,8 +129,7 @@ describe("downloads", { skip }, () => {
       after(async () => {
         await server?.[Symbol.asyncDispose]();
         await store?.[Symbol.asyncDispose]();
-        for (const namespace of [mine, theirs])
-          await cluster.in(namespace).kubectl("delete", "coredumps.v1.coredump.fujitsu.com", "--all");
+        for (const namespace of [mine, theirs]) await cluster.in(namespace).kubectl("delete", KIND, "--all");
       });
 
       test("a core is the original, a bundle what is stored", async () => {
@@ -249,6 +250,26 @@ describe("downloads", { skip }, () => {
           }
       });
 
+      test("each lists and deletes what is theirs, and nothing of the other's", async () => {
+        const kept = await storedDump(cluster, theirs, store.sink, small());
+        const dropped = await storedDump(cluster, mine, store.sink, small());
+        for (const [user, own, others] of [
+          [alice, dropped, ofBob],
+          [bob, kept, large],
+        ] as const) {
+          const names = () => user.kubectl("get", KIND, "-o", "name");
+          assert.ok((await names()).includes(own.name));
+          assert.ok(!(await names()).includes(others.name));
+          const there = user.in(others.namespace);
+          for (const args of [["get"], ["get", others.name], ["delete", others.name], ["delete", "--all"]])
+            assert.match(await there.refusal(args[0] ?? "", KIND, ...args.slice(1)), /Forbidden/, args.join(" "));
+          await user.kubectl("delete", KIND, own.name);
+          assert.ok(!(await names()).includes(own.name));
+          assert.equal((await ask(user, dumpPath(own))).status, 404);
+          assert.equal((await ask(user, dumpPath(others))).status, 403);
+        }
+      });
+
       test("an endpoint for another namespace's pod holds nothing of it", async () => {
         const endpoint = await alice.send("create", {
           ...{ apiVersion: API, kind: "CoredumpEndpoint", metadata: { name: `theirs-${kind}`, namespace: mine } },
@@ -261,7 +282,7 @@ describe("downloads", { skip }, () => {
       test("what cannot be had says why", async () => {
         const saying = async (state: object, status: number, words: RegExp) => {
           const dump = await storedDump(cluster, mine, store.sink, small());
-          const target = ["coredumps.v1.coredump.fujitsu.com", dump.name];
+          const target = [KIND, dump.name];
           await cluster.in(mine).kubectl("patch", ...target, ...statusPatch({ ...state }));
           const answer = await get(dumpPath(dump));
           assert.equal(answer.status, status);
@@ -290,7 +311,8 @@ describe("downloads", { skip }, () => {
         const gone = await get(dumpPath(dump));
         assert.equal(gone.status, 404);
         assert.match(JSON.parse(gone.body.toString()).message, /has it no more/);
-        await cluster.in(mine).kubectl("delete", "coredumps.v1.coredump.fujitsu.com", dump.name);
+        await cluster.in(mine).kubectl("delete", KIND, dump.name);
       });
     });
+  }
 });

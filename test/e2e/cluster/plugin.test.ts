@@ -8,7 +8,7 @@ import { buffer } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { Agent } from "../../support/agents.ts";
-import { ApiServer } from "../../support/apiserver.ts";
+import { ApiServer, applyRights, STORAGES } from "../../support/apiserver.ts";
 import { KERNEL_ARGUMENTS } from "../../support/captured.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -33,6 +33,7 @@ interface Ended {
 describe("kubectl coredump", { skip }, () => {
   let cluster: Cluster;
   let folder: TempDir;
+  let store: string;
   let server: ApiServer;
   let agent: Agent;
   let alice: User;
@@ -42,16 +43,13 @@ describe("kubectl coredump", { skip }, () => {
 
   before(async () => {
     [cluster, folder] = [await startCluster({ node: true }), tempDir()];
-    const [store, bin, dumpDir] = ["store", "bin", "cache"].map((name) => join(folder.path, name)) as [
-      string,
-      string,
-      string,
-    ];
+    store = join(folder.path, "store");
+    const [bin, dumpDir] = [join(folder.path, "bin"), join(folder.path, "cache")];
     for (const each of [store, bin]) mkdirSync(each);
     for (const name of ["kubectl-coredump", "kubectl_complete-coredump"]) symlinkSync(BINARY, join(bin, name));
     symlinkSync(KUBECTL, join(bin, "kubectl"));
     images();
-    server = await ApiServer.start(cluster, { store: ["--store", store] });
+    await applyRights(cluster);
     const endpoint = `--cri-endpoint=${join(cluster.nodeFolder(), "run/containerd.sock")}`;
     const flags = [`-c=${cluster.kubeconfig}`, `-d=${dumpDir}`, "--node-name=node-1", endpoint];
     agent = await Agent.start(...flags, "--admission=all", `--store=${store}`);
@@ -141,59 +139,67 @@ describe("kubectl coredump", { skip }, () => {
     return { code, stdout, stderr: stderr.toString() };
   }
 
-  test("list and info show what the API knows; nobody else's", async () => {
-    const listed = await coredump(["list"]);
-    assert.equal(listed.code, 0, listed.stderr);
-    assert.match(listed.stdout.toString(), new RegExp(`^NAME .*\\n${name()} +Saved +web-0 +app +server +SIGSEGV `));
-    const info = await coredump(["info", name()]);
-    assert.match(
-      info.stdout.toString(),
-      new RegExp(`^${name()} +Saved, complete, verified\\n +What +server was killed by SIGSEGV`),
-    );
-    assert.match(info.stdout.toString(), new RegExp(`Next +kubectl coredump debug ${name()} -n ${mine} `));
-    for (const args of [
-      ["list", "-A"],
-      ["list", "-n", theirs],
-      ["info", name(), "-n", theirs],
-      ["dump", name(), "-n", theirs],
-    ]) {
-      const { code, stderr } = await coredump(args);
-      assert.equal(code, 77, stderr);
-      assert.match(stderr, /^error: .*forbidden.*\nhint: Ask for a role that grants "(list|get)" on "coredumps"/);
-    }
-  });
+  for (const storage of STORAGES)
+    describe(`over ${storage}`, () => {
+      before(async () => {
+        await server?.[Symbol.asyncDispose]();
+        server = await ApiServer.start(cluster, { store: ["--store", store], storage });
+      });
 
-  test("dump gives the kernel's own core, byte for byte; verify vouches for it", async () => {
-    const { code, stderr } = await coredump(["dump", name(), "x.core"]);
-    assert.equal(code, 0, stderr);
-    assert.ok(readFileSync(join(folder.path, "x.core")).equals(crash.core));
-    const piped = await coredump(["dump", name()]);
-    assert.ok(piped.stdout.equals(crash.core));
-    const bundle = await coredump(["dump", name(), "--bundle", "x.tar.zst"]);
-    assert.equal(bundle.code, 0, bundle.stderr);
-    const inside = execFileSync("sh", ["-c", "tar --zstd -xOf x.tar.zst core"], {
-      cwd: folder.path,
-      maxBuffer: 1 << 30,
+      test("list and info show what the API knows; nobody else's", async () => {
+        const listed = await coredump(["list"]);
+        assert.equal(listed.code, 0, listed.stderr);
+        assert.match(listed.stdout.toString(), new RegExp(`^NAME .*\\n${name()} +Saved +web-0 +app +server +SIGSEGV `));
+        const info = await coredump(["info", name()]);
+        assert.match(
+          info.stdout.toString(),
+          new RegExp(`^${name()} +Saved, complete, verified\\n +What +server was killed by SIGSEGV`),
+        );
+        assert.match(info.stdout.toString(), new RegExp(`Next +kubectl coredump debug ${name()} -n ${mine} `));
+        for (const args of [
+          ["list", "-A"],
+          ["list", "-n", theirs],
+          ["info", name(), "-n", theirs],
+          ["dump", name(), "-n", theirs],
+        ]) {
+          const { code, stderr } = await coredump(args);
+          assert.equal(code, 77, stderr);
+          assert.match(stderr, /^error: .*forbidden.*\nhint: Ask for a role that grants "(list|get)" on "coredumps"/);
+        }
+      });
+
+      test("dump gives the kernel's own core, byte for byte; verify vouches for it", async () => {
+        const { code, stderr } = await coredump(["dump", name(), `${storage}.core`]);
+        assert.equal(code, 0, stderr);
+        assert.ok(readFileSync(join(folder.path, `${storage}.core`)).equals(crash.core));
+        const piped = await coredump(["dump", name()]);
+        assert.ok(piped.stdout.equals(crash.core));
+        const bundle = await coredump(["dump", name(), "--bundle", `${storage}.tar.zst`]);
+        assert.equal(bundle.code, 0, bundle.stderr);
+        const inside = execFileSync("sh", ["-c", `tar --zstd -xOf ${storage}.tar.zst core`], {
+          cwd: folder.path,
+          maxBuffer: 1 << 30,
+        });
+        assert.ok(inside.equals(crash.core));
+        const verified = await coredump(["verify", name()]);
+        assert.equal(verified.code, 0, verified.stderr);
+        assert.match(verified.stdout.toString(), / yes +right\n/);
+      });
+
+      test("endpoint names the pod's dumps; dump --endpoint takes them all", async () => {
+        const made = await coredump(["endpoint", "create", "web-0"]);
+        assert.equal(made.code, 0, made.stderr);
+        const listed = await coredump(["endpoint", "list"]);
+        assert.match(listed.stdout.toString(), new RegExp(`web-0 .*${crash.coredump["spec"].uid}`));
+        const { code, stderr } = await coredump(["dump", "--endpoint", "web-0", `${storage}.tar`]);
+        assert.equal(code, 0, stderr);
+        const inside = execFileSync("sh", ["-c", `tar -xOf ${storage}.tar`], { cwd: folder.path, maxBuffer: 1 << 30 });
+        assert.ok(inside.equals(crash.core));
+        const other = await coredump(["dump", "--endpoint", "web-0", "--container", "other", "none.tar"]);
+        assert.ok(other.code === 0 || /not found|no /.test(other.stderr), other.stderr);
+        assert.equal((await coredump(["endpoint", "delete", "web-0"])).code, 0);
+      });
     });
-    assert.ok(inside.equals(crash.core));
-    const verified = await coredump(["verify", name()]);
-    assert.equal(verified.code, 0, verified.stderr);
-    assert.match(verified.stdout.toString(), / yes +right\n/);
-  });
-
-  test("endpoint names the pod's dumps; dump --endpoint takes them all", async () => {
-    const made = await coredump(["endpoint", "create", "web-0"]);
-    assert.equal(made.code, 0, made.stderr);
-    const listed = await coredump(["endpoint", "list"]);
-    assert.match(listed.stdout.toString(), new RegExp(`web-0 .*${crash.coredump["spec"].uid}`));
-    const { code, stderr } = await coredump(["dump", "--endpoint", "web-0", "all.tar"]);
-    assert.equal(code, 0, stderr);
-    const inside = execFileSync("sh", ["-c", "tar -xOf all.tar"], { cwd: folder.path, maxBuffer: 1 << 30 });
-    assert.ok(inside.equals(crash.core));
-    const other = await coredump(["dump", "--endpoint", "web-0", "--container", "other", "none.tar"]);
-    assert.ok(other.code === 0 || /not found|no /.test(other.stderr), other.stderr);
-    assert.equal((await coredump(["endpoint", "delete", "web-0"])).code, 0);
-  });
 
   test("debug --sysroot prints the crashing function", async () => {
     const root = join(folder.path, "root");
