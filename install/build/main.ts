@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { basename, join, relative } from "node:path";
@@ -27,6 +28,8 @@ const ASSETS = ["containerd/*.proto", "install/crd/*.yaml", "etcd/*.proto", "sys
 const NOTICES = "THIRD-PARTY-NOTICES.txt";
 /** Starts the executable also where the host's C library cannot. */
 const INSTALLER = "install.sh";
+/** Under which kubectl finds the executable: as its plugin, and for completion. */
+const LINKS = ["kubectl-coredump", "kubectl_complete-coredump"];
 
 /** Builds `target` and returns the executable's path. */
 export async function build(target: Target): Promise<string> {
@@ -46,7 +49,8 @@ export async function build(target: Target): Promise<string> {
   copyLibraries(target, debian, join(work.path, "lib"));
   writeFileSync(join(work.path, NOTICES), noticesOf(bundled.packages, debian));
   cpSync(join(ROOT, "install", INSTALLER), join(work.path, INSTALLER));
-  const packed = [EXECUTABLE, "lib", NOTICES, INSTALLER];
+  for (const link of LINKS) symlinkSync(EXECUTABLE, join(work.path, link));
+  const packed = [EXECUTABLE, ...LINKS, "lib", NOTICES, INSTALLER];
   await pack(work.path, packed, basename(tarball, ".tar.gz"), join(work.path, "tarball"));
   publish(work.path, folder, tarball, inputs);
   return executable;
@@ -91,7 +95,7 @@ function publish(work: string, folder: string, tarball: string, inputs: string):
   rmSync(stampOf(folder), { force: true });
   mkdirSync(join(folder, "lib"), { recursive: true });
   for (const file of globSync("lib/*", { cwd: work })) renameSync(join(work, file), join(folder, file));
-  for (const file of [NOTICES, EXECUTABLE]) renameSync(join(work, file), join(folder, file));
+  for (const file of [NOTICES, EXECUTABLE, ...LINKS]) renameSync(join(work, file), join(folder, file));
   renameSync(join(work, "tarball"), tarball);
   writeFileSync(stampOf(folder), inputs);
 }

@@ -10,7 +10,8 @@ import { DumpError } from "../../src/domain/failures.ts";
 export async function pack(folder: string, names: readonly string[], top: string, file: string): Promise<void> {
   const plain = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--format=ustar"];
   const modes = "--mode=u=rwX,go=rX";
-  const args = [...plain, modes, `--transform=s,^,${top}/,`, "-C", folder, "-cf", "-", ...names];
+  const below = `--transform=s,^,${top}/,S`; // names, not what links lead to
+  const args = [...plain, modes, below, "-C", folder, "-cf", "-", ...names];
   const tar = spawn("tar", args, { stdio: ["ignore", "pipe", "inherit"] });
   const [[status]] = await Promise.all([
     once(tar, "close"),

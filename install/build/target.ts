@@ -28,6 +28,7 @@ export const HELP = `bin/build [--arch x64|arm64] [--libc host|own] [--prefix DI
 
 Makes one executable, the libraries that a minimal host lacks, and a tarball of both:
   DIR/[VARIANT/]coredump-detector
+  DIR/[VARIANT/]kubectl-coredump, kubectl_complete-coredump: links to it
   DIR/[VARIANT/]lib/
   DIR/coredump-detector-<version>-linux-<arch>[-own-libc].tar.gz
 VARIANT is empty for this machine's architecture and the host's libc; otherwise arm64, own-libc or arm64-own-libc.

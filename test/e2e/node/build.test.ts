@@ -90,7 +90,7 @@ describe("bin/build", { skip: needs("root") }, () => {
     assertPrintsVersion(command(build(), ["--version"], env));
   });
 
-  test("the tarball holds executable, libraries, notices and installer, owned by root, and no date", () => {
+  test("the tarball holds executable, links to it, libraries, notices and installer, owned by root, and no date", () => {
     const tarball = join(build(), `../coredump-detector-${version}-linux-${HOST}.tar.gz`);
     const { stdout } = command("tar", ["-tvzf", tarball, "--full-time", "--utc", "--numeric-owner"]);
     const lines = stdout
@@ -99,9 +99,11 @@ describe("bin/build", { skip: needs("root") }, () => {
       .map((line) => line.split(/\s+/));
     const top = `coredump-detector-${version}-linux-${HOST}`;
     assert.deepEqual(
-      lines.map(([mode, owner, , day, time, name]) => [mode, owner, `${day} ${time}`, name]),
+      lines.map(([mode, owner, , day, time, ...name]) => [mode, owner, `${day} ${time}`, name.join(" ")]),
       [
         ["-rwxr-xr-x", "coredump-detector"],
+        ["lrwxr-xr-x", "kubectl-coredump -> coredump-detector"],
+        ["lrwxr-xr-x", "kubectl_complete-coredump -> coredump-detector"],
         ["drwxr-xr-x", "lib/"],
         ["-rw-r--r--", "lib/libatomic.so.1"],
         ["-rw-r--r--", "lib/libgcc_s.so.1"],
@@ -112,13 +114,16 @@ describe("bin/build", { skip: needs("root") }, () => {
     );
   });
 
-  test("the unpacked tarball's installer starts the executable that is beside it", () => {
+  test("the unpacked tarball's installer and links start the executable that is beside them", () => {
     using unpacked = tempDir();
     const top = `coredump-detector-${version}-linux-${HOST}`;
     command("tar", ["-xzf", join(build(), `../${top}.tar.gz`), "-C", unpacked.path]);
     const { status, stdout } = command("sh", [join(unpacked.path, top, "install.sh"), "--help"]);
     assert.equal(status, 0);
     assert.match(stdout, /^coredump-detector install\n/);
+    assert.match(command(join(unpacked.path, top, "kubectl-coredump"), ["--help"]).stdout, /^kubectl coredump /);
+    const { stdout: candidates } = command(join(unpacked.path, top, "kubectl_complete-coredump"), ["ver"]);
+    assert.equal(candidates, "verify\n:4\n");
   });
 
   test("the same sources give the same bytes, wherever they go", () => {
