@@ -16,7 +16,8 @@ import type { KubeObject } from "./objects.ts";
  */
 export interface Follower<O extends KubeObject> {
   listed(object: O): void;
-  listEnded(): void;
+  /** @param version  of the list */
+  listEnded(version: string): void;
   listFailed?(): void;
   changed(object: O): void;
   deleted(object: O): void;
@@ -51,8 +52,11 @@ export async function follow<O extends KubeObject>(
   pauseMs: (failures: number) => number = backoffMs,
 ): Promise<void> {
   let version: string | undefined;
+  let isDoubtful = false; // behind an outage it may be another state of the cluster that answers
   for (let failures = 0; !signal.aborted; ) {
     try {
+      if (isDoubtful && version && (await isOlder(http, kind, version, signal))) version = undefined;
+      isDoubtful = false;
       version ??= await list(http, kind, follower, signal);
       const lines = linesOf(await openWatch(http, kind, version, signal));
       onProblem(undefined);
@@ -62,6 +66,7 @@ export async function follow<O extends KubeObject>(
       }
     } catch (error) {
       if (signal.aborted) return;
+      isDoubtful = isCode(error, "API_UNAVAILABLE");
       if (isCode(error, "API_GONE")) version = undefined;
       else onProblem(error);
       // Not granted: no use in trying soon.
@@ -86,8 +91,20 @@ export async function list<O extends KubeObject>(
     follower.listFailed?.();
     throw error;
   });
-  follower.listEnded();
-  return head.metadata?.resourceVersion ?? "";
+  const version = head.metadata?.resourceVersion ?? "";
+  follower.listEnded(version);
+  return version;
+}
+
+/**
+ * Whether what the server has is older than `version`: it was restored from a backup. A watch from a version that is still
+ * to come is not refused (seen with Kubernetes 1.36), but tells nothing until versions have grown past it.
+ */
+async function isOlder(http: KubeHttp, kind: Kind, version: string, signal: AbortSignal): Promise<boolean> {
+  const query = { ...kind.query, limit: "1" };
+  const body = await http.stream({ verb: "list", ...kind, ...accepting(kind, "List"), query, signal });
+  const now = (await readList(body, () => undefined)).metadata?.resourceVersion ?? "";
+  return /^\d+$/.test(now) && /^\d+$/.test(version) && BigInt(now) < BigInt(version);
 }
 
 /** The server ends it every few minutes; that is not a failure. */

@@ -105,8 +105,8 @@ export class KubeRegistry implements Registry {
     let gathering: Coredump[] = [];
     const follower = {
       listed: (coredump: Coredump) => void (isOurs(coredump) && gathering.push(coredump)),
-      listEnded: () => {
-        changes.listed(gathering);
+      listEnded: (version: string) => {
+        changes.listed(gathering, version);
         gathering = [];
       },
       listFailed: () => {

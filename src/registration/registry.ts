@@ -31,8 +31,8 @@ export interface PodSeen {
 }
 
 export interface Changes {
-  /** All of this node's there are: after the start, and whenever the watch lost its place. */
-  listed(coredumps: readonly Coredump[]): void;
+  /** All of this node's there are, at that version: after the start, and whenever the watch lost its place. */
+  listed(coredumps: readonly Coredump[], version: string): void;
   changed(coredump: Coredump): void;
   deleted(coredump: Coredump): void;
 }
@@ -79,6 +79,6 @@ export function isDeletion(known: DumpCluster, standing: Standing, wasTold: bool
 }
 
 /** Versions of one API server are numbers that grow; anything else proves nothing. */
-function isNotOlder(version: string, than: string): boolean {
+export function isNotOlder(version: string, than: string): boolean {
   return /^\d+$/.test(version) && /^\d+$/.test(than) && BigInt(version) >= BigInt(than);
 }

@@ -15,8 +15,11 @@ const event = (type: string, name: string, version: string): string =>
 const list = (version: string, ...items: object[]) => ({ metadata: { resourceVersion: version }, items });
 const GONE = `${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410, message: "too old" } })}\n`;
 
-/** Follows until the answers are used up. @returns what was told, what was asked, what went wrong */
-async function followed(answers: readonly Answer[]) {
+/**
+ * Follows until the answers are used up. @returns what was told, what was asked, what went wrong
+ * @param now what the server's version is when it is asked for no more than that, behind an outage
+ */
+async function followed(answers: readonly Answer[], now = "1000") {
   const told: string[] = [];
   const problems: unknown[] = [];
   const pauses: number[] = [];
@@ -28,7 +31,8 @@ async function followed(answers: readonly Answer[]) {
     deleted: ({ metadata }) => void told.push(`deleted ${metadata.name}`),
   };
   const rest = [...answers];
-  const http = scriptedHttp(() => {
+  const http = scriptedHttp(({ query }) => {
+    if (query?.["limit"]) return list(now);
     if (rest.length === 0) stop.abort();
     return rest.shift() ?? new Error("stopped");
   });
@@ -44,6 +48,7 @@ async function followed(answers: readonly Answer[]) {
     },
   );
   const asked = http.asked
+    .filter(({ query }) => !query?.["limit"])
     .slice(0, answers.length)
     .map(({ verb, query }) => `${verb} ${query?.["resourceVersion"] ?? ""}`.trim());
   return { told, asked, problems, pauses };
@@ -79,6 +84,13 @@ test("follow() goes on from where it was when the server was away, and says so m
   const { asked, problems } = await followed([away, list("5"), event("ADDED", "b", "6"), away, ""]);
   assert.deepEqual(asked, ["list", "list", "watch 5", "watch 6", "watch 6"]);
   assert.deepEqual(problems, [away, undefined, away, undefined]);
+});
+
+test("follow() lists again when what answers behind an outage is older than what it has seen", async () => {
+  const away = new DumpError("API_UNAVAILABLE", "away");
+  const { asked, told } = await followed([list("500", object("a", "3")), away, list("20"), ""], "20");
+  assert.deepEqual(asked, ["list", "watch 500", "list", "watch 20"]);
+  assert.deepEqual(told, ["listed a", "list ended", "list ended"]);
 });
 
 test("follow() lists now and then where watching is not granted, and goes on watching once it is", async () => {

@@ -9,7 +9,7 @@ import { readRecord } from "../../cache/record.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import type { DumpDelivery } from "../../domain/dump.ts";
 import type { Changes, Registry } from "../../registration/registry.ts";
-import { changesFor, hasten } from "./changes.ts";
+import { type Absent, changesFor, hasten } from "./changes.ts";
 import { deliverDump, isDeliveryPending } from "./deliver.ts";
 import type { Deliver, Desk, Next, Ship, Teller } from "./desk.ts";
 import { AgentQueue, type Ending } from "./queue.ts";
@@ -57,15 +57,15 @@ const SCAN_MS = 60_000;
 export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<void> {
   const { settings, diary } = world;
   const cache = openCache(settings.dumpDir, { create: true });
-  const deleted = new Set<string>();
-  const queues = queuesOf(world, cache, deleted, endingOf(signal, settings.graceMs));
+  const absent: Absent = { deleted: new Set(), forgotten: new Set() };
+  const queues = queuesOf(world, cache, absent, endingOf(signal, settings.graceMs));
   const noted = (id: string) => queues.quick.add(id);
   await using _socket = await listenForHandlers(settings.dumpDir, noted);
   using _watching = watchCache(settings.dumpDir, noted);
-  const changes = changesFor(cache, queues, deleted);
-  const listed: Changes["listed"] = (coredumps) => {
+  const changes = changesFor(cache, queues, absent);
+  const listed: Changes["listed"] = (coredumps, version) => {
     diary.pulse("list");
-    changes.listed(coredumps);
+    changes.listed(coredumps, version);
   };
   let isCutOff = false;
   const heard = (problem: unknown) => {
@@ -82,12 +82,12 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
 function queuesOf(
   { settings, node, registry, ship, deliver, teller, diary }: AgentWorld,
   cache: Cache,
-  deleted: ReadonlySet<string>,
+  absent: Absent,
   ending: Ending,
 ) {
   const { spool } = cache;
   const desk: Desk = {
-    ...{ node, registry, settings, ship, deliver, teller, deleted },
+    ...{ node, registry, settings, ship, deliver, teller, ...absent },
     heldBy: (namespace) => heldBy(spool, namespace),
     now: () => new Date(),
   };

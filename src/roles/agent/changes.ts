@@ -4,7 +4,7 @@ import type { DumpRecord, State } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { isDumpId } from "../../domain/id.ts";
 import { type Coredump, stateInApi } from "../../registration/coredump.ts";
-import type { Changes } from "../../registration/registry.ts";
+import { type Changes, isNotOlder } from "../../registration/registry.ts";
 import type { AgentQueue } from "./queue.ts";
 
 /** More than are ever looked at behind their deletion. */
@@ -21,8 +21,14 @@ export function hasten({ quick, uploads, deliveries }: Queues): void {
   for (const queue of [quick, uploads, deliveries]) queue.hasten();
 }
 
-/** @param deleted gets the uids of objects whose deletion was told of */
-export function changesFor(cache: Cache, queues: Queues, deleted: Set<string>): Changes {
+/** Objects that are gone, by uid: because their deletion was told of, or because the API has forgotten them. */
+export interface Absent {
+  readonly deleted: Set<string>;
+  readonly forgotten: Set<string>;
+}
+
+/** @param absent gets what is learnt of absent objects */
+export function changesFor(cache: Cache, queues: Queues, { deleted, forgotten }: Absent): Changes {
   const { quick, uploads } = queues;
   const changed = (id: string) => void (isDumpId(id) && quick.add(id));
   const gone = (id: string) => {
@@ -30,9 +36,14 @@ export function changesFor(cache: Cache, queues: Queues, deleted: Set<string>): 
     changed(id);
   };
   return {
-    listed: (coredumps) => {
+    listed: (coredumps, version) => {
+      const records = cache.records();
+      const there = new Set(coredumps.map(({ metadata }) => metadata.uid));
+      if (isRestored(records, version))
+        for (const { cluster } of records)
+          if (cluster && !there.has(cluster.objectUid)) forgotten.add(cluster.objectUid);
       hasten(queues);
-      const strayed = strayedFrom(cache.records(), coredumps);
+      const strayed = strayedFrom(records, coredumps);
       strayed.changed.forEach(changed);
       strayed.gone.forEach(gone);
     },
@@ -44,6 +55,13 @@ export function changesFor(cache: Cache, queues: Queues, deleted: Set<string>): 
     },
   };
 }
+
+/**
+ * Whether the API is an older state of what it was: then its list is older than something that it had told us. To be asked
+ * at the first list behind an outage, because versions grow again from there, and by our own writes, too.
+ */
+const isRestored = (records: readonly DumpRecord[], version: string): boolean =>
+  records.some(({ cluster }) => cluster && !isNotOlder(version, cluster.resourceVersion));
 
 /** Objects that may go without their record becoming another: it goes on saying why nothing is held. */
 const TOLD: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted", "Lost", "Deleted"]);

@@ -34,6 +34,8 @@ export interface Desk {
   readonly heldBy: (namespace: string) => bigint;
   /** uids of objects whose deletion a watch has told of. */
   readonly deleted?: ReadonlySet<string>;
+  /** uids of objects of which a list showed that the API has lost its memory since: that they are gone says nothing. */
+  readonly forgotten?: ReadonlySet<string>;
   readonly now: () => Date;
 }
 

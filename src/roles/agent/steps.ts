@@ -61,7 +61,9 @@ async function whenVanished(seat: Seat, record: PodRecord, known: DumpCluster): 
   if (record.state === "Deleted") return undefined;
   const standing = await seat.desk.registry.standing(record.pod.namespace, seat.signal);
   const again = await seat.desk.registry.read(record, known.name, seat.signal); // it may have come back meanwhile
-  if (!again && isDeletion(known, standing, seat.desk.deleted?.has(known.objectUid) === true)) {
+  const { deleted, forgotten } = seat.desk;
+  const isForgotten = forgotten?.has(known.objectUid) === true;
+  if (!again && !isForgotten && isDeletion(known, standing, deleted?.has(known.objectUid) === true)) {
     if (HOLDS_NOTHING.has(record.state)) return undefined; // the record goes on saying why
     const core = { ...record.core, path: null };
     keep(seat, record, "Deleted", { reason: "OwnerDeleted", message: "its Coredump was deleted", core });

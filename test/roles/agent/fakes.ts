@@ -123,6 +123,7 @@ export function scene(change: Partial<DumpRecord> = {}) {
     heldBy: () => 4096n,
     now: () => NOW,
     deleted: new Set<string>(),
+    forgotten: new Set<string>(),
   };
   return {
     ...{ cluster, entry, bundles, told, desk },

@@ -96,6 +96,15 @@ test("advanceDump() takes an object's absence for a deletion only when nothing s
   }
 });
 
+test("advanceDump() registers again what a list showed to be forgotten, whatever versions there are by then", async () => {
+  using at = scene();
+  await at.step();
+  at.desk.forgotten.add(at.record()?.cluster?.objectUid ?? "");
+  at.cluster.objects.clear();
+  await at.step();
+  assert.deepEqual([at.record()?.state, existsSync(at.entry.core), at.cluster.objects.size], ["Created", true, 1]);
+});
+
 test("advanceDump() holds a dump whose namespace was made anew, or whose CRDs are gone", async () => {
   for (const change of [{ namespaceUid: "other" }, { namespaceUid: undefined }, { crdUid: undefined }] as const) {
     using at = scene();
