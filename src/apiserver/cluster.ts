@@ -1,5 +1,6 @@
 /** What we ask the cluster about an object's surroundings, each time anew. */
-import { DumpError } from "../domain/failures.ts";
+
+import { ifThere } from "../kube/answers.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { collection, type KubeObject, member } from "../kube/objects.ts";
 import { GROUP, RESOURCE } from "./kind.ts";
@@ -43,11 +44,6 @@ export class ClusterSurroundings implements Surroundings {
   }
 
   async #get<O>(resource: string, path: string, signal?: AbortSignal): Promise<O | undefined> {
-    try {
-      return await this.#http.json<O>({ verb: "get", resource, path, signal });
-    } catch (error) {
-      if (error instanceof DumpError && error.code === "NOT_FOUND") return undefined;
-      throw error;
-    }
+    return await ifThere(this.#http.json<O>({ verb: "get", resource, path, signal }));
   }
 }

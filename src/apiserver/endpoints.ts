@@ -4,7 +4,7 @@
  */
 import { randomInt, randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { DumpError } from "../domain/failures.ts";
+import { isCode } from "../domain/failures.ts";
 import type { ObjectStorage } from "../storage/storage.ts";
 import type { Surroundings } from "./cluster.ts";
 import { type Endpoint, GROUP, KIND, RESOURCE } from "./kind.ts";
@@ -167,7 +167,7 @@ export class Endpoints {
   #worded(error: unknown, name: string): unknown {
     const what = { group: GROUP, resource: RESOURCE, name };
     if (isConflict(error)) return modified(what);
-    return error instanceof DumpError && error.code === "NOT_FOUND" ? notFound(what) : error;
+    return isCode(error, "NOT_FOUND") ? notFound(what) : error;
   }
 }
 
@@ -181,7 +181,7 @@ export function assertSameName({ metadata }: Draft, namespace: string, name?: st
     throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
 }
 
-const isConflict = (error: unknown): boolean => error instanceof DumpError && error.code === "API_CONFLICT";
+const isConflict = (error: unknown): boolean => isCode(error, "API_CONFLICT");
 
 /** Without its version. */
 const bare = ({ metadata: { resourceVersion: _, ...metadata }, ...rest }: Endpoint) => ({ ...rest, metadata });

@@ -1,5 +1,5 @@
 /** Lists: what a query asks for, pages of it, and the token by which the next page is asked for. */
-import { DumpError } from "../domain/failures.ts";
+import { isCode } from "../domain/failures.ts";
 import type { Listed, ObjectStorage, Page as StoragePage, StoredItem } from "../storage/storage.ts";
 import type { Endpoint } from "./kind.ts";
 import { badRequest, expired, Refusal } from "./refusal.ts";
@@ -42,7 +42,7 @@ export async function listed(
   const { limit } = query;
   const size = limit === undefined || selection.selects ? BATCH : limit;
   const first = await read({ after, limit: size, revision: asOf }).catch((error) => {
-    throw error instanceof DumpError && error.code === "API_GONE" ? tooOld(query) : error;
+    throw isCode(error, "API_GONE") ? tooOld(query) : error;
   });
   if (!query.continueToken) assertKnown(query, first.revision);
   const batches = selected(following(first, size, read), selection);

@@ -1,5 +1,5 @@
 /** Watches: the storage's changes as events of those objects that are selected. */
-import { DumpError } from "../domain/failures.ts";
+import { isCode } from "../domain/failures.ts";
 import type { Change, ObjectStorage } from "../storage/storage.ts";
 import { type ListQuery, listed, selects } from "./listing.ts";
 import { badRequest, expired } from "./refusal.ts";
@@ -46,9 +46,7 @@ export async function* watched(
       else if (query.bookmarks) yield { type: "BOOKMARK", revision: change.revision, initialEventsEnd: false };
     }
   } catch (error) {
-    throw error instanceof DumpError && error.code === "API_GONE"
-      ? expired(`too old resource version: ${from}`)
-      : error;
+    throw isCode(error, "API_GONE") ? expired(`too old resource version: ${from}`) : error;
   }
 }
 

@@ -97,6 +97,10 @@ export class DumpError<C extends FailureCode = FailureCode> extends Error {
   }
 }
 
+/** Whether it is a failure of ours with one of these codes. */
+export const isCode = (error: unknown, ...codes: readonly FailureCode[]): boolean =>
+  error instanceof DumpError && codes.includes(error.code);
+
 const EDQUOT = 122;
 
 /** The errno name (`ENOSPC`) of a failed system call, or undefined when the error is none. */

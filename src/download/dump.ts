@@ -1,5 +1,5 @@
 import { keyOfCoredump } from "../bundle/key.ts";
-import { DumpError } from "../domain/failures.ts";
+import { DumpError, isCode } from "../domain/failures.ts";
 import type { OpenBundle } from "./bundles.ts";
 import { coredumpOf, namespaceUidOf, type StoredCoredump } from "./coredumps.ts";
 import { type Deps, type Download, type DumpRequest, digestOf, type Part } from "./download.ts";
@@ -49,7 +49,7 @@ export async function openBundle(
   try {
     return await bundles.open(key, claim, signal);
   } catch (error) {
-    if (!(error instanceof DumpError) || error.code !== "NOT_FOUND") throw error;
+    if (!isCode(error, "NOT_FOUND")) throw error;
     throw new DumpError("DUMP_NOT_HELD", `Cannot serve the core of ${name}: ${bundles.source.volume} has it no more`, {
       cause: error,
       hint: `it was stored in ${spec.volume ?? "another store"}; ask whoever runs the cluster where it went`,

@@ -25,15 +25,17 @@ const CONTAINERS_STORAGE = ["/run/containers/storage", "/var/lib/containers/stor
 export const socketPath = (address: string): string | undefined => /^(?:unix:(?:\/\/)?)?(\/.*)$/.exec(address)?.[1];
 
 /** CRI sockets to ask. One that was named is asked even when it is absent: then that is the answer. */
-export function criSockets({ criEndpoint, hostRoot = "/" }: Places): string[] {
-  const named = criEndpoint && socketPath(criEndpoint);
-  return named ? [join(hostRoot, named)] : criEndpoint ? [criEndpoint] : existing(CRI_SOCKETS, hostRoot);
-}
+export const criSockets = ({ criEndpoint, hostRoot }: Places): string[] =>
+  addresses(criEndpoint, CRI_SOCKETS, hostRoot);
 
-/** Docker addresses to ask. */
-export function dockerHosts({ dockerHost, hostRoot = "/" }: Places): string[] {
-  const named = dockerHost && socketPath(dockerHost);
-  return named ? [join(hostRoot, named)] : dockerHost ? [dockerHost] : existing(DOCKER_SOCKETS, hostRoot);
+/** Docker addresses to ask, likewise. */
+export const dockerHosts = ({ dockerHost, hostRoot }: Places): string[] =>
+  addresses(dockerHost, DOCKER_SOCKETS, hostRoot);
+
+function addresses(named: string | undefined, known: readonly string[], root = "/"): string[] {
+  if (!named) return existing(known, root);
+  const socket = socketPath(named);
+  return [socket === undefined ? named : join(root, socket)];
 }
 
 /** State directories of containerds: each holds `io.containerd.runtime.v2.task/<namespace>/<id>`. */

@@ -1,5 +1,15 @@
 /** What the API server's refusals mean. */
-import { DumpError, type FailureCode } from "../domain/failures.ts";
+import { DumpError, type FailureCode, isCode } from "../domain/failures.ts";
+
+/** What was asked of one object; undefined where there is no such object. */
+export async function ifThere<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isCode(error, "NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
 
 export interface Asked {
   readonly verb: string;

@@ -3,7 +3,7 @@
  * the last version seen (bookmarks keep that fresh); there is a new list only when the server no longer knows that version,
  * or, now and then, where watching is not granted or keeps failing while lists do not.
  */
-import { DumpError, type FailureCode } from "../domain/failures.ts";
+import { isCode } from "../domain/failures.ts";
 import { failureOf } from "./answers.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import type { KubeHttp } from "./http.ts";
@@ -76,8 +76,6 @@ export async function follow<O extends KubeObject>(
     await pause(pauseMs(failures++), signal);
   }
 }
-
-const isCode = (error: unknown, code: FailureCode): boolean => error instanceof DumpError && error.code === code;
 
 /** All of them as they are now. @returns the version from which a watch goes on */
 export async function list<O extends KubeObject>(

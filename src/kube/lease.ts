@@ -3,8 +3,10 @@
  * for its duration, by its own clock, may take it. Clocks are never compared. It keeps two from doing the same work; that the
  * work stays right when two do it for a moment all the same (a process that was stopped and goes on) is the work's own matter.
  */
+
 import { performance } from "node:perf_hooks";
-import { DumpError } from "../domain/failures.ts";
+import { isCode } from "../domain/failures.ts";
+import { ifThere } from "./answers.ts";
 import { pause } from "./backoff.ts";
 import type { KubeHttp } from "./http.ts";
 import { collection, type KubeObject, member } from "./objects.ts";
@@ -100,7 +102,7 @@ class Claim {
       return true;
     } catch (error) {
       this.#held = undefined;
-      if (error instanceof DumpError && error.code === "API_CONFLICT") return false; // another was quicker; look again
+      if (isCode(error, "API_CONFLICT")) return false; // another was quicker; look again
       throw error;
     }
   }
@@ -119,12 +121,7 @@ class Claim {
   }
 
   async #read(signal?: AbortSignal): Promise<Lease | undefined> {
-    try {
-      return await this.#http.json<Lease>({ verb: "get", resource: "leases", path: this.#path, signal });
-    } catch (error) {
-      if (error instanceof DumpError && error.code === "NOT_FOUND") return undefined;
-      throw error;
-    }
+    return await ifThere(this.#http.json<Lease>({ verb: "get", resource: "leases", path: this.#path, signal }));
   }
 
   #create(signal?: AbortSignal): Promise<Lease> {

@@ -1,6 +1,6 @@
 /** Our resources as a client sees them: the API server's JSON. Every field may be missing, whatever a schema says. */
 import type { State } from "../domain/dump.ts";
-import { DumpError } from "../domain/failures.ts";
+import { DumpError, isCode } from "../domain/failures.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../kube/objects.ts";
 
@@ -99,7 +99,7 @@ export async function found<O extends KubeObject>(
   try {
     return await http.json<O>({ verb: "get", resource, path: pathOf(resource, namespace, name) });
   } catch (error) {
-    if (!(error instanceof DumpError) || error.code !== "NOT_FOUND") throw error;
+    if (!isCode(error, "NOT_FOUND")) throw error;
     const list = resource === "coredumps" ? "list" : "endpoint list";
     throw new DumpError("DUMP_NOT_FOUND", `Cannot find ${name} in namespace ${namespace}`, {
       cause: error,

@@ -1,6 +1,8 @@
 /** The registry on a Kubernetes API server. */
+
 import type { Pod } from "../domain/claim.ts";
-import { DumpError } from "../domain/failures.ts";
+import { DumpError, isCode } from "../domain/failures.ts";
+import { ifThere } from "../kube/answers.ts";
 import type { KubeHttp, KubeRequest } from "../kube/http.ts";
 import { follow } from "../kube/informer.ts";
 import { LABELS, labelValue } from "../kube/labels.ts";
@@ -137,12 +139,7 @@ export class KubeRegistry implements Registry {
   }
 
   async #get<T>(resource: string, path: string, signal: AbortSignal): Promise<T | undefined> {
-    try {
-      return await this.#http.json<T>({ verb: "get", resource, path, signal });
-    } catch (error) {
-      if (isCode(error, "NOT_FOUND")) return undefined;
-      throw error;
-    }
+    return await ifThere(this.#http.json<T>({ verb: "get", resource, path, signal }));
   }
 }
 
@@ -157,6 +154,3 @@ const isEstablished = ({ metadata, status }: Crd): boolean =>
   status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") === true;
 
 const plain = (uid: string): string => uid.replaceAll("-", "");
-
-export const isCode = (error: unknown, code: DumpError["code"]): boolean =>
-  error instanceof DumpError && error.code === code;

@@ -1,6 +1,6 @@
 /** A role's log, and what is wrong at the moment. Trouble that lasts is told once, not at every try. */
 import type { Logger } from "pino";
-import { DumpError, reasonOf } from "../domain/failures.ts";
+import { DumpError, isCode, reasonOf } from "../domain/failures.ts";
 
 const MOST_PROBLEMS = 10;
 
@@ -52,7 +52,7 @@ export class Diary {
   /** @returns whether it is news */
   protected remember(where: string, error: unknown): boolean {
     // Somebody else was quicker: that is how it works.
-    if (error instanceof DumpError && error.code === "API_CONFLICT") return false;
+    if (isCode(error, "API_CONFLICT")) return false;
     const message = reasonOf(error);
     const isNews = this.#problems.get(where) !== message;
     this.#problems.set(where, message);

@@ -2,7 +2,8 @@
  * Ends the service of all nodes, before the whole system is removed: orders every agent to give its node back, waits until
  * they said so, and takes their Leases away, upon which the controller takes the label off the nodes.
  */
-import { DumpError } from "../domain/failures.ts";
+
+import { ifThere } from "../kube/answers.ts";
 import { pause } from "../kube/backoff.ts";
 import { type KubeHttp, MERGE_PATCH } from "../kube/http.ts";
 import { type Lease, leasesPath } from "../kube/lease.ts";
@@ -77,11 +78,7 @@ async function answers(http: KubeHttp, namespace: string, over: AbortSignal): Pr
 }
 
 async function remove(http: KubeHttp, lease: Lease, signal: AbortSignal): Promise<void> {
-  try {
-    await http.json({ verb: "delete", ...request(lease, signal) });
-  } catch (error) {
-    if (!(error instanceof DumpError && error.code === "NOT_FOUND")) throw error;
-  }
+  await ifThere(http.json({ verb: "delete", ...request(lease, signal) }));
 }
 
 /** The controller needs a moment; where there is none, nobody has labelled anything. */

@@ -4,7 +4,7 @@
  * should we be killed, by its deadline or with the Coredump, which owns it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { DumpError, reasonOf } from "../../domain/failures.ts";
+import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
 import type { Coredump } from "../objects.ts";
@@ -189,7 +189,7 @@ async function removePod(http: KubeHttp, { metadata }: Pod, say: (line: string) 
   const body = { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0, preconditions: { uid } };
   const path = member("v1", "pods", name, namespace);
   await http.json({ verb: "delete", resource: "pods", path, body }).catch((error) => {
-    if (error instanceof DumpError && error.code === "NOT_FOUND") return;
+    if (isCode(error, "NOT_FOUND")) return;
     say(`warning: ${reasonOf(error)}\nhint: kubectl delete pod ${name} -n ${namespace}`);
   });
 }

@@ -1,5 +1,5 @@
 /** The node's Lease: renewed while its agent is well. From it the controller labels the node; no agent may write a node. */
-import { DumpError } from "../../domain/failures.ts";
+import { isCode } from "../../domain/failures.ts";
 import { pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Lease, leasesPath } from "../../kube/lease.ts";
@@ -57,7 +57,7 @@ async function renew(
     await http.json({ verb: "update", resource: "leases", path, body, signal });
     return metadata.annotations[RETIRED] !== undefined;
   } catch (error) {
-    if (!(error instanceof DumpError && error.code === "NOT_FOUND")) throw error;
+    if (!isCode(error, "NOT_FOUND")) throw error;
     heed(undefined);
     const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, namespace }, spec };
     await http.json({ verb: "create", resource: "leases", path: leasesPath(namespace), body, signal });

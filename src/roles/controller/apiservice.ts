@@ -3,9 +3,11 @@
  * an APIService is registered and unavailable, no namespace's deletion comes to its end, since nobody can tell what the API
  * would have in it. What was taken away waits in a ConfigMap, so whichever controller leads then can put it back.
  */
+
 import { request } from "node:https";
 import { performance } from "node:perf_hooks";
 import { DumpError } from "../../domain/failures.ts";
+import { ifThere } from "../../kube/answers.ts";
 import { pause } from "../../kube/backoff.ts";
 import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
 import { collection, type KubeObject, member } from "../../kube/objects.ts";
@@ -67,7 +69,7 @@ export async function watchApiService(watchdog: Watchdog, signal: AbortSignal, l
 /** Ours only: another installation's is another controller's. */
 async function registered({ http, namespace }: Watchdog, signal: AbortSignal): Promise<ApiService | undefined> {
   const path = member(API, "apiservices", API_SERVICE);
-  const service = await orNone(http.json<ApiService>({ verb: "get", resource: "apiservices", path, signal }));
+  const service = await ifThere(http.json<ApiService>({ verb: "get", resource: "apiservices", path, signal }));
   if (service && service.spec.service?.namespace !== namespace)
     throw new DumpError("API_CONFLICT", `Cannot watch over ${API_SERVICE}: it is not this installation's`);
   return service;
@@ -90,7 +92,7 @@ async function takeAway(watchdog: Watchdog, service: ApiService, signal: AbortSi
 async function putBack(watchdog: Watchdog, signal: AbortSignal): Promise<void> {
   const { http } = watchdog;
   const path = member("v1", "configmaps", KEPT_IN, watchdog.namespace);
-  const map = await orNone(
+  const map = await ifThere(
     http.json<{ readonly data?: Readonly<Record<string, string>> }>({
       verb: "get",
       resource: "configmaps",
@@ -154,14 +156,4 @@ function isReady(
   asked.on("error", () => resolve(false)).on("close", () => resolve(false));
   asked.end();
   return promise;
-}
-
-/** @returns undefined where there is no such object */
-async function orNone<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof DumpError && error.code === "NOT_FOUND") return undefined;
-    throw error;
-  }
 }

@@ -6,7 +6,9 @@
  * write counts only if nobody else wrote that object meanwhile. Whoever finds in the ledger another sum than its own, written
  * by somebody else, looks at the dumps anew before it goes on. A claim that nobody used is undone by the next adding-up.
  */
-import { DumpError } from "../../domain/failures.ts";
+
+import { DumpError, isCode } from "../../domain/failures.ts";
+import { ifThere } from "../../kube/answers.ts";
 import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
 import { readList } from "../../kube/items.ts";
 import type { Mirror, Mirrored } from "../../kube/mirror.ts";
@@ -127,19 +129,14 @@ export class QuotaKeeper {
       mirror.put(written);
       return written;
     } catch (error) {
-      if (!isOneOf(error, "API_CONFLICT", "NOT_FOUND")) throw error;
-      const now = await this.#http.json<O>({ verb: "get", resource: kind, path, signal }).catch((error) => {
-        if (!isOneOf(error, "NOT_FOUND")) throw error;
-      });
+      if (!isCode(error, "API_CONFLICT", "NOT_FOUND")) throw error;
+      const now = await ifThere(this.#http.json<O>({ verb: "get", resource: kind, path, signal }));
       if (now) mirror.put(now);
       else mirror.remove(namespace, name, uid);
       throw new DumpError("API_CONFLICT", (error as Error).message, { cause: error });
     }
   }
 }
-
-const isOneOf = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof DumpError && codes.includes(error.code);
 
 /** All of them, even when one fails; then the first failure. */
 async function inTurns<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {

@@ -2,7 +2,8 @@
  * Keeps the records of a namespace that hold no storage to a number: the oldest give way, counted by a younger one of their
  * kind. First the count (with the uids that it counts, so that no one is counted twice after a crash of ours), then the deletes.
  */
-import { DumpError } from "../../domain/failures.ts";
+
+import { ifThere } from "../../kube/answers.ts";
 import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
 import type { Mirror } from "../../kube/mirror.ts";
 import { COREDUMP_API, member } from "../../kube/objects.ts";
@@ -61,10 +62,6 @@ async function remove(http: KubeHttp, dumps: Dumps, record: DumpView, signal: Ab
   const { namespace, name, uid, resourceVersion } = record;
   const path = member(COREDUMP_API, "coredumps", name, namespace);
   const body = { preconditions: { uid, resourceVersion } };
-  try {
-    await http.json({ verb: "delete", resource: "coredumps", path, body, signal });
-  } catch (error) {
-    if (!(error instanceof DumpError) || error.code !== "NOT_FOUND") throw error;
-  }
+  await ifThere(http.json({ verb: "delete", resource: "coredumps", path, body, signal }));
   dumps.remove(namespace, name, uid);
 }

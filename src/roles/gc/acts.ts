@@ -1,5 +1,5 @@
 /** What the collector's verdicts say as acts, in their order: first it is told that a bundle goes, then it goes. */
-import { DumpError } from "../../domain/failures.ts";
+import { type FailureCode, isCode } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { collection, member } from "../../kube/objects.ts";
 import type { Verdicts } from "../../policy/retention-world.ts";
@@ -103,10 +103,10 @@ function uploadActs(verdicts: Verdicts, uploads: readonly UploadToAbort[], { she
 const unlessGone = (work: Promise<unknown>): Promise<void> => unless("NOT_FOUND", work);
 const unlessThere = (work: Promise<unknown>): Promise<void> => unless("API_CONFLICT", work);
 
-async function unless(code: string, work: Promise<unknown>): Promise<void> {
+async function unless(code: FailureCode, work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (error) {
-    if (!(error instanceof DumpError) || error.code !== code) throw error;
+    if (!isCode(error, code)) throw error;
   }
 }

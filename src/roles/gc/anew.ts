@@ -1,5 +1,6 @@
 /** A second look before anything is removed: a watch may lag behind, and what it has not told of yet may be wanted. */
-import { DumpError } from "../../domain/failures.ts";
+
+import { ifThere } from "../../kube/answers.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Kind, list } from "../../kube/informer.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
@@ -36,12 +37,7 @@ export async function readAnew(
 
 async function namespaceNow(http: KubeHttp, name: string, signal: AbortSignal): Promise<KubeObject | undefined> {
   const path = member("v1", "namespaces", name);
-  try {
-    return await http.json<KubeObject>({ verb: "get", resource: "namespaces", path, signal });
-  } catch (error) {
-    if (error instanceof DumpError && error.code === "NOT_FOUND") return undefined;
-    throw error;
-  }
+  return await ifThere(http.json<KubeObject>({ verb: "get", resource: "namespaces", path, signal }));
 }
 
 async function listNow<O extends KubeObject>(http: KubeHttp, kind: Kind, signal: AbortSignal): Promise<O[]> {

@@ -1,5 +1,5 @@
 /** What the collector knows of the cluster. */
-import { DumpError } from "../../domain/failures.ts";
+import { DumpError, isCode } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Follower, follow, type Kind } from "../../kube/informer.ts";
 import { Mirror, type Mirrored } from "../../kube/mirror.ts";
@@ -73,7 +73,7 @@ export class GcCluster {
     const path = member("apiextensions.k8s.io/v1", "customresourcedefinitions", CRD);
     const ask = { verb: "get", resource: "customresourcedefinitions", path, signal } as const;
     const crd = await this.#http.json<Definition>(ask).catch((error) => {
-      if (error instanceof DumpError && error.code === "NOT_FOUND") throw stopped("is missing");
+      if (isCode(error, "NOT_FOUND")) throw stopped("is missing");
       throw error;
     });
     if (crd.metadata.deletionTimestamp !== undefined) throw stopped("is being deleted");

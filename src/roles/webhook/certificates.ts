@@ -2,9 +2,11 @@
  * The webhook's own certificate, kept in a Secret for all replicas, and its CA in the webhook's configuration, where the API
  * server looks for whom to trust. Order is what keeps calls from failing (docs/architecture.md, Admission webhook).
  */
+
 import { isIP } from "node:net";
 import type { WebhookSettings } from "../../config/webhook-options.ts";
 import { DumpError } from "../../domain/failures.ts";
+import { ifThere } from "../../kube/answers.ts";
 import { backoffMs, pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { collection, type KubeObject, member } from "../../kube/objects.ts";
@@ -90,7 +92,7 @@ export async function lookAfter(http: KubeHttp, settings: Settings, nowMs: numbe
   const { configuration: name } = settings;
   const at = { resource: CONFIGURATIONS, path: member(REGISTRATION_API, CONFIGURATIONS, name), signal };
   // Read before the Secret, and written on this version: so nobody puts an older CA back than the one that is there.
-  const configuration = await found(http.json<Configuration>({ verb: "get", ...at }));
+  const configuration = await ifThere(http.json<Configuration>({ verb: "get", ...at }));
   const webhooks = configuration?.webhooks ?? [];
   const kept = await keep(http, settings, bundleIn(webhooks[0]), nowMs, signal);
   if (!configuration) {
@@ -109,7 +111,7 @@ export async function lookAfter(http: KubeHttp, settings: Settings, nowMs: numbe
 async function keep(http: KubeHttp, settings: Settings, trusted: string, nowMs: number, signal: AbortSignal) {
   const { systemNamespace: namespace, secret: name } = settings;
   const at = { resource: "secrets", path: member("v1", "secrets", name, namespace), signal };
-  const secret = await found(http.json<Secret>({ verb: "get", ...at }));
+  const secret = await ifThere(http.json<Secret>({ verb: "get", ...at }));
   const kept = secret ? mapValues(secret.data ?? {}, fromBase64) : { "ca.crt": trusted };
   const next = renewed(kept, namesOf(settings), nowMs);
   if (!next) return kept as unknown as Kept; // renewed() found all that it needs
@@ -122,15 +124,6 @@ async function keep(http: KubeHttp, settings: Settings, trusted: string, nowMs: 
     await http.json({ ...at, verb: "create", path: collection("v1", "secrets", namespace), body });
   }
   return next;
-}
-
-async function found<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof DumpError && error.code === "NOT_FOUND") return undefined;
-    throw error;
-  }
 }
 
 const bundleIn = (webhook: Webhook | undefined): string => fromBase64(webhook?.clientConfig.caBundle ?? "");

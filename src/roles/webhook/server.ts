@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { type Answer, answerReview } from "../../admission/review.ts";
-import { DumpError, reasonOf } from "../../domain/failures.ts";
+import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
 import type { KeyPair } from "../../system/key-pair.ts";
 
 /** The API server takes no larger request itself. */
@@ -90,7 +90,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, listen
   try {
     answer = answerReview(body.toString());
   } catch (error) {
-    const status = error instanceof DumpError && error.code === "API_INVALID" ? 400 : 500;
+    const status = isCode(error, "API_INVALID") ? 400 : 500;
     return refuse(status, reasonOf(error));
   }
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer.review));
