@@ -52,7 +52,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   download: ["bundle", "domain", "kube"],
   store: ["=config", "domain", "=download", "=retention", "=upload"],
   storage: ["=config", "domain", "system"],
-  apiserver: ["domain", "download", "kube", "=storage"],
+  apiserver: ["domain", "download", "kube", "=storage", "system"],
   retention: ["bundle", "domain", "kube", "policy"],
 };
 /** Ahead of its roles: what no role joins yet. An entry goes when all of it is needed. */

@@ -1,26 +1,24 @@
 /** What the agent tells of itself in figures. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Histogram } from "prom-client";
 import type { Cache } from "../../cache/cache.ts";
 import { heldBytes } from "../../cache/pressure.ts";
 import { readRecord } from "../../cache/record.ts";
 import type { DumpRecord, State } from "../../domain/dump.ts";
+import { Metrics } from "../../system/metrics.ts";
 
 /** States in which a dump still waits for its bundle. */
 const QUEUED: ReadonlySet<State> = new Set(["Captured", "Created", "Allowed", "FailedToSave"]);
 
-export class AgentMetrics {
-  readonly registry = new Registry();
-  readonly #counter = (name: string, help: string, labelNames: string[] = []) =>
-    new Counter({ name: `coredump_agent_${name}`, help, labelNames, registers: [this.registry] });
-  readonly captured = this.#counter("captured_total", "Dumps whose core was kept");
-  readonly refused = this.#counter("refused_total", "Dumps whose core was not kept", ["reason"]);
-  readonly truncated = this.#counter("truncated_total", "Cores that are cut short", ["cause"]);
-  readonly stored = this.#counter("stored_total", "Bundles verified in the store");
-  readonly deliveries = this.#counter("deliveries_total", "Tries for pods' own claims, by what came of them", [
+export class AgentMetrics extends Metrics {
+  readonly captured = this.counter("captured_total", "Dumps whose core was kept");
+  readonly refused = this.counter("refused_total", "Dumps whose core was not kept", ["reason"]);
+  readonly truncated = this.counter("truncated_total", "Cores that are cut short", ["cause"]);
+  readonly stored = this.counter("stored_total", "Bundles verified in the store");
+  readonly deliveries = this.counter("deliveries_total", "Tries for pods' own claims, by what came of them", [
     "reason",
   ]);
-  readonly failed = this.#counter("failures_total", "Steps that failed, by code; each is tried again", ["code"]);
-  readonly conflicts = this.#counter("pattern_conflicts_total", "Times that somebody else set core_pattern");
+  readonly failed = this.counter("failures_total", "Steps that failed, by code; each is tried again", ["code"]);
+  readonly conflicts = this.counter("pattern_conflicts_total", "Times that somebody else set core_pattern");
   readonly handlerSeconds = new Histogram({
     name: "coredump_handler_seconds",
     help: "How long handlers held crashed processes",
@@ -29,26 +27,17 @@ export class AgentMetrics {
   });
 
   constructor(cache: Cache) {
-    collectDefaultMetrics({ register: this.registry });
-    const gauge = (name: string, help: string, value: () => number) =>
-      new Gauge({
-        name: `coredump_agent_${name}`,
-        help,
-        registers: [this.registry],
-        collect() {
-          this.set(value());
-        },
-      });
+    super("agent");
     const queued = () => cache.spool.entries().filter((entry) => QUEUED.has(readRecord(entry)?.state ?? "Lost"));
     const sum = (entries: Parameters<typeof heldBytes>[0][]) =>
       Number(entries.reduce((bytes, entry) => bytes + heldBytes(entry), 0n));
-    gauge("queue_bytes", "Bytes of dumps that wait for the store", () => sum(queued()));
-    gauge("queue_age_seconds", "Age of the oldest of them", () => {
+    this.gauge("queue_bytes", "Bytes of dumps that wait for the store", () => sum(queued()));
+    this.gauge("queue_age_seconds", "Age of the oldest of them", () => {
       const oldest = queued().at(-1); // newest first
       const since = oldest && readRecord(oldest)?.dumptime;
       return since ? Math.max(0, (Date.now() - Date.parse(since)) / 1000) : 0;
     });
-    gauge("cache_bytes", "Bytes that the cache holds", () => sum(cache.spool.entries()));
+    this.gauge("cache_bytes", "Bytes that the cache holds", () => sum(cache.spool.entries()));
   }
 
   /** Once for each dump, when its capture is over. */
