@@ -8,8 +8,8 @@ import { fileReader } from "../../elf/file-reader.ts";
 import { type MappedFile, mappedFiles } from "../../elf/mapped.ts";
 import { type Opened, openImage } from "../../plugin/debug/engine.ts";
 import { FolderTree } from "../../plugin/debug/folder-tree.ts";
-import { backtraceIn, batchArguments, gdbArguments, gdbHere, interactive } from "../../plugin/debug/gdb.ts";
-import { run } from "../../plugin/debug/tool.ts";
+import { batchArguments, gdbArguments, gdbHere, interactive } from "../../plugin/debug/gdb.ts";
+import { runBounded } from "../../plugin/debug/tool.ts";
 import { type View, viewOf } from "../../plugin/debug/view.ts";
 import type { Coredump } from "../../plugin/objects.ts";
 import { PartFile } from "../../plugin/part-file.ts";
@@ -17,7 +17,7 @@ import { Remote } from "../../plugin/remote.ts";
 import type { Session } from "../../plugin/session.ts";
 import type { Parsed } from "../flags.ts";
 import { say } from "../output/print.ts";
-import { printBacktrace, refuse } from "./debug-output.ts";
+import { boundsIn, printBacktrace, refuse } from "./debug-output.ts";
 import { fill, sealed } from "./download.ts";
 import { downloadable, sha256Of, wantedCore } from "./dump.ts";
 import { one } from "./select.ts";
@@ -25,6 +25,7 @@ import { one } from "./select.ts";
 /** @throws DumpError; whatever ends it, nothing of it stays */
 export async function debugHere(argv: Parsed, ours: Session, signal: AbortSignal): Promise<void> {
   const gdb = gdbHere(argv["gdb"] as string | undefined); // before anything is fetched for it
+  const bounds = boundsIn(argv);
   using scratch = mkdtempDisposableSync(join(tmpdir(), "kubectl-coredump-"));
   const folder = (name: string): string => {
     mkdirSync(join(scratch.path, name), { mode: 0o700 });
@@ -44,8 +45,8 @@ export async function debugHere(argv: Parsed, ours: Session, signal: AbortSignal
   };
   if (argv["print-backtrace"] === true) {
     const all = argv["all-threads"] === true;
-    const ended = await run(gdb, batchArguments(subject, all), signal, view.folder);
-    return await printBacktrace(backtraceIn(ended), coredump, all);
+    const ended = await runBounded(gdb, batchArguments(subject, all), bounds, signal, view.folder);
+    return await printBacktrace(ended, bounds, coredump, all);
   }
   const exitCode = await interactive(gdb, gdbArguments(subject), view.folder);
   if (exitCode !== 0) throw new DumpError("UNEXPECTED", `${gdb} ended with ${exitCode}`);

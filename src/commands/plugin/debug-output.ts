@@ -1,18 +1,35 @@
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
+import { parseDurationMs } from "../../domain/units.ts";
+import { backtraceIn, boundsFor } from "../../plugin/debug/gdb.ts";
+import type { Bounds, Ended } from "../../plugin/debug/tool.ts";
 import type { Coredump } from "../../plugin/objects.ts";
+import type { Parsed } from "../flags.ts";
 import { print } from "../output/print.ts";
 
-/** @param all  the lines are of every thread, and say which */
+/** gdb's bounds where nobody talks to it. @throws DumpError USAGE */
+export function boundsIn(argv: Parsed): Bounds {
+  const timeoutMs = parseDurationMs(String(argv["gdb-timeout"]));
+  if (timeoutMs !== undefined && timeoutMs > 0) return boundsFor(timeoutMs);
+  throw new DumpError("USAGE", `Cannot use --gdb-timeout=${argv["gdb-timeout"]}: not a duration such as 5m`);
+}
+
+/**
+ * @param all  the lines are of every thread, and say which
+ * @throws DumpError when not all of it came, after what did
+ */
 export async function printBacktrace(
-  lines: readonly string[],
+  ended: Ended,
+  bounds: Bounds,
   { spec, status }: Coredump,
   all: boolean,
 ): Promise<void> {
+  const { lines, cut } = backtraceIn(ended, bounds);
   const crashed = status?.threads?.find((thread) => thread.crashed);
   const name = crashed?.name ? ` "${printable(crashed.name)}"` : "";
   const title = `Thread ${crashed?.tid ?? "?"}${name} (crashed, ${printable(spec.signal?.name ?? "an unknown signal")})`;
   await print([...(all ? [] : [title]), ...lines].map((line) => `${line}\n`).join(""));
+  if (cut) throw cut;
 }
 
 /** Why there is nothing to debug with. */

@@ -6,7 +6,7 @@ import { buildIdOf } from "../../elf/build-id.ts";
 import { readerOf } from "../../elf/bytes.ts";
 import { type MappedFile, mappedFiles } from "../../elf/mapped.ts";
 import { type Image, referencesOf } from "../../plugin/debug/engine.ts";
-import { backtraceIn, batchArguments, gdbArguments, interactive, type Subject } from "../../plugin/debug/gdb.ts";
+import { batchArguments, gdbArguments, interactive, type Subject } from "../../plugin/debug/gdb.ts";
 import { CORE, type DebugPod, podFor, pullSecretsOf, SYSROOT, startPod } from "../../plugin/debug/pod.ts";
 import { needKubectl, PodShell } from "../../plugin/debug/pod-shell.ts";
 import { isPlain } from "../../plugin/debug/view.ts";
@@ -16,7 +16,7 @@ import type { Session } from "../../plugin/session.ts";
 import type { Parsed } from "../flags.ts";
 import { say } from "../output/print.ts";
 import { accessWords } from "./access.ts";
-import { printBacktrace, refuse } from "./debug-output.ts";
+import { boundsIn, printBacktrace, refuse } from "./debug-output.ts";
 import { type Download, streamed } from "./download.ts";
 import { downloadable, sha256Of, wantedCore } from "./dump.ts";
 
@@ -28,6 +28,7 @@ const FILE_HEAD_BYTES = 64 << 10;
 /** @throws DumpError; whatever ends it, the pod is removed */
 export async function debugInCluster(argv: Parsed, ours: Session, signal: AbortSignal): Promise<void> {
   needKubectl();
+  const bounds = boundsIn(argv);
   const coredump = await downloadable(ours, String(argv["name"]));
   const remote = await Remote.open(ours.http, wantedCore(coredump), signal);
   await using pod = await podWith(argv, ours, coredump, remote.lengthBytes, signal);
@@ -45,8 +46,8 @@ export async function debugInCluster(argv: Parsed, ours: Session, signal: AbortS
   };
   if (argv["print-backtrace"] === true) {
     const all = argv["all-threads"] === true;
-    const ended = await shell.run(["gdb", ...batchArguments(subject, all)], signal);
-    return await printBacktrace(backtraceIn(ended), coredump, all);
+    const ended = await shell.runBounded(["gdb", ...batchArguments(subject, all)], bounds, signal);
+    return await printBacktrace(ended, bounds, coredump, all);
   }
   const { program, args } = shell.terminal(["gdb", ...gdbArguments(subject)]);
   const exitCode = await interactive(program, args);

@@ -15,6 +15,7 @@ export const command: CommandModule<object, Parsed> = {
     yargs.positional("name", { type: "string", demandOption: true, describe: "name of the Coredump" }).options({
       "print-backtrace": flag("print the crashed thread's backtrace, and end"),
       "all-threads": flag("with --print-backtrace: of every thread"),
+      "gdb-timeout": { ...text("with --print-backtrace: how long gdb may take"), default: "5m" },
       debuginfod: flag("let gdb ask the servers in DEBUGINFOD_URLS"),
       core: text("the core, when it is here already"),
       sysroot: text("folder with the image's files (default: from an engine here, by digest)"),

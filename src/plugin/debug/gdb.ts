@@ -1,12 +1,14 @@
 /**
  * gdb over a core that may be hostile: it runs nothing that comes from there, asks nobody, and sees the view only. Its working
- * directory must be the view: it looks there for libraries before it looks anywhere else.
+ * directory must be the view: it looks there for libraries before it looks anywhere else. No library of this machine but gdb's own
+ * is let at the core: libthread_db would walk the process's list of threads, which may have no end, and gdb hears no Ctrl-C in there.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
-import { complaint, type Ended, isThere } from "./tool.ts";
+import { formatDuration } from "../../domain/units.ts";
+import { type Bounds, complaint, type Ended, isThere } from "./tool.ts";
 
 export interface Subject {
   readonly executable: string;
@@ -18,6 +20,12 @@ export interface Subject {
   readonly debuginfod: boolean;
 }
 
+/** Nothing lies in what is no folder. (gdb takes an empty path for its default, where the machine's own libthread_db is.) */
+const NOWHERE = "/dev/null";
+/** The backtraces of some ten thousand threads. */
+const MAX_OUTPUT_BYTES = 16 << 20;
+/** After which one that does not end when it is asked to is killed. */
+const PATIENCE_MS = 2000;
 const MARK = "== the backtrace begins here ==";
 /** Frames; a stack that was overwritten may have no end. */
 const MAX_FRAMES = 512;
@@ -35,6 +43,7 @@ export function batchArguments(subject: Subject, allThreads: boolean): string[] 
 function optionsFor({ sysroot, folders, debuginfod }: Subject): string[] {
   const settings = [
     "auto-load off", // scripts beside or inside of what is opened, and its libthread_db
+    `libthread-db-search-path ${NOWHERE}`,
     `debuginfod enabled ${debuginfod ? "on" : "off"}`,
     `sysroot ${sysroot}`,
     `debug-file-directory ${sysroot}/usr/lib/debug`,
@@ -45,14 +54,32 @@ function optionsFor({ sysroot, folders, debuginfod }: Subject): string[] {
 
 const filesOf = ({ executable, core }: Subject): string[] => ["--", executable, core];
 
-/** The lines of a batch run that are the backtrace; whatever is in them is text. */
-export function backtraceIn(ended: Ended): string[] {
-  const lines = ended.stdout.split("\n");
-  const from = lines.indexOf(MARK);
-  const found = from < 0 ? [] : lines.slice(from + 1).filter((line) => line.trim() !== "");
-  if (found.length > 0) return found.map(printable);
+export const boundsFor = (timeoutMs: number): Bounds => ({ timeoutMs, outputBytes: MAX_OUTPUT_BYTES });
+
+/**
+ * The lines of a batch run that are the backtrace; whatever is in them is text.
+ * @returns the lines, and what is to be thrown when they have been printed: not all of them came
+ * @throws DumpError CORE_UNREADABLE when there are none, TOOL_MISSING when there is no gdb
+ */
+export function backtraceIn(ended: Ended, { timeoutMs }: Bounds): { lines: string[]; cut: DumpError | undefined } {
+  const all = ended.stdout.split("\n");
+  const from = all.indexOf(MARK);
+  const lines = (from < 0 ? [] : all.slice(from + 1)).filter((line) => line.trim() !== "").map(printable);
+  const cut = ended.cut && cutShort(ended.cut, timeoutMs);
+  if (lines.length > 0) return { lines, cut };
+  if (cut) throw cut;
   throw new DumpError("CORE_UNREADABLE", `Cannot tell the backtrace: gdb says: ${printable(complaint(ended))}`);
 }
+
+const cutShort = (by: "time" | "output", timeoutMs: number): DumpError => {
+  const why =
+    by === "time"
+      ? `gdb was not done in ${formatDuration(timeoutMs)}`
+      : `gdb printed more than ${MAX_OUTPUT_BYTES >> 20} MiB`;
+  return new DumpError("CORE_UNREADABLE", `Cannot tell all of the backtrace: ${why}`, {
+    hint: "A damaged core can lead gdb round in circles; for a large one, --gdb-timeout allows more time",
+  });
+};
 
 /** @returns the one to call @throws DumpError TOOL_MISSING */
 export function gdbHere(named: string | undefined): string {
@@ -63,16 +90,25 @@ export function gdbHere(named: string | undefined): string {
   });
 }
 
-/** With the terminal. Ctrl-C is its own; what ends us ends it first. @returns its exit code */
+/**
+ * With the terminal. Ctrl-C is its own; what ends us ends it first, and Ctrl-\ ends it when it no longer hears Ctrl-C.
+ * @returns its exit code
+ */
 export async function interactive(program: string, args: readonly string[], cwd = process.cwd()): Promise<number> {
   const child = spawn(program, args, { stdio: "inherit", cwd });
-  const end = (): unknown => child.kill();
-  const ending = ["SIGTERM", "SIGHUP"] as const;
-  for (const signal of ending) process.on(signal, end);
+  const kill = (): unknown => child.kill("SIGKILL");
+  let late: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    child.kill();
+    late ??= setTimeout(kill, PATIENCE_MS);
+  };
+  const listeners = { SIGTERM: end, SIGHUP: end, SIGQUIT: kill } as const;
+  for (const [signal, listener] of Object.entries(listeners)) process.on(signal, listener);
   try {
     const [code] = (await once(child, "close")) as [number | null];
     return code ?? 1;
   } finally {
-    for (const signal of ending) process.off(signal, end);
+    clearTimeout(late);
+    for (const [signal, listener] of Object.entries(listeners)) process.off(signal, listener);
   }
 }

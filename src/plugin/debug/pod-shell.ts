@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { DumpError } from "../../domain/failures.ts";
 import { CONTAINER, CORE } from "./pod.ts";
-import { complaint, type Ended, isThere, run } from "./tool.ts";
+import { type Bounds, complaint, type Ended, isThere, run, runBounded } from "./tool.ts";
 
 const KUBECTL = "kubectl";
 
@@ -25,6 +25,11 @@ export class PodShell {
 
   run(command: readonly string[], signal: AbortSignal): Promise<Ended> {
     return run(KUBECTL, this.#args([], command), signal);
+  }
+
+  /** The same, within bounds; what it leaves running there goes with the pod. */
+  runBounded(command: readonly string[], bounds: Bounds, signal: AbortSignal): Promise<Ended> {
+    return runBounded(KUBECTL, this.#args([], command), bounds, signal);
   }
 
   /** The first bytes of a file there; none when it is not there. */

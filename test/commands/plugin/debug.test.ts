@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -14,7 +15,7 @@ import {
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { Api } from "../../plugin/api.ts";
-import { type Crashing, crashing } from "../../plugin/crashing.ts";
+import { type Crashing, crashing, scribbled } from "../../plugin/crashing.ts";
 import { needs } from "../../support/set-up.ts";
 import { atTerminal, type How, plugin } from "./run.ts";
 
@@ -54,6 +55,63 @@ test("debug --sysroot prints the crashing function out of the image's library, a
   assert.equal(code, 0, stderr);
   assert.match(stdout.toString(), /^Thread 7 "server" \(crashed, SIGSEGV\)\n#0 /);
   assert.match(stdout.toString(), BACKTRACE);
+  assert.deepEqual(leftIn(api), []);
+});
+
+test("debug of a core with scribbled thread structures ends: no library of the host walks them", { skip }, async () => {
+  using bad = scribbled();
+  await using api = await Api.start();
+  api.saved(NAME, bad.core, { spec: { filename: "scribbled", exe: bad.exe } });
+  const loaded = join(api.folder.path, "loaded");
+  const env = { LD_DEBUG: "files", LD_DEBUG_OUTPUT: loaded };
+  const { code, stdout, stderr } = await debug(api, ["--sysroot", bad.image, "--gdb-timeout", "60s"], { env });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout.toString(), /^#0 .*scribbling \(.*scribbled\.c:11$/m);
+  const logs = readdirSync(api.folder.path).filter((name) => name.startsWith("loaded."));
+  const files = logs.map((name) => readFileSync(join(api.folder.path, name), "utf8")).join("");
+  assert.match(files, /gdb/); // it was seen
+  assert.doesNotMatch(files, /calling init: \S*libthread_db/);
+});
+
+/** Something that is called gdb, prints its beginning, and then goes wrong. */
+function badGdb(api: Api, rest: string): string {
+  const path = join(api.folder.path, "gdb");
+  const mark = "== the backtrace begins here ==";
+  writeFileSync(path, `#!/bin/sh\ntrap "" TERM INT HUP\necho "${mark}"\necho "#0 first"\n${rest}\n`, { mode: 0o755 });
+  return path;
+}
+
+for (const [on, rest, says] of [
+  ["that never ends", "while :; do sleep 0.1; done", /gdb was not done in 1s/],
+  ["that prints without end", "yes $(printf %1000s)", /gdb printed more than 16 MiB/],
+] as const) {
+  test(`debug --print-backtrace bounds a gdb ${on}, and prints what it had said`, { skip }, async () => {
+    await using api = await withDump();
+    const time = on === "that never ends" ? "1s" : "1m";
+    const args = ["--sysroot", program().image, "--gdb", badGdb(api, rest), "--gdb-timeout", time];
+    const { code, stdout, stderr } = await debug(api, args);
+    assert.equal(code, 65, stderr);
+    assert.match(stdout.toString(), /^#0 first$/m);
+    assert.match(stderr, says);
+    assert.match(stderr, /\nhint: .*--gdb-timeout/);
+    assert.deepEqual(leftIn(api), []);
+  });
+}
+
+test("Ctrl-C ends debug --print-backtrace also while gdb hears nothing", { skip }, async () => {
+  await using api = await withDump();
+  const asked = join(api.folder.path, "asked");
+  const args = ["--sysroot", program().image, "--gdb", badGdb(api, `touch ${asked}\nwhile :; do sleep 0.1; done`)];
+  const { code } = await debug(api, args, {
+    meddle: (child) => {
+      const timer = setInterval(() => {
+        if (!existsSync(asked)) return;
+        clearInterval(timer);
+        child.kill("SIGINT");
+      }, 50);
+    },
+  });
+  assert.equal(code, 130);
   assert.deepEqual(leftIn(api), []);
 });
 
