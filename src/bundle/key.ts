@@ -4,13 +4,13 @@
  *   <namespace>/<pod uid>/<container>/<file>      a pod's
  *   _docker/<node>/<container>/<file>             a container's that is no pod's
  *   _host/<node>/<file>                           a host process's
- *   _restricted/<any of these>                    of a process that was not dumpable
+ *   _restricted/<any of these>                    of a process that was not dumpable, or perhaps not
  *   <file>: <executable>-<YYYYMMDDTHHMMSSmmmZ>-<host pid>-<short id>.tar.zst
  *
  * No namespace begins with `_` (RFC 1123), so no tenant's key is ever one of the other three. Two dumps never share a key:
  * the short id is theirs alone, and it always stands whole at the end.
  */
-import type { DumpContainer, DumpPod, DumpRecord } from "../domain/dump.ts";
+import { type DumpContainer, type DumpPod, type DumpRecord, isOrdinary } from "../domain/dump.ts";
 import { shortId } from "../domain/id.ts";
 import { printable } from "../domain/text.ts";
 
@@ -63,9 +63,9 @@ export function keyOf(dump: KeyIdentity): string {
   return [...(isRestricted(dump) ? ["_restricted"] : []), ...place(dump), file].join("/");
 }
 
-/** Not dumpable (`%d` ≠ 1): memory that only root may read. */
-export const isRestricted = ({ state, dumpable }: Pick<KeyIdentity, "state" | "dumpable">): boolean =>
-  state === "Restricted" || (dumpable !== null && dumpable !== 1);
+/** Not dumpable (`%d` ≠ 1), or nobody knows: memory that only root may read. */
+export const isRestricted = (dump: Pick<KeyIdentity, "state" | "dumpable">): boolean =>
+  dump.state === "Restricted" || !isOrdinary(dump);
 
 function place({ owner, pod, container, node }: KeyIdentity): string[] {
   if (owner === "pod" && pod)

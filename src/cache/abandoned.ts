@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { DumpRecord } from "../domain/dump.ts";
 import { textOf } from "../domain/text.ts";
 import { FileLock } from "../system/lock.ts";
+import { statusField } from "../system/proc.ts";
 import { blankRecord } from "./blank.ts";
 import { dropLocalCopy, isHalfDropped } from "./drop.ts";
 import { recordOrNot, writeRecord } from "./record.ts";
@@ -19,9 +20,25 @@ export function abandonedRecord(entry: Entry): DumpRecord {
     hostPid: Number.isSafeInteger(pid) ? pid : 0,
     comm: comm ?? null,
     executable: comm ?? "unknown",
+    dumpable: dumpableFrom(entry),
     warnings: ["the record cannot be read, or its handler or the machine stopped before it was written"],
   };
 }
+
+/**
+ * The kernel's word as the handler kept it among the facts, and nothing else, says that a process was ordinary: ids that are
+ * all the same do not (a program that gave up root for good has such). Ids that differ say that it was not.
+ */
+function dumpableFrom(entry: Entry): number | null {
+  const status = Buffer.from(factOf(entry, "status") ?? "");
+  const ids = ["Uid", "Gid"].map((name) => statusField(status, name)?.split("\t") ?? []);
+  if (ids.some((four) => new Set(four).size > 1)) return NOT_DUMPABLE;
+  const mode = factOf(entry, "dumpable") ?? "";
+  return /^\d$/.test(mode) ? Number(mode) : null;
+}
+
+/** fs.suid_dumpable 2: the mode of what changed its ids. */
+const NOT_DUMPABLE = 2;
 
 function factOf(entry: Entry, name: string): string | undefined {
   try {

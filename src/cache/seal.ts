@@ -3,8 +3,8 @@
  * record of a handler that was killed. What is on the disk decides what the record says.
  */
 import { closeSync, constants, existsSync, ftruncateSync, openSync, renameSync, rmSync } from "node:fs";
-import type { DumpCore, DumpRecord, Truncation } from "../domain/dump.ts";
-import { advance } from "../domain/life-cycle.ts";
+import { type DumpCore, type DumpRecord, isOrdinary, type Truncation } from "../domain/dump.ts";
+import { advance, mayFollow } from "../domain/life-cycle.ts";
 import { formatBytes, jsonBytes } from "../domain/units.ts";
 import { sync } from "../system/io.ts";
 import { crashIn, layoutIn, sha256Of, sizesOf } from "./examine.ts";
@@ -70,14 +70,8 @@ async function kept(entry: Entry, file: string, record: DumpRecord, sealing: Sea
     };
     if (file === entry.part) renameSync(entry.part, entry.core);
     const crash = layout ? crashIn(fd, layout, record, sealing.threadNames) : {};
-    // %d is 1 for an ordinary process; memory of any other is root's alone (CVE-2022-4415).
-    const restricted = record.dumpable !== null && record.dumpable !== 1;
-    return advance(
-      record,
-      restricted ? "Restricted" : "Captured",
-      { ...crash, core, ...reasons(core, restricted) },
-      new Date(),
-    );
+    const state = isOrdinary(record) ? "Captured" : "Restricted";
+    return advance(record, state, { ...crash, core, ...reasons({ ...record, core }) }, new Date());
   } finally {
     closeSync(fd);
   }
@@ -113,18 +107,34 @@ function judge(expected: bigint | undefined, { truncation, sizeBytes }: Certain)
   return { sizeBytes: jsonBytes(sizeBytes), expectedBytes: jsonBytes(expected), complete, truncation: cause } as const;
 }
 
-function reasons(
-  { complete, truncation, sizeBytes, expectedBytes }: DumpCore,
-  restricted: boolean,
-): Pick<DumpRecord, "reason" | "message"> {
+function reasons(record: DumpRecord): Pick<DumpRecord, "reason" | "message"> {
+  const { complete, truncation, sizeBytes, expectedBytes } = record.core;
   const cut = `${CAUSES[truncation ?? "not-elf"]}${expectedBytes === null ? "" : ` at ${formatBytes(sizeBytes ?? 0)} of ${formatBytes(expectedBytes)}`}`;
-  if (restricted)
-    return {
-      reason: "NotDumpable",
-      message: `the process had changed its credentials: only an admin may read its memory${complete ? "" : `; ${cut}`}`,
-    };
+  if (!isOrdinary(record)) {
+    const { reason, message } = restriction(record);
+    return { reason, message: complete ? message : `${message}; ${cut}` };
+  }
   return complete ? { reason: null, message: null } : { reason: "Truncated", message: cut };
 }
+
+/** Why memory is root's alone. */
+const restriction = ({ dumpable }: DumpRecord) =>
+  ({
+    reason: "NotDumpable",
+    message:
+      dumpable === null
+        ? "whether the process was dumpable is not known: only an admin may read its memory"
+        : "the process had changed its credentials: only an admin may read its memory",
+  }) as const;
+
+/**
+ * A dump that an earlier version took for an ordinary process's although nobody knew: its core stays here, and is handed
+ * to nobody. @returns the record as it is from now on; the same one where nothing is wrong with it
+ */
+export const restrictedIfUnknown = (record: DumpRecord, now: Date): DumpRecord =>
+  isOrdinary(record) || !mayFollow(record.state, "Restricted")
+    ? record
+    : advance(record, "Restricted", restriction(record), now);
 
 const CAUSES: Readonly<Record<Truncation, string>> = {
   "size-cap": "cut at the limit for one dump",

@@ -38,7 +38,7 @@ export interface DumpRecord {
   /** %u, %g: real ids in the initial user namespace. */
   readonly processUid: number | null;
   readonly processGid: number | null;
-  /** %d: 1 is an ordinary process; anything else is memory that only root may read. */
+  /** %d: 1 is an ordinary process; anything else, null too, is memory that only root may read (`isOrdinary`). */
   readonly dumpable: number | null;
   /** %c: soft RLIMIT_CORE in bytes, as text because "unlimited" is 2^64-1. */
   readonly coreLimit: string | null;
@@ -63,6 +63,12 @@ export interface DumpRecord {
   /** Things that went wrong without losing the dump; for people. */
   readonly warnings: readonly string[];
 }
+
+/**
+ * Whether the process was an ordinary one, whose memory its own user may read: the kernel's dump mode (prctl(2),
+ * PR_SET_DUMPABLE) is known and 1. What is not known is never taken for ordinary (CVE-2022-4415).
+ */
+export const isOrdinary = ({ dumpable }: Pick<DumpRecord, "dumpable">): boolean => dumpable === 1;
 
 /** `unknown`: in a container, but nobody could say which pod or name it has (yet). */
 export type OwnerKind = "pod" | "docker" | "container" | "host" | "unknown";
@@ -218,7 +224,7 @@ export type Reason =
   | "TooBig" // known before the first byte of memory
   | "NoRoom" // no room in the cache or on its disk, even after eviction
   | "OverQuota" // the controller's Denied
-  | "NotDumpable" // %d ≠ 1
+  | "NotDumpable" // %d ≠ 1, or not known
   | "CacheUnusable" // the dump directory could not be written
   | "NothingReceived" // 0 bytes came
   | "Truncated" // kept, but cut short: `core.truncation` says why

@@ -5,10 +5,11 @@ import { DumpError } from "./failures.ts";
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   Capturing: ["Captured", "Restricted", "Refused", "Lost", "Evicted", "Deleted"],
   Captured: ["Created", "Restricted", "Refused", "Evicted", "Deleted"],
-  Created: ["Allowed", "Denied", "Refused", "Evicted", "Deleted"],
+  // Restricted after all: an earlier version took a process for ordinary of which nobody knew whether it was dumpable.
+  Created: ["Allowed", "Denied", "Restricted", "Refused", "Evicted", "Deleted"],
   // Denied after all: its object was lost (etcd restored), so it was registered again, and judged again.
-  Allowed: ["Saved", "FailedToSave", "Denied", "Evicted", "Deleted"],
-  FailedToSave: ["Saved", "Denied", "Evicted", "Deleted"],
+  Allowed: ["Saved", "FailedToSave", "Denied", "Restricted", "Evicted", "Deleted"],
+  FailedToSave: ["Saved", "Denied", "Restricted", "Evicted", "Deleted"],
   Saved: ["Deleted"],
   Restricted: ["Refused", "Evicted", "Deleted"],
   Denied: ["Deleted"],

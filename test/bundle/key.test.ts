@@ -35,6 +35,11 @@ const cases: readonly { on: string; dump: Partial<KeyIdentity>; want: string }[]
     dump: { dumpable: 2 },
     want: `_restricted/shop/5d0c8a3e-3c1c-4f0b-9b7f-0d8f5d0c8a3e/nginx/${FILE}`,
   },
+  {
+    on: "a pod's process of which nobody knows whether it was dumpable",
+    dump: { dumpable: null },
+    want: `_restricted/shop/5d0c8a3e-3c1c-4f0b-9b7f-0d8f5d0c8a3e/nginx/${FILE}`,
+  },
   // It would be the host's, read by another tenant's rules.
   { on: "a namespace that is none", dump: { pod: { namespace: "_host", uid: ".." } }, want: `xhost/_./nginx/${FILE}` },
 ];

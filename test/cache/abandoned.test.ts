@@ -59,6 +59,7 @@ function facts(entry: Entry): void {
   mkdirSync(entry.path("facts"));
   writeFileSync(entry.path("facts/comm"), "ng\x1binx\n");
   writeFileSync(entry.path("facts/stat"), "31605 (nginx) S 1");
+  writeFileSync(entry.path("facts/dumpable"), "1\n");
 }
 
 const arrived = (draft: DumpRecord): DumpRecord => ({
@@ -104,17 +105,20 @@ function assertTrue(entry: Entry): DumpRecord {
   const { state, reason, core } = record;
   const files = filesOf(entry);
   assert.ok(!files.includes("core.part") && !files.includes("reserved"), files.join());
-  assert.equal(files.includes("core"), state === "Captured", state);
-  assert.ok(["Captured", "Lost", "Evicted"].includes(state), state);
+  const held = state === "Captured" || state === "Restricted";
+  assert.equal(files.includes("core"), held, state);
+  assert.ok(held || ["Lost", "Evicted"].includes(state), state);
+  assert.equal(state === "Restricted", held && record.dumpable !== 1, "only what is known to be ordinary is Captured");
   if (state === "Lost")
     assert.deepEqual([reason, core.sizeBytes, core.complete, core.path], ["NothingReceived", 0, false, null]);
-  if (state !== "Captured") return record;
+  if (!held) return record;
   const bytes = readFileSync(entry.core);
   assert.ok(bytes.equals(CORE.subarray(0, bytes.length)), "a beginning of the core");
   assert.equal(core.sha256, createHash("sha256").update(bytes).digest("hex"));
   assert.deepEqual([core.sizeBytes, core.logicalBytes, core.path], [bytes.length, bytes.length, entry.core]);
   assert.ok(!core.complete || bytes.length === SIZE, "complete only when it is");
-  assert.deepEqual([core.truncation === null, reason], [core.complete, core.complete ? null : "Truncated"]);
+  const cut = core.complete ? null : "Truncated";
+  assert.deepEqual([core.truncation === null, reason], [core.complete, state === "Restricted" ? "NotDumpable" : cut]);
   return record;
 }
 
@@ -179,6 +183,32 @@ test("finishIfAbandoned() keeps what can be told without a record, and the broke
   assert.match(warnings[0] ?? "", /record cannot be read/);
   assert.ok(filesOf(entry).includes("record.broken"));
 });
+
+const modes = [
+  { on: "the handler noted that it was ordinary", mode: "1\n", want: [1, "Captured"] },
+  { on: "it was noted not to be", mode: "2\n", want: [2, "Restricted"] },
+  {
+    on: "its ids differ: a set-uid program, whatever was noted",
+    mode: "1\n",
+    uid: "1000\t0\t0\t0",
+    want: [2, "Restricted"],
+  },
+  { on: "nothing was noted; ids that are all the same prove nothing (nginx's workers)", want: [null, "Restricted"] },
+  { on: "a power cut took the note's bytes", mode: "\0\0", want: [null, "Restricted"] },
+  { on: "no fact is there", uid: null, want: [null, "Restricted"] },
+];
+for (const { on, mode, uid = "33\t33\t33\t33", want } of modes) {
+  test(`finishIfAbandoned() of a dump whose record is lost, where ${on}: ${want.join(", ")}`, async () => {
+    using made = testSpool();
+    const entry = await killedBehind(made, stepOf("all"), { record: "gone", coreBytes: 0 });
+    if (mode === undefined) rmSync(entry.path("facts/dumpable"));
+    else writeFileSync(entry.path("facts/dumpable"), mode);
+    if (uid !== null) writeFileSync(entry.path("facts/status"), `Name:\tx\nUid:\t${uid}\nGid:\t33\t33\t33\t33\n`);
+    await finishIfAbandoned(entry);
+    const { dumpable, state } = assertTrue(entry);
+    assert.deepEqual([dumpable, state], want);
+  });
+}
 
 test("abandonedRecord() says nothing that it does not know", () => {
   using made = testSpool();

@@ -37,7 +37,7 @@ export function testSpool(): TestSpool {
   const entry = (number: number, change: Partial<DumpRecord> = {}): Entry => {
     const made = spool.entry(idOf(number));
     mkdirSync(made.dir, { mode: 0o700 });
-    writeRecord(made, { ...blankRecord(made.id, TIME, "node-1"), ...change });
+    writeRecord(made, { ...blankRecord(made.id, TIME, "node-1"), dumpable: 1, ...change });
     return made;
   };
   return {

@@ -104,6 +104,16 @@ const cases: readonly Case[] = [
     },
   },
   {
+    on: "memory of a process of which nobody knows whether it was dumpable",
+    part: CORE,
+    record: { dumpable: null },
+    want: {
+      state: "Restricted",
+      reason: "NotDumpable",
+      message: "whether the process was dumpable is not known: only an admin may read its memory",
+    },
+  },
+  {
     on: "nothing",
     part: Buffer.alloc(0),
     sealing: { sizeBytes: 0n },

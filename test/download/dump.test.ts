@@ -111,14 +111,15 @@ test("every state but Saved has a refusal", () => {
   );
 });
 
-test("openDump() serves nobody the memory of a process that was not dumpable, whatever its Coredump says", async () => {
-  const world = new World();
-  const dump = await world.stored(SMALL, { dumpable: 2 });
-  const place = dump.key.replace("_restricted/", "");
-  await assert.rejects(openDump(shop(dump.name), world.deps, FOREVER), { code: "DUMP_NOT_HELD" });
-  world.source.bundles.set(place, dump.bundle); // even if it lay in the tenant's own place
-  await assert.rejects(openDump(shop(dump.name), world.deps, FOREVER), { code: "DUMP_RESTRICTED" });
-});
+for (const dumpable of [0, 2, null]) // null: an earlier version put such bundles into the tenant's own place
+  test(`openDump() serves nobody the memory of a process with dump mode ${dumpable}, whatever its Coredump says`, async () => {
+    const world = new World();
+    const dump = await world.stored(SMALL, { dumpable });
+    const place = dump.key.replace("_restricted/", "");
+    await assert.rejects(openDump(shop(dump.name), world.deps, FOREVER), { code: "DUMP_NOT_HELD" });
+    world.source.bundles.set(place, dump.bundle); // even if it lay in the tenant's own place
+    await assert.rejects(openDump(shop(dump.name), world.deps, FOREVER), { code: "DUMP_RESTRICTED" });
+  });
 
 test("openDump() serves nothing of a namespace that ends, and nothing to the next of its name", async () => {
   const world = new World();

@@ -37,12 +37,7 @@ export class World {
   ): Promise<StoredDump> {
     using dump = testDump(core.lengthBytes, core.parts);
     const bytes = readFileSync(dump.core);
-    const plain = podRecord({
-      ...change,
-      id: newDumpId(1_750_000_000_000),
-      state: "Saved",
-      dumpable: change.dumpable ?? 1,
-    });
+    const plain = podRecord({ ...change, id: newDumpId(1_750_000_000_000), state: "Saved" });
     const cluster = {
       ...{ name: "x", objectUid: "x", resourceVersion: "1", crdUid: "x", clusterUid: CLUSTER_UID },
       namespaceUid: NAMESPACE_UID,

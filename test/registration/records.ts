@@ -15,6 +15,7 @@ export const podRecord = (change: Partial<DumpRecord> = {}): PodRecord =>
     state: "Captured",
     hostPid: 31605,
     executable: "nginx",
+    dumpable: 1,
     owner: "pod",
     pod: { namespace: "shop", name: "web-0", uid: UID },
     container: {

@@ -8,7 +8,7 @@ import type { AgentSettings } from "../../config/cluster-options.ts";
 import { Errands } from "../../delivery/errand.ts";
 import { type DeliveryJob, type DeliveryOutcome, deliveredName, mountIn, Undeliverable } from "../../delivery/job.ts";
 import { claimOf } from "../../domain/claim.ts";
-import type { DumpDelivery, DumpRecord } from "../../domain/dump.ts";
+import { type DumpDelivery, type DumpRecord, isOrdinary } from "../../domain/dump.ts";
 import { hasPod, type PodRecord } from "../../registration/coredump.ts";
 import type { PodSeen } from "../../registration/registry.ts";
 import { FileLock } from "../../system/lock.ts";
@@ -57,10 +57,10 @@ function recordedPod(entry: Entry): { annotations?: Record<string, string> } {
 }
 
 /** Memory that only root may read is not handed out (CVE-2022-4415). */
-function whyNever({ dumpable }: DumpRecord): DeliveryOutcome | undefined {
-  if (dumpable === 1) return undefined;
+function whyNever(record: DumpRecord): DeliveryOutcome | undefined {
+  if (isOrdinary(record)) return undefined;
   const message =
-    dumpable === null ? "nobody knows whether it had changed its credentials" : "it had changed its credentials";
+    record.dumpable === null ? "nobody knows whether it had changed its credentials" : "it had changed its credentials";
   return { reason: "NotDumpable", message: `the process's memory is root's: ${message}`, mayPass: false };
 }
 
@@ -94,6 +94,8 @@ function settled({ claim, since }: DumpDelivery, outcome: DeliveryOutcome, isLat
 
 async function tried(seat: Seat, record: PodRecord, deliver: Deliver): Promise<DeliveryOutcome> {
   if (record.core.path === null) return { reason: "CoreGone", message: `the dump is ${record.state}`, mayPass: false };
+  const never = whyNever(record);
+  if (never) return never;
   const pod = await seat.desk.registry.pod(record, seat.signal);
   if (!pod) return PODLESS;
   try {

@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { dropLocalCopy } from "../../cache/drop.ts";
 import { readRecord, recordOnDisk, writeRecord } from "../../cache/record.ts";
+import { restrictedIfUnknown } from "../../cache/seal.ts";
 import type { DumpCluster, DumpRecord, State } from "../../domain/dump.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { advance } from "../../domain/life-cycle.ts";
@@ -31,7 +32,9 @@ export async function advanceDump(seat: Seat): Promise<Next> {
   const found = readRecord(seat.entry);
   if (!found) return "done"; // whoever opens the cache finishes it first
   if (found.state === "Capturing") return "waiting";
-  const record = found.cluster ? found : await admitted(seat, found);
+  const known = restrictedIfUnknown(found, seat.desk.now());
+  if (known !== found) writeRecord(seat.entry, known);
+  const record = known.cluster ? known : await admitted(seat, known);
   if (!hasPod(record)) return record.owner === "unknown" ? "hold" : "done";
   const seen = await objectOf(seat, record);
   return seen ? await decide(seat, seen.record, seen.coredump) : "done";

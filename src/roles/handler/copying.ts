@@ -50,7 +50,7 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
       scene.process,
       settings.capture,
     );
-    const small = smallThings(open, scene.process);
+    const small = smallThings(open, scene);
     const asked = scene.quick.owner === "unknown" ? ask(scene, world) : undefined;
     const names = scene.process ? threadNames(scene.process.main) : new Map<number, string>();
     const received = await copying;
@@ -97,11 +97,11 @@ const BESIDE_MS = 50;
  * What is small goes to the disk beside a long copy, and behind the release after a short one. On a disk that is full the
  * room that is left is the record's.
  */
-function smallThings(open: OpenEntry, process: CrashedProcess | undefined) {
+function smallThings(open: OpenEntry, scene: Scene) {
   let keeping: Promise<readonly string[]> | undefined;
   const kept = (room: boolean) => {
     const facts = keeping || room ? undefined : "facts were not kept: the disk is full";
-    keeping ??= Promise.all([open.toDisk(), facts ?? writeFacts(open.entry, process)]).then((all) =>
+    keeping ??= Promise.all([open.toDisk(), facts ?? writeFacts(open.entry, scene)]).then((all) =>
       all.filter((why) => why !== undefined),
     );
     return keeping;
@@ -110,11 +110,15 @@ function smallThings(open: OpenEntry, process: CrashedProcess | undefined) {
   return { kept, waitNoMore: () => clearTimeout(timer) };
 }
 
-/** The raw facts. @returns why not, when they could not be written */
-function writeFacts(entry: Entry, process: CrashedProcess | undefined): string | undefined {
+/**
+ * The raw facts, and the dump mode: should the record be lost, nothing else tells that the process was an ordinary one.
+ * @returns why not, when they could not be written
+ */
+function writeFacts(entry: Entry, { process, record: { dumpable } }: Scene): string | undefined {
   try {
     mkdirSync(entry.path("facts"), { mode: 0o700 });
-    for (const [name, bytes] of process?.facts ?? []) {
+    const mode: [string, Buffer][] = dumpable === null ? [] : [["dumpable", Buffer.from(`${dumpable}\n`)]];
+    for (const [name, bytes] of [...mode, ...(process?.facts ?? [])]) {
       writeFileSync(entry.path(`facts/${name.replaceAll("/", "_")}`), bytes, { mode: 0o600, flag: "wx" });
     }
     return undefined;

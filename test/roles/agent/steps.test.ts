@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
 import { test } from "node:test";
+import { writeRecord } from "../../../src/cache/record.ts";
 import type { DumpCluster } from "../../../src/domain/dump.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
 import { FileLock } from "../../../src/system/lock.ts";
@@ -21,6 +22,18 @@ test("advanceDump() goes from captured to saved, and drops the core only then", 
   );
   assert.ok(!existsSync(at.entry.core));
 });
+
+for (const state of ["Captured", "Created", "Allowed", "FailedToSave"] as const)
+  test(`advanceDump() restricts a dump that an earlier version left ${state}, although nobody knew whether it was dumpable`, async () => {
+    using at = scene();
+    if (state !== "Captured") await at.step();
+    if (state === "Allowed" || state === "FailedToSave") at.cluster.judge("Allowed");
+    writeRecord(at.entry, { ...(at.record() ?? assert.fail()), state, dumpable: null });
+    assert.equal(await at.step(), "done");
+    assert.deepEqual([at.record()?.state, at.record()?.reason], ["Restricted", "NotDumpable"]);
+    assert.equal(at.cluster.only?.status?.state, "Restricted");
+    assert.deepEqual([existsSync(at.entry.core), at.bundles], [true, []]);
+  });
 
 test("advanceDump() drops what was denied, and says why", async () => {
   using at = scene();

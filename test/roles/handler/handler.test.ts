@@ -50,7 +50,7 @@ test("what killed handlers left is finished behind one's own dump", async () => 
     before(spool) {
       const entry = spool.entry(killed);
       mkdirSync(entry.dir);
-      writeRecord(entry, blankRecord(killed, TIME, "node-1"));
+      writeRecord(entry, { ...blankRecord(killed, TIME, "node-1"), dumpable: 1 });
       writeFileSync(entry.part, CORE.subarray(0, 5000));
     },
   });
@@ -77,6 +77,7 @@ function assertTrue({ record, entry, released, exitCode, records }: Handled, str
   for (const name of ["core.part", "reserved", "record.json.part"]) assert.ok(!files.includes(name), name);
   assert.ok(["Captured", "Restricted", "Refused", "Lost"].includes(state), state);
   const held = state === "Captured" || state === "Restricted";
+  if (held) assert.equal(state === "Captured", record.dumpable === 1, "only what is known to be ordinary is Captured");
   assert.deepEqual([files.includes("core"), core.path], [held, held ? entry.core : null]);
   assert.equal(mayDropLocalCopy(record), state === "Refused");
   if (!held) assert.notEqual(reason, null);
