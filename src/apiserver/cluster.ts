@@ -2,7 +2,7 @@
 
 import { ifThere } from "../kube/answers.ts";
 import type { KubeHttp } from "../kube/http.ts";
-import { collection, type KubeObject, member } from "../kube/objects.ts";
+import { type KubeObject, member } from "../kube/objects.ts";
 import { GROUP, RESOURCE } from "./kind.ts";
 import { forbidden, notFound } from "./refusal.ts";
 
@@ -23,7 +23,7 @@ export class ClusterSurroundings implements Surroundings {
   }
 
   async namespaceUid(namespace: string, signal?: AbortSignal): Promise<string> {
-    const path = `${collection("v1", "namespaces")}/${encodeURIComponent(namespace)}`;
+    const path = member("v1", "namespaces", namespace);
     const found = await this.#get<Namespace>("namespaces", path, signal);
     if (!found) throw notFound({ resource: "namespaces", name: namespace });
     if (found.metadata.deletionTimestamp === undefined && found.status?.phase !== "Terminating")

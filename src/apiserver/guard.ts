@@ -1,9 +1,10 @@
 /** Before anything else is looked at, a body included: who asks, and whether they may. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { isNamespace } from "../kube/names.ts";
 import type { Authentication, User } from "./authentication.ts";
 import type { Authorization, PathAct, ResourceAct, Verb } from "./authorization.ts";
 import { RESOURCE } from "./kind.ts";
-import { isNamespace, nameProblem } from "./names.ts";
+import { nameProblem } from "./names.ts";
 import { Query } from "./query.ts";
 import { noSuchPath } from "./refusal.ts";
 

@@ -1,7 +1,6 @@
 /** What Kubernetes allows as names, labels and annotations. Each function says what is wrong, or nothing. */
+import { isName, MAX_NAME_LENGTH } from "../kube/names.ts";
 
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const UID = /^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$/;
 const ANNOTATION_BYTES = 256 * 1024;
@@ -9,11 +8,9 @@ const ANNOTATION_BYTES = 256 * 1024;
 const SUBDOMAIN_WORDS =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
 
-export const isNamespace = (name: string): boolean => name.length <= 63 && DNS_LABEL.test(name);
-
 export function nameProblem(name: string): string | undefined {
-  if (name.length > 253) return "must be no more than 253 characters";
-  return DNS_SUBDOMAIN.test(name) ? undefined : SUBDOMAIN_WORDS;
+  if (name.length > MAX_NAME_LENGTH) return `must be no more than ${MAX_NAME_LENGTH} characters`;
+  return isName(name) ? undefined : SUBDOMAIN_WORDS;
 }
 
 /** Of pods and namespaces. Those that Kubernetes makes are UUIDs, but it promises no more than this; a path it never is. */

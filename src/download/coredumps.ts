@@ -4,6 +4,7 @@ import type { State } from "../domain/dump.ts";
 import { DumpError } from "../domain/failures.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { LABELS, labelValue } from "../kube/labels.ts";
+import { isName, isNamespace } from "../kube/names.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../kube/objects.ts";
 
 /** A Coredump, as far as the download reads it. */
@@ -21,9 +22,6 @@ interface Namespace extends KubeObject {
   readonly status?: { readonly phase?: string };
 }
 
-/** RFC 1123, as the API has it; so no `..`, no `/`, no `%`. */
-const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
 /** @throws DumpError NOT_FOUND when there is none, or another one came; API_… */
 export async function coredumpOf(
   kube: KubeHttp,
@@ -31,7 +29,7 @@ export async function coredumpOf(
   name: string,
   signal: AbortSignal,
 ): Promise<StoredCoredump> {
-  if (!SUBDOMAIN.test(namespace) || !SUBDOMAIN.test(name)) throw noDump(name);
+  if (!isNamespace(namespace) || !isName(name)) throw noDump(name);
   const path = member(COREDUMP_API, "coredumps", name, namespace);
   const coredump = await kube.json<StoredCoredump>({ verb: "get", resource: "coredumps", path, signal });
   if (coredump.metadata?.name !== name || coredump.metadata.namespace !== namespace) throw noDump(name);
@@ -45,7 +43,7 @@ export async function coredumpsOf(
   podUid: string,
   signal: AbortSignal,
 ): Promise<readonly StoredCoredump[]> {
-  if (!SUBDOMAIN.test(namespace)) return [];
+  if (!isNamespace(namespace)) return [];
   const query = { labelSelector: `${LABELS.podUid}=${labelValue(podUid)}` };
   const path = collection(COREDUMP_API, "coredumps", namespace);
   const { items = [] } = await kube.json<{ items?: readonly StoredCoredump[] }>({
@@ -61,7 +59,7 @@ export async function coredumpsOf(
 
 /** uid of the namespace that has this name now. @throws DumpError NOT_FOUND when there is none, or it is being deleted */
 export async function namespaceUidOf(kube: KubeHttp, namespace: string, signal: AbortSignal): Promise<string> {
-  if (!SUBDOMAIN.test(namespace)) throw noNamespace(namespace, "there is none");
+  if (!isNamespace(namespace)) throw noNamespace(namespace, "there is none");
   const path = member("v1", "namespaces", namespace);
   const { metadata, status } = await kube.json<Namespace>({ verb: "get", resource: "namespaces", path, signal });
   const ends = metadata.deletionTimestamp !== undefined || status?.phase === "Terminating";

@@ -33,6 +33,7 @@ export interface Candidate {
 const API = "coordination.k8s.io/v1";
 
 export const leasesPath = (namespace: string): string => collection(API, "leases", namespace);
+export const leasePath = (namespace: string, name: string): string => member(API, "leases", name, namespace);
 
 /**
  * Does `work` while leading; its signal aborts when the lead is lost, and then it is waited for. Runs until `signal` aborts;
@@ -154,6 +155,6 @@ class Claim {
   }
 
   get #path(): string {
-    return member(API, "leases", this.#candidate.lease, this.#candidate.namespace);
+    return leasePath(this.#candidate.namespace, this.#candidate.lease);
   }
 }

@@ -1,3 +1,6 @@
+import { DumpError } from "../domain/failures.ts";
+import { isName, isNamespace } from "./names.ts";
+
 /** What of Kubernetes objects we look at: the API server's own JSON, trusted for its shape and no further. */
 export interface KubeObject {
   readonly metadata: {
@@ -15,15 +18,28 @@ export interface KubeObject {
 export const COREDUMP_API = "coredump.fujitsu.com/v1";
 
 /**
- * Path of all objects of a kind, or of those in a namespace.
+ * Path of all objects of a kind, or of those in a namespace. Only names get into a path: escaping is not enough, because the API
+ * server decodes `%2F`, so that `NAME%2Fstatus` is a subresource, and an empty name is the collection.
+ *
  * @param api   `v1`, `coordination.k8s.io/v1`
  * @param kind  its plural: `pods`
+ * @throws DumpError API_INVALID for what is no name
  */
 export function collection(api: string, kind: string, namespace?: string): string {
   const root = api.includes("/") ? `/apis/${api}` : `/api/${api}`;
-  return namespace === undefined ? `${root}/${kind}` : `${root}/namespaces/${encodeURIComponent(namespace)}/${kind}`;
+  if (namespace === undefined) return `${root}/${kind}`;
+  if (!isNamespace(namespace)) throw notAName(kind, "namespace", namespace);
+  return `${root}/namespaces/${namespace}/${kind}`;
 }
 
-/** Path of one object. */
-export const member = (api: string, kind: string, name: string, namespace?: string): string =>
-  `${collection(api, kind, namespace)}/${encodeURIComponent(name)}`;
+/** Path of one object. @throws DumpError API_INVALID for what is no name */
+export function member(api: string, kind: string, name: string, namespace?: string): string {
+  if (!isName(name)) throw notAName(kind, "object", name);
+  return `${collection(api, kind, namespace)}/${name}`;
+}
+
+const notAName = (kind: string, of: string, name: string): DumpError =>
+  new DumpError(
+    "API_INVALID",
+    `Cannot ask for ${kind}: ${JSON.stringify(name.slice(0, 300))} is not the name of any ${of}`,
+  );

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { DumpError } from "../domain/failures.ts";
 import type { KubeAnswers } from "../kube/http.ts";
+import { member } from "../kube/objects.ts";
 import { ENDPOINT_API, type Plural } from "./objects.ts";
 import { explained } from "./trouble.ts";
 
@@ -74,7 +75,7 @@ async function ask(
 ): Promise<IncomingMessage> {
   const { namespace, name, query, resource } = wanted;
   // The bytes of both kinds are the aggregated server's.
-  const path = `/apis/${ENDPOINT_API}/namespaces/${encodeURIComponent(namespace)}/${resource}/${encodeURIComponent(name)}/dump`;
+  const path = `${member(ENDPOINT_API, resource, name, namespace)}/dump`;
   const accept = "application/octet-stream, */*";
   try {
     return await http.answer({ verb: "get", resource: `${resource}/dump`, path, query, headers, accept, signal });

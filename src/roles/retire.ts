@@ -6,7 +6,7 @@
 import { ifThere } from "../kube/answers.ts";
 import { pause } from "../kube/backoff.ts";
 import { type KubeHttp, MERGE_PATCH } from "../kube/http.ts";
-import { type Lease, leasesPath } from "../kube/lease.ts";
+import { type Lease, leasePath, leasesPath } from "../kube/lease.ts";
 import { collection, type KubeObject } from "../kube/objects.ts";
 import { AGENT_LEASE, LABELLED_BY } from "../policy/node-label.ts";
 import { RETIRE, RETIRED } from "../policy/retirement.ts";
@@ -55,7 +55,7 @@ async function agentLeases(http: KubeHttp, namespace: string, signal: AbortSigna
 
 const request = ({ metadata: { name, namespace = "" } }: Lease, signal: AbortSignal) => ({
   resource: "leases",
-  path: `${leasesPath(namespace)}/${encodeURIComponent(name)}`,
+  path: leasePath(namespace, name),
   signal,
 });
 

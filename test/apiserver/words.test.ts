@@ -6,7 +6,6 @@ import { wantedIn } from "../../src/apiserver/accept.ts";
 import { duplicatesIn } from "../../src/apiserver/duplicates.ts";
 import {
   annotationsProblem,
-  isNamespace,
   labelValueProblem,
   nameProblem,
   qualifiedNameProblem,
@@ -15,6 +14,7 @@ import {
 import { Refusal } from "../../src/apiserver/refusal.ts";
 import { selectionIn } from "../../src/apiserver/selectors.ts";
 import { ageInWords } from "../../src/apiserver/table.ts";
+import { isNamespace } from "../../src/kube/names.ts";
 
 const labels = { app: "web", tier: "", "example.com/x": "1", n: "10" };
 const selectors = [

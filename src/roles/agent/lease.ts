@@ -2,7 +2,7 @@
 import { isCode } from "../../domain/failures.ts";
 import { pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
-import { type Lease, leasesPath } from "../../kube/lease.ts";
+import { type Lease, leasePath, leasesPath } from "../../kube/lease.ts";
 import { AGENT_LEASE } from "../../policy/node-label.ts";
 import { RETIRED } from "../../policy/retirement.ts";
 
@@ -46,7 +46,7 @@ async function renew(
   signal: AbortSignal,
 ): Promise<boolean> {
   const name = `${AGENT_LEASE}${node}`;
-  const path = `${leasesPath(namespace)}/${encodeURIComponent(name)}`;
+  const path = leasePath(namespace, name);
   const renewTime = new Date().toISOString().replace("Z", "000Z"); // MicroTime wants six digits
   const spec = { holderIdentity: node, leaseDurationSeconds, renewTime };
   try {
