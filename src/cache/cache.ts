@@ -7,12 +7,15 @@ import { advance, mayDropLocalCopy } from "../domain/life-cycle.ts";
 import { FileLock } from "../system/lock.ts";
 import { abandonedRecord, finishIfAbandoned } from "./abandoned.ts";
 import { dropLocalCopy } from "./drop.ts";
+import { oldestOfMost, ownerGroup } from "./eviction.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import { type Entry, Spool } from "./spool.ts";
 
 /** @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED */
 export const openCache = (dir: string, options: { create?: boolean } = {}): Cache =>
   new Cache(Spool.open(dir, options.create));
+
+const KEPT_OF_MOST = 0.95;
 
 export class Cache {
   readonly spool: Spool;
@@ -85,11 +88,18 @@ export class Cache {
     rmSync(entry.dir, { recursive: true, force: true }); // the record last: without it, what is left would be a lost dump's
   }
 
-  /** A crash loop must not fill the disk with records: beyond the newest `count` those go that hold nothing. */
+  /**
+   * A crash loop must not fill the disk with records: of those that hold nothing `count` stay. The owner that has most of them
+   * loses its oldest, so that no loop makes another's dump be forgotten before anybody was told of it. Some more go at once,
+   * because it takes reading them all.
+   */
   forgetBeyond(count: number): void {
-    for (const entry of this.spool.entries().slice(count)) {
-      const record = readRecord(entry);
-      if (!record || !(mayDropLocalCopy(record) || record.state === "Lost")) continue;
+    const entries = this.spool.entries();
+    if (entries.length <= count) return;
+    const records = entries.map(readRecord).filter((record) => record !== undefined);
+    const empty = records.filter((record) => mayDropLocalCopy(record) || record.state === "Lost").reverse();
+    const excess = empty.length <= count ? 0 : empty.length - Math.floor(count * KEPT_OF_MOST);
+    for (const record of oldestOfMost(empty, ownerGroup, excess)) {
       try {
         this.forget(record);
       } catch {

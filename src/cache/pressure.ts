@@ -10,6 +10,7 @@ import { advance, mayFollow } from "../domain/life-cycle.ts";
 import { formatBytes } from "../domain/units.ts";
 import { FileLock } from "../system/lock.ts";
 import { dropLocalCopy } from "./drop.ts";
+import { type Holding, ownerGroup, victimsFor } from "./eviction.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import type { Entry, Spool } from "./spool.ts";
 
@@ -17,6 +18,8 @@ export interface Limits {
   readonly maxDumpBytes: bigint;
   readonly maxCacheBytes: bigint;
   readonly minFreeBytes: bigint;
+  /** Percent of the cache that one owner may hold before its own cores give way to its new ones. */
+  readonly ownerShare: number;
 }
 
 /** The limits on this file system. */
@@ -29,6 +32,7 @@ export function limitsFor(dir: string, settings: CaptureSettings): Limits {
     maxDumpBytes: settings.maxDumpBytes,
     maxCacheBytes: cacheBytes !== undefined && cacheBytes < byShare ? cacheBytes : byShare,
     minFreeBytes: share(settings.freeShare),
+    ownerShare: settings.namespaceShare,
   };
 }
 
@@ -81,34 +85,54 @@ function promisedBytes(entry: Entry): bigint {
 const isEvictable = (record: DumpRecord | undefined): record is DumpRecord =>
   record !== undefined && record.state !== "Capturing" && mayFollow(record.state, "Evicted");
 
-/**
- * Makes room, oldest first, until `wantedBytes` fit; nothing goes when even all of it would not suffice. Call under the
- * spool's lock. @returns the room there is now
- */
-export function makeRoom(spool: Spool, limits: Limits, wantedBytes: bigint): bigint {
-  let room = roomIn(usageOf(spool), limits);
-  if (room < wantedBytes && wantedBytes > 0n) {
-    const evictable = spool.entries().filter((entry) => isEvictable(readRecord(entry)));
-    const most = evictable.reduce((sum, entry) => sum + heldBytes(entry), 0n);
-    while (room < wantedBytes && room + most >= wantedBytes) {
-      const oldest = evictable.pop();
-      if (!oldest) break;
-      evict(oldest, wantedBytes);
-      room = roomIn(usageOf(spool), limits);
-    }
-  }
-  return room > 0n ? room : 0n;
+/** All that take room, the oldest first. @param busy  ids of those that did not give way when they were asked to */
+function holdingsIn(spool: Spool, busy: ReadonlySet<string>): Holding[] {
+  return spool
+    .entries()
+    .reverse()
+    .flatMap((entry) => {
+      const [held, promised] = [heldBytes(entry), promisedBytes(entry)];
+      if (held === 0n && promised === 0n) return [];
+      const record = readRecord(entry);
+      const owner = record ? ownerGroup(record) : "unknown";
+      const evictable = isEvictable(record) && !busy.has(entry.id);
+      return [{ id: entry.id, owner, bytes: promised > held ? promised : held, evictable }];
+    });
 }
 
-function evict(entry: Entry, wantedBytes: bigint): void {
+/**
+ * Makes room for `wantedBytes` more of a dump, as `victimsFor()` says; nothing goes when even so they would not fit. Call under
+ * the spool's lock. @returns the room there is now
+ */
+export function makeRoom(spool: Spool, limits: Limits, entry: Entry, wantedBytes: bigint): bigint {
+  const busy = new Set<string>();
+  for (;;) {
+    const usage = usageOf(spool);
+    const roomBytes = roomIn(usage, limits);
+    const most = roomBytes > 0n ? roomBytes : 0n;
+    if (wantedBytes <= 0n) return most;
+    const shareBytes = ((usage.takenBytes + most) * BigInt(limits.ownerShare)) / 100n;
+    if (roomBytes >= wantedBytes && usage.takenBytes + wantedBytes <= shareBytes) return most; // nobody can be above it
+    const owner = ownerGroup(readRecord(entry) ?? NOBODYS);
+    const victims = victimsFor(holdingsIn(spool, busy), { owner, wantedBytes, roomBytes, shareBytes });
+    if (victims.length === 0) return most;
+    for (const { id } of victims) if (!evict(spool.entry(id), wantedBytes)) busy.add(id);
+  }
+}
+
+const NOBODYS = { owner: "unknown", pod: null } as const;
+
+/** @returns whether it went */
+function evict(entry: Entry, wantedBytes: bigint): boolean {
   using lock = FileLock.try(entry.lock);
   const record = lock && readRecord(entry);
-  if (!isEvictable(record)) return;
+  if (!isEvictable(record)) return false;
   const message = `made room for a newer dump of ${formatBytes(wantedBytes)}`;
   const core = { ...record.core, path: null };
   const evicted = advance(record, "Evicted", { reason: "MadeRoom", message, core }, new Date());
   writeRecord(entry, evicted);
   dropLocalCopy(entry, evicted);
+  return true;
 }
 
 /** More than was asked for at once, so that a growing dump asks seldom. */
@@ -152,7 +176,7 @@ export class Reservation {
     using _lock = await this.#spool.lock(LOCK_WAIT_MS); // without it two dumps may share the last room: better than none
     rmSync(this.#entry.reserved, { force: true }); // our own claim is not in our way
     const own = heldBytes(this.#entry);
-    const room = own + makeRoom(this.#spool, this.#limits, leastBytes > own ? leastBytes - own : 0n);
+    const room = own + makeRoom(this.#spool, this.#limits, this.#entry, leastBytes > own ? leastBytes - own : 0n);
     if (room < leastBytes) return false;
     const granted = room < mostBytes ? room : mostBytes;
     try {

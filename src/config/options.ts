@@ -134,6 +134,14 @@ export const CAPTURE_OPTIONS = {
     settings: true,
     describe: "largest cache, where that is less than --cache-share",
   },
+  namespaceShare: {
+    flag: "namespace-share",
+    kind: "percent",
+    default: "50",
+    settings: true,
+    describe:
+      "share of the cache that one namespace may hold while others hold something; its own oldest cores go first",
+  },
   freeShare: {
     flag: "free-share",
     kind: "percent",

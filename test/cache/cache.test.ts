@@ -147,7 +147,23 @@ test("forgetBeyond() forgets the oldest records that hold nothing, beyond a numb
   const states = ["Evicted", "Captured", "Lost", "Refused", "Capturing", "Saved", "Captured", "Refused"] as const;
   const entries = states.map((state, number) => made.entry(number, { state }));
   using _busy = FileLock.try(entries[3]?.lock ?? "");
-  new Cache(made.spool).forgetBeyond(2);
+  new Cache(made.spool).forgetBeyond(2); // two at most, so one: some more go at once
   const left = entries.flatMap((entry, number) => (existsSync(entry.dir) ? [number] : []));
   assert.deepEqual(left, [1, 3, 4, 6, 7]);
+});
+
+test("forgetBeyond() forgets a crash loop's own records, not those of others that are older", () => {
+  using made = testSpool();
+  const of = (namespace: string) =>
+    ({ owner: "pod", pod: { namespace, name: "x", uid: "x" }, state: "Refused" }) as const;
+  const others = [1, 2, 3].map((number) => made.entry(number, of("shop")));
+  for (let number = 10; number < 40; number++) {
+    made.entry(number, of("loop"));
+    new Cache(made.spool).forgetBeyond(10);
+    assert.ok(
+      others.every((entry) => existsSync(entry.record)),
+      `crash ${number}`,
+    );
+    assert.ok(made.spool.entries().length <= 10);
+  }
 });

@@ -36,7 +36,7 @@ export function testSpool(): TestSpool {
   const spool = Spool.open(join(dir.path, "cache"), true);
   const entry = (number: number, change: Partial<DumpRecord> = {}): Entry => {
     const made = spool.entry(idOf(number));
-    mkdirSync(made.dir, { mode: 0o700 });
+    mkdirSync(made.dir, { recursive: true, mode: 0o700 });
     writeRecord(made, { ...blankRecord(made.id, TIME, "node-1"), dumpable: 1, ...change });
     return made;
   };

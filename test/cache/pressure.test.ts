@@ -8,7 +8,7 @@ import type { Entry } from "../../src/cache/spool.ts";
 import type { CaptureSettings } from "../../src/config/options.ts";
 import { STATES, type State } from "../../src/domain/dump.ts";
 import { FileLock } from "../../src/system/lock.ts";
-import { filesOf, type TestSpool, testSpool } from "./caches.ts";
+import { filesOf, idOf, type TestSpool, testSpool } from "./caches.ts";
 
 const KIB = 1024;
 const BLOCK = 4096n; // what a file takes is a multiple of this wherever tests run
@@ -16,16 +16,20 @@ const limits = (maxCacheBytes: bigint, change: Partial<Limits> = {}): Limits => 
   maxDumpBytes: 1n << 40n,
   maxCacheBytes,
   minFreeBytes: 0n,
+  ownerShare: 50,
   ...change,
 });
 /** What a dump was granted. */
 const claimOf = (entry: Entry): bigint =>
   existsSync(entry.reserved) ? BigInt(readFileSync(entry.reserved, "latin1").trim()) : 0n;
+/** `makeRoom()` for a dump of the same owner. */
+const room = (made: TestSpool, limits: Limits, wantedBytes: bigint) =>
+  makeRoom(made.spool, limits, made.spool.entry(idOf(99)), wantedBytes);
 const statesOf = (entries: readonly Entry[]) => entries.map((entry) => readRecord(entry)?.state);
 
 test("limitsFor() takes the lesser of share and size, and shares of the whole file system", () => {
   using made = testSpool();
-  const settings = { maxDumpBytes: 5n, cacheShare: 20, freeShare: 15 } as CaptureSettings;
+  const settings = { maxDumpBytes: 5n, cacheShare: 20, freeShare: 15, namespaceShare: 50 } as CaptureSettings;
   const byShare = limitsFor(made.spool.dir, settings);
   assert.equal(byShare.maxDumpBytes, 5n);
   assert.ok(byShare.maxCacheBytes > byShare.minFreeBytes && byShare.minFreeBytes > 0n);
@@ -99,11 +103,11 @@ const evictions = [
   },
   { on: "nothing is wanted", cache: 100, wanted: 0, left: ["Captured", "Captured", "Captured"], room: 0 },
 ] as const;
-for (const { on, cache, wanted, left, room } of evictions) {
+for (const { on, cache, wanted, left, room: want } of evictions) {
   test(`makeRoom() where ${on}`, () => {
     using made = testSpool();
     const entries = three(made);
-    assert.equal(makeRoom(made.spool, limits(BigInt(cache * KIB)), BigInt(wanted * KIB)), BigInt(room * KIB));
+    assert.equal(room(made, limits(BigInt(cache * KIB)), BigInt(wanted * KIB)), BigInt(want * KIB));
     assert.deepEqual(statesOf(entries), left);
     for (const entry of entries) assert.equal(existsSync(entry.core), readRecord(entry)?.state === "Captured");
   });
@@ -113,7 +117,7 @@ test("makeRoom() evicts every state that holds a core but a dump under way, and 
   for (const state of STATES) {
     using made = testSpool();
     const entry = made.captured(1, 64 * KIB, { state });
-    makeRoom(made.spool, limits(64n * 1024n), 1024n);
+    room(made, limits(64n * 1024n), 1024n);
     const evictable = ["Captured", "Created", "Allowed", "FailedToSave", "Restricted"].includes(state);
     assert.equal(readRecord(entry)?.state, evictable ? "Evicted" : state);
     assert.equal(existsSync(entry.core), !evictable);
@@ -123,7 +127,7 @@ test("makeRoom() evicts every state that holds a core but a dump under way, and 
 test("makeRoom() says why the core went, in the record", () => {
   using made = testSpool();
   const entry = made.captured(1, 64 * KIB, { core: { ...readRecordCore(), path: "/x" } });
-  makeRoom(made.spool, limits(64n * 1024n), 2048n);
+  room(made, limits(64n * 1024n), 2048n);
   const { reason, message, core } = readRecord(entry) ?? assert.fail();
   assert.deepEqual([reason, message, core.path], ["MadeRoom", "made room for a newer dump of 2 KiB", null]);
 });
@@ -138,9 +142,24 @@ test("makeRoom() passes by a dump that somebody else has the lock of, and one wh
   const [locked, broken, third] = three(made) as [Entry, Entry, Entry];
   using _other = FileLock.try(locked.lock);
   writeFileSync(broken.record, "{");
-  makeRoom(made.spool, limits(192n * 1024n), 1024n);
+  room(made, limits(192n * 1024n), 1024n);
   assert.deepEqual(statesOf([locked, third]), ["Captured", "Evicted"]);
   assert.ok(existsSync(broken.core));
+});
+
+test("a crash loop of one namespace drops its own cores, never another's three that are not saved yet", () => {
+  using made = testSpool();
+  const of = (namespace: string) => ({ owner: "pod", pod: { namespace, name: "x", uid: "x" } }) as const;
+  const others = [1, 2, 3].map((number) => made.captured(number, 64 * KIB, of("shop")));
+  const loop: Entry[] = [];
+  for (let number = 10; number < 40; number++) {
+    const next = made.entry(number, of("loop"));
+    assert.ok(makeRoom(made.spool, limits(512n * 1024n), next, 64n * 1024n) >= 64n * 1024n);
+    loop.push(made.captured(number, 64 * KIB, of("loop")));
+    assert.deepEqual(statesOf(others), ["Captured", "Captured", "Captured"], `crash ${number}`);
+  }
+  const held = loop.filter((entry) => readRecord(entry)?.state === "Captured");
+  assert.deepEqual(held, loop.slice(-4)); // half of the cache, though there were room for a fifth
 });
 
 test("a reservation refuses what is too big before it looks for room, and evicts nothing for it", async () => {
