@@ -14,7 +14,8 @@ export const command: CommandModule<object, Parsed> = {
     const settings = settingsGiven(argv, GC_OPTIONS);
     const { dryRun, runGc } = await import("../roles/gc/gc.ts"); // in a script of its own
     if (!settings.dryRun) return await runGc(settings, stopping.signal);
-    const lines = await dryRun(settings, stopping.signal);
+    const { lines, alarm } = await dryRun(settings, stopping.signal);
     await print(lines.map((line) => `${line}\n`).join(""));
+    if (alarm) throw alarm;
   },
 };

@@ -69,7 +69,7 @@ export const COLLECTOR_OPTIONS = {
     flag: "max-share",
     kind: "percent",
     default: "50",
-    describe: "share of all bundles beyond which nothing is removed, but an alarm raised",
+    describe: "share of all bundles beyond which none goes that vanished without an order, but an alarm is raised",
   },
   maxAtOnce: {
     flag: "max-at-once",

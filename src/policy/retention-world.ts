@@ -25,6 +25,9 @@ export interface World {
   readonly uploads: readonly UploadView[];
   /** Dumps (`dumpOf`) whose Coredump was deleted, as we saw ourselves. */
   readonly ownerDeleted: ReadonlySet<string>;
+  /** Names of namespaces, and uids of pods, whose deletion we saw: that something is not there proves less. */
+  readonly namespacesDeleted: ReadonlySet<string>;
+  readonly podsDeleted: ReadonlySet<string>;
   /** uids of the Coredumps that were Saved before the store was listed: a bundle that is not in the list is missing. */
   readonly savedBefore: ReadonlySet<string>;
   readonly missed: Missed;
@@ -34,6 +37,8 @@ export interface World {
 export interface Missed {
   readonly pods: ReadonlyMap<string, number>;
   readonly orphans: ReadonlyMap<string, number>;
+  /** By key, the deletion that was seen for which a bundle is to go, now or later. */
+  readonly ordered: ReadonlyMap<string, Order>;
 }
 
 export interface NamespaceView {
@@ -92,21 +97,22 @@ export interface UploadView {
   readonly begunMs: number;
 }
 
-export type Why =
-  | "NamespaceDeleted"
-  | "OwnerDeleted"
-  | "NoCoredump"
-  | "PodDeleted"
-  | "OverAge"
-  | "OverSize"
-  | "AlreadyDeleted";
+/** A deletion that somebody ordered, strongest first. */
+export type Order = "NamespaceDeleted" | "OwnerDeleted" | "PodDeleted";
+
+export type Why = Order | "NoCoredump" | "OverAge" | "OverSize" | "AlreadyDeleted";
 
 export type RecordAct = "delete" | "markDeleted" | "markMissing" | "markFound";
 
+/** A verdict that rests on no deletion that was seen, and on no rule that took effect in time: what it rests on may be wrong. */
+export interface Doubt {
+  readonly isDoubtful: boolean;
+}
+
 export interface Verdicts {
-  readonly bundles: readonly { readonly bundle: BundleView; readonly why: Why }[];
-  readonly records: readonly { readonly record: RecordView; readonly act: RecordAct; readonly why?: Why }[];
-  readonly endpoints: readonly { readonly endpoint: EndpointView; readonly why: Why }[];
+  readonly bundles: readonly ({ readonly bundle: BundleView; readonly why: Why } & Doubt)[];
+  readonly records: readonly ({ readonly record: RecordView; readonly act: RecordAct; readonly why?: Why } & Doubt)[];
+  readonly endpoints: readonly ({ readonly endpoint: EndpointView; readonly why: Why } & Doubt)[];
   readonly newEndpoints: readonly (PodView & { readonly endpoint: string })[];
   readonly uploads: readonly UploadView[];
   /** Of what the world holds; for the next round. */

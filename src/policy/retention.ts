@@ -5,7 +5,9 @@
 import { createHash } from "node:crypto";
 import type {
   BundleView,
+  Doubt,
   EndpointView,
+  Order,
   PodView,
   RecordView,
   Settings,
@@ -28,6 +30,12 @@ const ON_ITS_WAY: ReadonlySet<string> = new Set(["", "Capturing", "Captured", "C
 const ON_THE_NODE: ReadonlySet<string> = new Set([...ON_ITS_WAY, "Restricted"]);
 /** The store's clock and the API server's may differ. */
 const SKEW_MS = 5 * 60_000;
+/** A limit that something broke more than so long ago was not in force then: it is new, a clock is wrong, or nobody collected. */
+const IN_TIME_MS = 86_400_000;
+
+interface Fate extends Doubt {
+  readonly why: Why;
+}
 
 export function retention(world: World, settings: Settings, nowMs: number): Verdicts {
   return new Retention(world, settings, nowMs).verdicts();
@@ -38,7 +46,13 @@ class Retention {
   readonly #settings: Settings;
   readonly #nowMs: number;
   readonly #records: ReadonlyMap<string, RecordView>;
-  readonly #missed = { pods: new Map<string, number>(), orphans: new Map<string, number>() };
+  readonly #missed = {
+    pods: new Map<string, number>(),
+    orphans: new Map<string, number>(),
+    ordered: new Map<string, Order>(),
+  };
+  /** uids of pods whose deletion was seen, now or before a restart of ours. */
+  readonly #podsOrdered: Set<string>;
   #nextMs = Number.POSITIVE_INFINITY;
 
   constructor(world: World, settings: Settings, nowMs: number) {
@@ -46,23 +60,26 @@ class Retention {
     this.#settings = settings;
     this.#nowMs = nowMs;
     this.#records = new Map(world.records.map((record) => [record.dump, record]));
+    this.#podsOrdered = new Set(world.podsDeleted);
   }
 
   verdicts(): Verdicts {
     const { bundles, records, endpoints, uploads } = this.#world;
-    const fates = new Map<BundleView, Why>();
-    for (const bundle of bundles) set(fates, bundle, this.#bundle(bundle));
-    for (const bundle of this.#overSize(bundles.filter((each) => !fates.has(each)))) fates.set(bundle, "OverSize");
+    const fates = new Map<BundleView, Fate>();
+    for (const bundle of bundles) set(fates, bundle, this.#fate(bundle));
+    for (const [bundle, fate] of this.#overSize(bundles.filter((each) => !fates.has(each)))) fates.set(bundle, fate);
     const byDump = new Map(bundles.flatMap((bundle) => (bundle.dump === "" ? [] : [[bundle.dump, bundle] as const])));
     const verdicts = {
-      bundles: [...fates].map(([bundle, why]) => ({ bundle, why })),
+      bundles: [...fates].map(([bundle, fate]) => ({ bundle, ...fate })),
       records: records.flatMap((record) => {
         const bundle = byDump.get(record.dump);
         return this.#record(record, bundle, bundle && fates.get(bundle)) ?? [];
       }),
       endpoints: (endpoints ?? []).flatMap((endpoint) => {
         const why = this.#endpoint(endpoint);
-        return why ? [{ endpoint, why }] : [];
+        return why
+          ? [{ endpoint, why, isDoubtful: why === "PodDeleted" && !this.#podsOrdered.has(endpoint.podUid) }]
+          : [];
       }),
       newEndpoints: this.#newEndpoints(),
       uploads: uploads.filter((upload) => this.#isLost(upload)),
@@ -71,11 +88,41 @@ class Retention {
     return { ...verdicts, nextMs: Number.isFinite(this.#nextMs) ? this.#nextMs : undefined };
   }
 
+  #fate(bundle: BundleView): Fate | undefined {
+    const order = this.#order(bundle);
+    if (order !== undefined) this.#missed.ordered.set(bundle.key, order);
+    if (order === "PodDeleted") this.#podsOrdered.add(bundle.podUid);
+    const why = this.#bundle(bundle);
+    if (why === undefined) return undefined;
+    if (why === "OverAge") return { why, isDoubtful: !this.#isInTime(bundle, this.#mostAgeMs(bundle)) };
+    const isOrdered = why === "AlreadyDeleted" || (order !== undefined && (order !== "PodDeleted" || why === order));
+    return { why, isDoubtful: !isOrdered };
+  }
+
+  /** What was seen to be deleted, and is not there. */
+  #order(bundle: BundleView): Order | undefined {
+    const { namespaces, namespacesDeleted, ownerDeleted, pods, podsDeleted, missed } = this.#world;
+    const { key, kind, restricted, namespace, dump, podUid } = bundle;
+    if (kind !== "pod" || restricted) return undefined;
+    const record = this.#records.get(dump);
+    const now = namespaces.get(namespace);
+    const isReplaced = now !== undefined && record?.namespaceUid !== undefined; // by one of the same name
+    const orders: readonly (readonly [Order, boolean, boolean])[] = [
+      [
+        "NamespaceDeleted",
+        this.#isOfAnotherNamespace(bundle, record),
+        now?.isGoing === true || isReplaced || namespacesDeleted.has(namespace),
+      ],
+      ["OwnerDeleted", record === undefined, ownerDeleted.has(dump)],
+      ["PodDeleted", !pods.has(podUid), podsDeleted.has(podUid)],
+    ];
+    const before = missed.ordered.get(key);
+    return orders.find(([order, isGone, isSeen]) => isGone && (isSeen || before === order))?.[0];
+  }
+
   #bundle(bundle: BundleView): Why | undefined {
-    const { hostMs, dockerMs, restrictedMs, maxAgeMs } = this.#settings;
-    if (bundle.restricted) return this.#isOld(bundle, restrictedMs) ? "OverAge" : undefined;
-    if (bundle.kind !== "pod")
-      return this.#isOld(bundle, bundle.kind === "host" ? hostMs : dockerMs) ? "OverAge" : undefined;
+    const isOver = this.#isOld(bundle, this.#mostAgeMs(bundle));
+    if (bundle.restricted || bundle.kind !== "pod") return isOver ? "OverAge" : undefined;
     const record = this.#records.get(bundle.dump);
     if (this.#isOfAnotherNamespace(bundle, record)) return "NamespaceDeleted";
     if (record && ON_ITS_WAY.has(record.state)) return undefined; // its agent has not said yet that it is stored
@@ -83,7 +130,12 @@ class Retention {
     if (!record && this.#world.ownerDeleted.has(bundle.dump)) return "OwnerDeleted";
     if (!record && this.#isOrphanLongEnough(bundle.key)) return "NoCoredump";
     if (this.#isPodLongGone(bundle.podUid)) return "PodDeleted";
-    return this.#isOld(bundle, maxAgeMs) ? "OverAge" : undefined;
+    return isOver ? "OverAge" : undefined;
+  }
+
+  #mostAgeMs({ kind, restricted }: BundleView): number {
+    const { hostMs, dockerMs, restrictedMs, maxAgeMs } = this.#settings;
+    return restricted ? restrictedMs : { host: hostMs, docker: dockerMs, pod: maxAgeMs }[kind];
   }
 
   #isOfAnotherNamespace({ namespace, sinceMs }: BundleView, record: RecordView | undefined): boolean {
@@ -93,20 +145,22 @@ class Retention {
     return record === undefined && sinceMs + SKEW_MS < now.createdMs;
   }
 
-  /** The oldest, until the others fit. */
-  #overSize(bundles: readonly BundleView[]): BundleView[] {
+  /** The oldest, until the others fit. In doubt where they did not fit a day ago either, and nobody minded. */
+  #overSize(bundles: readonly BundleView[]): [BundleView, Fate][] {
     const { namespaceBytes } = this.#settings;
     if (namespaceBytes === undefined) return [];
     const stored = bundles.filter((bundle) => bundle.kind === "pod" && !bundle.restricted && this.#isStored(bundle));
     return [...Map.groupBy(stored, ({ namespace }) => namespace).values()].flatMap((ofOne) => {
-      let overBytes = BigInt(ofOne.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)) - namespaceBytes;
+      const isDoubtful = sum(ofOne.filter(({ sinceMs }) => sinceMs + IN_TIME_MS < this.#nowMs)) > namespaceBytes;
+      let overBytes = sum(ofOne) - namespaceBytes;
       return ofOne
         .sort((a, b) => a.sinceMs - b.sinceMs || (a.key < b.key ? -1 : 1))
         .filter(({ sizeBytes }) => {
           const isOver = overBytes > 0n;
           overBytes -= BigInt(sizeBytes);
           return isOver;
-        });
+        })
+        .map((bundle): [BundleView, Fate] => [bundle, { why: "OverSize", isDoubtful }]);
     });
   }
 
@@ -117,20 +171,23 @@ class Retention {
   #record(
     record: RecordView,
     bundle: BundleView | undefined,
-    fate: Why | undefined,
+    fate: Fate | undefined,
   ): Verdicts["records"][number] | undefined {
     const namespace = this.#world.namespaces.get(record.namespace);
     if (!namespace || namespace.isGoing) return undefined; // it goes with its namespace
+    const isDoubtful = fate?.isDoubtful === true; // what is said of a bundle waits for the bundle
     if (record.namespaceUid !== undefined && record.namespaceUid !== namespace.uid)
-      return { record, act: "delete", why: "NamespaceDeleted" };
+      return { record, act: "delete", why: "NamespaceDeleted", isDoubtful };
     if (ON_THE_NODE.has(record.state)) return undefined; // a deletion would drop the core there
-    if (this.#isOld(record, this.#settings.maxAgeMs)) return { record, act: "delete", why: "OverAge" };
+    const { maxAgeMs } = this.#settings;
+    if (this.#isOld(record, maxAgeMs))
+      return { record, act: "delete", why: "OverAge", isDoubtful: isDoubtful || !this.#isInTime(record, maxAgeMs) };
     if (record.state !== "Saved") return undefined;
-    if (fate !== undefined) return { record, act: "markDeleted", why: fate };
-    if (this.#isPodLongGone(record.podUid)) return { record, act: "markDeleted", why: "PodDeleted" };
-    if (bundle) return record.isMissing ? { record, act: "markFound" } : undefined;
+    if (fate !== undefined) return { record, act: "markDeleted", why: fate.why, isDoubtful };
+    if (this.#isPodLongGone(record.podUid)) return { record, act: "markDeleted", why: "PodDeleted", isDoubtful };
+    if (bundle) return record.isMissing ? { record, act: "markFound", isDoubtful } : undefined;
     const isMissing = record.dump !== "" && this.#world.savedBefore.has(record.uid);
-    return isMissing && !record.isMissing ? { record, act: "markMissing" } : undefined;
+    return isMissing && !record.isMissing ? { record, act: "markMissing", isDoubtful } : undefined;
   }
 
   #endpoint({ namespace, namespaceUid, podUid }: EndpointView): Why | undefined {
@@ -161,6 +218,11 @@ class Retention {
     return mostMs > 0 && this.#isDue(sinceMs, mostMs);
   }
 
+  /** Of what is old: whether it has only just become so. */
+  #isInTime({ sinceMs }: { readonly sinceMs: number }, mostMs: number): boolean {
+    return sinceMs + mostMs + IN_TIME_MS > this.#nowMs;
+  }
+
   #isPodLongGone(uid: string): boolean {
     return !this.#world.pods.has(uid) && this.#isMissedFor(uid, "pods", this.#settings.podGoneMs);
   }
@@ -186,9 +248,5 @@ function set<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
   if (value !== undefined) map.set(key, value);
 }
 
-/** Whether so much would go that something is more likely to be wrong. @param going,all  bundles or Coredumps */
-export const isTooMuch = (
-  going: number,
-  all: number,
-  limits: { readonly maxShare: number; readonly maxAtOnce: number },
-): boolean => going > limits.maxAtOnce && going * 100 > all * limits.maxShare;
+const sum = (bundles: readonly BundleView[]): bigint =>
+  BigInt(bundles.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0));

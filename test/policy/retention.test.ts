@@ -2,8 +2,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { dumpOf, endpointOf, isTooMuch, retention } from "../../src/policy/retention.ts";
-import type { BundleView, EndpointView, RecordView, Settings, World } from "../../src/policy/retention-world.ts";
+import { dumpOf, endpointOf, retention } from "../../src/policy/retention.ts";
+import type {
+  BundleView,
+  EndpointView,
+  Missed,
+  RecordView,
+  Settings,
+  World,
+} from "../../src/policy/retention-world.ts";
 
 const [H, DAY] = [3_600_000, 86_400_000];
 const NOW = Date.parse("2026-11-21T12:00:00Z");
@@ -26,13 +33,17 @@ const endpoint = (change: Partial<EndpointView> = {}): EndpointView => ({
   ...{ namespace: "shop", name: "web", uid: "e-1", podUid: "pod-1", namespaceUid: "ns-1", ...change },
 });
 
+const missing = (what: Partial<Missed>): Missed => ({
+  ...{ pods: new Map(), orphans: new Map(), ordered: new Map(), ...what },
+});
+
 /** A namespace with one pod that is there, its dump Saved and stored. */
 const world = (change: Partial<World> = {}): World => ({
   namespaces: new Map([["shop", { uid: "ns-1", createdMs: NOW - 100 * DAY, isGoing: false }]]),
   pods: new Set(["pod-1"]),
   ...{ autoPods: [], records: [record()], endpoints: [endpoint()], bundles: [bundle()], uploads: [] },
-  ...{ ownerDeleted: new Set<string>(), savedBefore: new Set(["uid-1"]) },
-  missed: { pods: new Map(), orphans: new Map() },
+  ...{ ownerDeleted: new Set<string>(), namespacesDeleted: new Set<string>(), podsDeleted: new Set<string>() },
+  ...{ savedBefore: new Set(["uid-1"]), missed: missing({}) },
   ...change,
 });
 
@@ -48,8 +59,8 @@ function words(of: World, settings: Settings = SETTINGS): string[] {
   ];
 }
 
-const gone = (hours: number) => ({ pods: new Map([["pod-1", NOW - hours * H]]), orphans: new Map<string, number>() });
-const orphan = (hours: number) => ({ pods: new Map(), orphans: new Map([["shop/pod-1/nginx/a", NOW - hours * H]]) });
+const gone = (hours: number) => missing({ pods: new Map([["pod-1", NOW - hours * H]]) });
+const orphan = (hours: number) => missing({ orphans: new Map([["shop/pod-1/nginx/a", NOW - hours * H]]) });
 const going = { namespaces: new Map([["shop", { uid: "ns-1", createdMs: 0, isGoing: true }]]) };
 const anew = { namespaces: new Map([["shop", { uid: "ns-2", createdMs: NOW - H, isGoing: false }]]) };
 const host = { kind: "host", namespace: "", podUid: "", dump: "" } as const;
@@ -151,7 +162,6 @@ const ROWS: { on: string; of: Partial<World>; want: string[]; settings?: Partial
     on: "more than a namespace may have",
     of: {
       bundles: [bundle({ key: "young", dump: "y", sizeBytes: 60 }), bundle({ sinceMs: NOW - 9 * H, sizeBytes: 60 })],
-      missed: { pods: new Map(), orphans: new Map() },
     },
     settings: { namespaceBytes: 100n },
     want: ["bundle OverSize", "coredump markDeleted OverSize"],
@@ -260,7 +270,7 @@ test("retention() lets nothing go early, whatever the hour, and everything in th
   const hours = fc.integer({ min: 0, max: 60 });
   fc.assert(
     fc.property(hours, fc.array(hours, { maxLength: 6 }), (goneAtH, rounds) => {
-      let missed: World["missed"] = { pods: new Map(), orphans: new Map() };
+      let missed = missing({});
       let noticedMs: number | undefined;
       for (const hour of [...rounds].sort((a, b) => a - b)) {
         const nowMs = NOW + hour * H;
@@ -273,17 +283,3 @@ test("retention() lets nothing go early, whatever the hour, and everything in th
     }),
   );
 });
-
-for (const [going, all, want] of [
-  [20, 20, false],
-  [21, 21, true],
-  [21, 41, true],
-  [21, 42, false],
-  [0, 0, false],
-  [1000, 0, true],
-] as const)
-  test(`isTooMuch() of ${going} out of ${all}: ${want}`, () =>
-    assert.equal(isTooMuch(going, all, { maxShare: 50, maxAtOnce: 20 }), want));
-
-test("isTooMuch() is never said where all may go", () =>
-  assert.equal(isTooMuch(1000, 1000, { maxShare: 100, maxAtOnce: 20 }), false));

@@ -30,8 +30,8 @@ export class GcCluster {
   readonly #namespaces: Mirror<KubeObject, Mirrored & NamespaceView>;
   readonly #pods: Mirror<KubeObject, PodMirrored>;
   readonly #http: KubeHttp;
-  /** Dumps whose Coredump was deleted before our eyes. A list in which it is missing proves less. */
-  readonly #deleted = new Set<string>();
+  /** What was deleted before our eyes: dumps, by their Coredump; uids of pods; names of namespaces. A list proves less. */
+  readonly #deleted = { dumps: new Set<string>(), pods: new Set<string>(), namespaces: new Set<string>() };
   #crdUid: string | undefined;
 
   /** @param onChange  gets the namespace in which there may be something to do */
@@ -47,7 +47,10 @@ export class GcCluster {
       if (pod ? this.#wantsEndpoint(pod) : this.#concerns(namespace)) onChange(namespace);
     });
     this.#namespaces = new Mirror(namespaceView, (_, name) => {
-      if (this.#namespaces.get("", name)?.isGoing !== false) onChange(name);
+      const isThere = this.#namespaces.get("", name)?.isGoing === false;
+      if (isThere)
+        this.#deleted.namespaces.delete(name); // whatever goes from here on is another's
+      else onChange(name);
     });
   }
 
@@ -56,9 +59,20 @@ export class GcCluster {
     const following = <O extends KubeObject>(kind: Kind, follower: Follower<O>) =>
       follow(this.#http, kind, follower, (problem) => onProblem(kind.resource, problem), signal);
     return Promise.all([
-      following(NAMESPACES, this.#namespaces),
-      following(PODS, this.#pods),
-      following(DUMPS, this.#watched()),
+      following(
+        NAMESPACES,
+        watched(this.#namespaces, ({ metadata }) => remember(this.#deleted.namespaces, metadata.name)),
+      ),
+      following(
+        PODS,
+        watched(this.#pods, ({ metadata: { namespace = "", uid } }) => {
+          if (this.#concerns(namespace)) remember(this.#deleted.pods, uid);
+        }),
+      ),
+      following(
+        DUMPS,
+        watched(this.records, (object) => remember(this.#deleted.dumps, recordView(object).dump)),
+      ),
       following(ENDPOINTS, this.endpoints),
     ]);
   }
@@ -73,14 +87,20 @@ export class GcCluster {
     const path = member("apiextensions.k8s.io/v1", "customresourcedefinitions", CRD);
     const ask = { verb: "get", resource: "customresourcedefinitions", path, signal } as const;
     const crd = await this.#http.json<Definition>(ask).catch((error) => {
-      if (isCode(error, "NOT_FOUND")) throw stopped("is missing");
-      throw error;
+      if (!isCode(error, "NOT_FOUND")) throw error;
+      this.#kindIs("missing");
+      throw stopped("is missing");
     });
+    this.#kindIs(crd.metadata.uid);
     if (crd.metadata.deletionTimestamp !== undefined) throw stopped("is being deleted");
     const established = crd.status?.conditions?.find(({ type }) => type === "Established");
     if (established?.status !== "True") throw stopped("is not established");
-    if (this.#crdUid !== undefined && this.#crdUid !== crd.metadata.uid) this.#deleted.clear(); // they went with their kind
-    this.#crdUid = crd.metadata.uid;
+  }
+
+  /** With a kind its objects go, which nobody ordered one by one. */
+  #kindIs(uid: string): void {
+    if (this.#crdUid !== undefined && this.#crdUid !== uid) this.#deleted.dumps.clear();
+    this.#crdUid = uid;
   }
 
   /** @param scope  a namespace, or "" for all of them */
@@ -93,27 +113,15 @@ export class GcCluster {
       autoPods: within(this.#pods).filter(({ isAuto }) => isAuto),
       records: within(this.records),
       endpoints: this.endpoints.synced ? within(this.endpoints) : undefined,
-      ownerDeleted: this.#deleted,
+      ownerDeleted: this.#deleted.dumps,
+      namespacesDeleted: this.#deleted.namespaces,
+      podsDeleted: this.#deleted.pods,
     };
   }
 
   /** Acted on. */
   forget(dump: string): void {
-    this.#deleted.delete(dump);
-  }
-
-  #watched(): Follower<CoredumpObject> {
-    const { records } = this;
-    return {
-      listed: (object) => records.listed(object),
-      listEnded: () => records.listEnded(),
-      changed: (object) => records.changed(object),
-      deleted: (object) => {
-        if (this.#deleted.size >= MAX_DELETIONS) this.#deleted.clear();
-        this.#deleted.add(recordView(object).dump);
-        records.deleted(object);
-      },
-    };
+    this.#deleted.dumps.delete(dump);
   }
 
   #wantsEndpoint(pod: PodMirrored): boolean {
@@ -124,6 +132,29 @@ export class GcCluster {
   #concerns(namespace: string): boolean {
     return this.records.in(namespace).length > 0 || this.endpoints.in(namespace).length > 0;
   }
+}
+
+/** @param onDeleted  before the mirror forgets it */
+function watched<O extends KubeObject, M extends Mirrored>(
+  mirror: Mirror<O, M>,
+  onDeleted: (object: O) => void,
+): Follower<O> {
+  return {
+    listed: (object) => mirror.listed(object),
+    listEnded: () => mirror.listEnded(),
+    listFailed: () => mirror.listFailed(),
+    changed: (object) => mirror.changed(object),
+    deleted: (object) => {
+      onDeleted(object);
+      mirror.deleted(object);
+    },
+  };
+}
+
+/** The oldest is forgotten for it when there are too many. */
+function remember(deleted: Set<string>, what: string): void {
+  deleted.add(what);
+  if (deleted.size > MAX_DELETIONS) deleted.delete(deleted.values().next().value ?? "");
 }
 
 const stopped = (why: string): DumpError =>

@@ -55,15 +55,24 @@ export async function runGc(settings: GcSettings, signal: AbortSignal): Promise<
 }
 
 /**
- * What would be done now, a line each. Changes nothing, and needs no lead.
+ * What would be done now, a line each; also what would be held back, and why. Changes nothing, and needs no lead.
  * @throws DumpError RETENTION_STOPPED, API_…, STORE_…
  */
-export async function dryRun(settings: GcSettings, signal: AbortSignal): Promise<string[]> {
+export async function dryRun(
+  settings: GcSettings,
+  signal: AbortSignal,
+): Promise<{ readonly lines: readonly string[]; readonly alarm: DumpError | undefined }> {
   const [shelf, http, stop] = [await shelfOf(settings), await connect(settings.kubeconfig), new AbortController()];
   const until = AbortSignal.any([signal, stop.signal]);
   const lines: string[] = [];
-  const done = ({ verb, what, name, why, sizeBytes }: Act) =>
-    lines.push(`${verb} ${what} ${name}: ${why}${sizeBytes === undefined ? "" : `, ${formatBytes(sizeBytes)}`}`);
+  let alarm: DumpError | undefined;
+  const tell = ({ verb, what, name, why, sizeBytes }: Act, held = "") =>
+    lines.push(`${held}${verb} ${what} ${name}: ${why}${sizeBytes === undefined ? "" : `, ${formatBytes(sizeBytes)}`}`);
+  const done = (act: Act) => tell(act);
+  const held = async (why: DumpError | undefined, acts: readonly Act[]) => {
+    alarm = why;
+    for (const act of acts) tell(act, "hold back: ");
+  };
   const cluster = new GcCluster(http, () => undefined);
   const following = cluster.follow((resource, problem) => {
     if (unlessUnserved(resource, problem) !== undefined) stop.abort(problem);
@@ -73,11 +82,9 @@ export async function dryRun(settings: GcSettings, signal: AbortSignal): Promise
     await cluster.endpoints.whenSynced(AbortSignal.any([until, AbortSignal.timeout(ENDPOINTS_MS)]));
     until.throwIfAborted();
     const clusterUid = await clusterUidOf(http, until);
-    await new GcRounds({ http, shelf, settings, cluster, clusterUid, done, counted: () => undefined }).round(
-      ALL,
-      until,
-    );
-    return lines;
+    const counted = () => undefined;
+    await new GcRounds({ http, shelf, settings, cluster, clusterUid, done, held, counted }).round(ALL, until);
+    return { lines, alarm };
   } finally {
     stop.abort();
     await following;
@@ -104,10 +111,11 @@ async function work(office: Office, signal: AbortSignal): Promise<void> {
   let rounds: GcRounds | undefined;
   const cluster = new GcCluster(http, (namespace) => rounds && queue.add(namespace));
   const done = (act: Act) => tellAct(office, act);
+  const held = (alarm: DumpError | undefined) => raise(office, HELD, alarm, signal);
   const queue = new WorkQueue({
     work: async (scope, signal) => {
       const clusterUid = await clusterUidOf(http, signal);
-      rounds ??= new GcRounds({ http, shelf, settings, cluster, clusterUid, done, counted: metrics.counted });
+      rounds ??= new GcRounds({ http, shelf, settings, cluster, clusterUid, done, held, counted: metrics.counted });
       queue.add(ALL, await timed(office, rounds, scope, signal));
     },
     onFailure: (scope, error) => diary.trouble(placeOf(scope), error),
@@ -124,29 +132,40 @@ async function work(office: Office, signal: AbortSignal): Promise<void> {
 }
 
 /** @returns in how many milliseconds to look at everything again */
-async function timed(
-  { http, settings, diary, metrics }: Office,
-  rounds: GcRounds,
-  scope: string,
-  signal: AbortSignal,
-): Promise<number> {
+async function timed(office: Office, rounds: GcRounds, scope: string, signal: AbortSignal): Promise<number> {
+  const { settings, diary, metrics } = office;
   const startMs = performance.now();
   try {
     const nextMs = (await rounds.round(scope, signal)) ?? Number.POSITIVE_INFINITY;
     metrics.rounds.observe({ over: scope === ALL ? "all" : "namespace" }, (performance.now() - startMs) / 1000);
     diary.trouble(placeOf(scope), undefined);
-    if (scope === ALL) {
-      diary.trouble(ALARM, undefined);
-      metrics.alarm.set(0);
-    }
+    if (scope === ALL) await raise(office, STOPPED, undefined, signal);
     return Math.max(Math.min(settings.intervalMs, nextMs - Date.now(), MOST_MS), SETTLE_MS);
   } catch (error) {
     if (!(error instanceof DumpError) || error.code !== "RETENTION_STOPPED") throw error;
-    diary.trouble(ALARM, error);
-    metrics.alarm.set(1);
-    await tellAlarm(http, settings.systemNamespace, LEASE, error, signal);
+    diary.trouble(placeOf(scope), undefined); // whatever failed there before: nobody may come there again
+    await raise(office, STOPPED, error, signal);
     return Math.max(Math.min(settings.intervalMs, ALARM_MS), SETTLE_MS);
   }
+}
+
+/** Nothing is touched; what is in doubt waits. */
+const [STOPPED, HELD] = ["alarm", "held back"];
+
+/** @param alarm undefined: that one is over */
+async function raise(
+  { http, settings, diary, metrics }: Office,
+  where: string,
+  alarm: DumpError | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  diary.trouble(where, alarm);
+  metrics.alarm.set(diary.isTroubled(STOPPED) || diary.isTroubled(HELD) ? 1 : 0);
+  if (!alarm) return;
+  await tellAlarm(http, settings.systemNamespace, LEASE, alarm, signal).then(
+    () => diary.mishap("event", undefined),
+    (error: unknown) => diary.mishap("event", error),
+  );
 }
 
 function tellAct({ diary, metrics }: Office, { verb, what, name, why, sizeBytes = 0 }: Act): void {
@@ -155,7 +174,6 @@ function tellAct({ diary, metrics }: Office, { verb, what, name, why, sizeBytes 
   if (what === "bundle") metrics.removedBytes.inc(sizeBytes);
 }
 
-const ALARM = "alarm";
 const placeOf = (scope: string): string => (scope === ALL ? "round" : `namespace ${scope}`);
 
 /** Where there is no API server of ours, nobody misses it. */

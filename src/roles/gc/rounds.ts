@@ -2,10 +2,11 @@
 import { performance } from "node:perf_hooks";
 import type { GcSettings } from "../../config/gc-options.ts";
 import { DumpError } from "../../domain/failures.ts";
-import { isTooMuch, retention } from "../../policy/retention.ts";
+import { retention } from "../../policy/retention.ts";
+import { sift } from "../../policy/retention-alarm.ts";
 import type { BundleView, Missed, Verdicts, World } from "../../policy/retention-world.ts";
 import { isOurs, mark, mustFit } from "../../retention/claim.ts";
-import { bundlesIn, uploadsIn } from "../../retention/inventory.ts";
+import { bundlesIn, type UploadToAbort, uploadsIn } from "../../retention/inventory.ts";
 import { merged, missedIn, NOTE, noteText } from "../../retention/note.ts";
 import { type Act, actsOf, type Tools } from "./acts.ts";
 import { readAnew } from "./anew.ts";
@@ -18,14 +19,18 @@ export interface Surroundings extends Tools {
   done(act: Act): void;
   /** Hears of all bundles that there are. */
   counted(bundles: readonly BundleView[]): void;
+  /** Hears, in each round over everything, of what is held back because too much would go, and why; undefined: nothing is. */
+  held(alarm: DumpError | undefined, acts: readonly Act[]): Promise<void>;
 }
 
 export class GcRounds {
   readonly #with: Surroundings;
   /** What the note in the store says; read once, for nobody else writes it while we lead. */
   #missed: Missed | undefined;
-  /** Bundles at the beginning of an interval, and how many have gone since. */
-  #interval = { endsMs: 0, all: 0, gone: 0 };
+  /** Bundles when all were last counted, and how many of those in doubt have gone since the interval began. */
+  #interval = { endsMs: 0, bundles: 0, gone: 0 };
+  /** What is in doubt waits until a round over everything finds that it is not too much. */
+  #isHolding = false;
 
   constructor(surroundings: Surroundings) {
     this.#with = surroundings;
@@ -34,7 +39,7 @@ export class GcRounds {
   /**
    * @param scope  a namespace, or "" for everything
    * @returns when there will be something to do, in milliseconds of the epoch
-   * @throws DumpError RETENTION_STOPPED when something is wrong; what failed first, when all that can be done has been
+   * @throws DumpError RETENTION_STOPPED when nothing may be touched; what failed first, when all that can be done has been
    */
   async round(scope: string, signal: AbortSignal): Promise<number | undefined> {
     const { shelf, cluster } = this.#with;
@@ -47,10 +52,10 @@ export class GcRounds {
     const savedBefore = new Set(saved.map(({ uid }) => uid));
     const world = { ...cluster.world(scope), bundles, uploads, savedBefore, missed: await this.#note(signal) };
     const verdicts = await this.#judge(world, signal);
-    this.#mustBeSane(verdicts);
+    const { go, isHeldAnew } = await this.#sift(scope, verdicts, uploads);
     await this.#keepNote(scope, verdicts.missed, signal);
-    await this.#carryOut(actsOf(verdicts, uploads, this.#with), signal);
-    return verdicts.nextMs;
+    await this.#carryOut(actsOf(go, uploads, this.#with), doubtful(go), signal);
+    return isHeldAnew ? Date.now() : verdicts.nextMs;
   }
 
   /** @throws DumpError RETENTION_STOPPED */
@@ -76,18 +81,23 @@ export class GcRounds {
     const { endsMs, gone } = this.#interval;
     const isOver = nowMs >= endsMs;
     this.#interval = isOver
-      ? { endsMs: nowMs + this.#with.settings.intervalMs, all: bundles.length, gone: 0 }
-      : { endsMs, all: bundles.length + gone, gone };
+      ? { endsMs: nowMs + this.#with.settings.intervalMs, bundles: bundles.length, gone: 0 }
+      : { endsMs, bundles: bundles.length, gone };
   }
 
-  #mustBeSane({ bundles, records }: Verdicts): void {
+  /** Only a round over everything knows how much there is, and raises the alarm; one over a namespace calls for it. */
+  async #sift(scope: string, verdicts: Verdicts, uploads: readonly UploadToAbort[]) {
     const { settings, cluster } = this.#with;
-    const { all, gone } = this.#interval;
-    const going = bundles.length + gone;
-    if (isTooMuch(going, all, settings)) throw tooMuch(`${going} of ${all} bundles`);
-    const deletions = records.filter(({ act }) => act === "delete").length;
-    const there = cluster.world("").records.length;
-    if (isTooMuch(deletions, there, settings)) throw tooMuch(`${deletions} of ${there} Coredumps`);
+    const { bundles, gone } = this.#interval;
+    const stock = { bundles, bundlesGone: gone, coredumps: cluster.world("").records.length };
+    if (scope !== "") {
+      const { go, alarm } = sift(verdicts, stock, settings, this.#isHolding);
+      return { go, isHeldAnew: alarm !== undefined && !this.#isHolding };
+    }
+    const { go, held, alarm } = sift(verdicts, stock, settings);
+    this.#isHolding = alarm !== undefined;
+    await this.#with.held(alarm === undefined ? undefined : tooMuch(alarm), actsOf(held, uploads, this.#with));
+    return { go, isHeldAnew: false };
   }
 
   async #note(signal: AbortSignal): Promise<Missed> {
@@ -107,7 +117,8 @@ export class GcRounds {
     this.#missed = now;
   }
 
-  async #carryOut(acts: readonly Act[], signal: AbortSignal): Promise<void> {
+  /** @param inDoubt  keys of the bundles that count for the alarm */
+  async #carryOut(acts: readonly Act[], inDoubt: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const { settings, done } = this.#with;
     const failed = new Set<string>();
     let failure: unknown;
@@ -116,7 +127,8 @@ export class GcRounds {
       if (act.dump !== "" && failed.has(act.dump)) continue;
       try {
         if (!settings.dryRun) await act.run(signal);
-        if (act.what === "bundle") this.#interval.gone++;
+        if (act.what === "bundle") this.#interval.bundles--;
+        if (inDoubt.has(act.name)) this.#interval.gone++;
         done(act);
       } catch (error) {
         failed.add(act.dump);
@@ -135,7 +147,12 @@ const concerned = ({ bundles, records, endpoints }: Verdicts): ReadonlySet<strin
     ...endpoints.map(({ endpoint: { namespace } }) => namespace),
   ]);
 
+const doubtful = ({ bundles }: Verdicts): ReadonlySet<string> =>
+  new Set(bundles.flatMap(({ bundle: { key }, isDoubtful }) => (isDoubtful ? [key] : [])));
+
 const tooMuch = (what: string): DumpError =>
-  new DumpError("RETENTION_STOPPED", `Cannot remove ${what} at once: something else is more likely to be wrong`, {
-    hint: "if they are to go, start the collector with --max-share 100 for once; --dry-run prints them",
-  });
+  new DumpError(
+    "RETENTION_STOPPED",
+    `Cannot remove ${what} at once: nobody was seen to order it, so something else may be wrong; the rest goes on`,
+    { hint: "gc --dry-run prints them; if they are to go, start the collector with --max-share 100 for once" },
+  );

@@ -70,6 +70,29 @@ describe("the collector", { skip }, () => {
     assert.equal(await gc.end(), 0);
   });
 
+  test("removes a deleted namespace's bundles however many they are, and goes on, ready", async () => {
+    const [going, staying] = [await namespace(), await namespace()];
+    await using gc = await start();
+    await gc.looksAgain();
+    const lost = [];
+    for (let n = 0; n < 70; n++) lost.push(await savedDump(cluster, going, GONE_POD));
+    for (const { key } of lost) store.put(key);
+    await cluster.kubectl("delete", "namespace", going.metadata["name"], "--wait=false");
+    await eventually(() =>
+      assert.ok(
+        lost.every(({ key }) => !isThere(key)),
+        gc.said,
+      ),
+    );
+    const next = await savedDump(cluster, staying, GONE_POD);
+    store.put(next.key);
+    await cluster.in(staying.metadata["name"]).kubectl("delete", "coredump", next.name);
+    await eventually(() => assert.ok(!isThere(next.key)));
+    assert.deepEqual(await gc.ask("/readyz"), { status: 200, text: "ok\n" });
+    assert.equal(await gc.metric("coredump_gc_alarm"), 0);
+    assert.equal(await gc.end(), 0);
+  });
+
   test("removes a deleted Coredump's bundle, and no other", async () => {
     const within = await namespace();
     const web = await pod(within, "web");
@@ -166,7 +189,7 @@ describe("the collector", { skip }, () => {
     await gc.end();
   });
 
-  test("removes nothing when too much would go, says so, and prints what it would be", async () => {
+  test("holds back what vanished unseen when it is too much, says so, and prints what it would be", async () => {
     const within = await namespace();
     const dumps = await Promise.all(Array.from({ length: 6 }, () => savedDump(cluster, within, GONE_POD)));
     for (const { key } of dumps) store.put(key);
@@ -180,6 +203,10 @@ describe("the collector", { skip }, () => {
     });
     for (const { key } of dumps) assert.ok(isThere(key));
     await gc.end();
+    await using cautious = await start("--dry-run", ...limits);
+    await eventually(() => {
+      for (const { key } of dumps) assert.ok(cautious.said.includes(`hold back: remove bundle ${key}`), cautious.said);
+    });
     await using dry = await start("--dry-run", "--max-at-once", "1000");
     await eventually(() => {
       for (const { key } of dumps)

@@ -32,6 +32,8 @@ export class GcWorld {
   settings: GcSettings = SETTINGS;
   /** Writes that are still made; then we are dead. */
   writesLeft = Number.POSITIVE_INFINITY;
+  /** What the last round over everything held back, and why. */
+  alarm: string | undefined;
   #version = 0;
   #dumps = 0;
 
@@ -84,6 +86,9 @@ export class GcWorld {
       ...{ http: this.#http, shelf: this.#gated(), settings: this.settings, cluster, clusterUid: CLUSTER },
       done: ({ verb, what, name }) => acts.push(`${verb} ${what} ${name}`),
       counted: () => undefined,
+      held: async (alarm) => {
+        this.alarm = alarm?.message;
+      },
     });
     return {
       round: async (scope = "") => {
