@@ -27,6 +27,7 @@ export interface Candidate {
   /** Different for every process. */
   readonly identity: string;
   readonly durationS: number;
+  /** Gets why the Lease could not be looked at, and undefined at each look that went well, whoever holds it. */
   readonly onProblem: (problem: unknown) => void;
 }
 
@@ -47,18 +48,30 @@ export async function lead(
 ): Promise<void> {
   const claim = new Claim(http, candidate);
   while (!signal.aborted) {
-    const leading = await claim.renew().catch(candidate.onProblem);
-    if (leading) await leadWhile(claim, candidate, work, signal);
+    if (await look(claim, candidate)) await leadWhile(claim, candidate, work, signal);
     else await pause((candidate.durationS * 1000) / 7, signal);
+  }
+}
+
+/** @returns whether it is ours now */
+async function look(claim: Claim, { onProblem }: Candidate, signal?: AbortSignal): Promise<boolean | undefined> {
+  try {
+    const isOurs = await claim.renew(signal);
+    onProblem(undefined);
+    return isOurs;
+  } catch (error) {
+    onProblem(error);
+    return undefined;
   }
 }
 
 async function leadWhile(
   claim: Claim,
-  { durationS, onProblem }: Candidate,
+  candidate: Candidate,
   work: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { durationS, onProblem } = candidate;
   const lost = new AbortController();
   const working = work(AbortSignal.any([signal, lost.signal])).finally(() => lost.abort());
   const until = AbortSignal.any([signal, lost.signal]);
@@ -67,12 +80,9 @@ async function leadWhile(
     await pause((durationS * 1000) / 4, until);
     if (until.aborted) break;
     const leftMs = Math.ceil(renewedMs + deadlineMs - performance.now());
-    try {
-      if (leftMs <= 0 || !(await claim.renew(AbortSignal.timeout(leftMs)))) lost.abort();
-      renewedMs = performance.now();
-    } catch (error) {
-      onProblem(error);
-    }
+    const isOurs = leftMs > 0 && (await look(claim, candidate, AbortSignal.timeout(leftMs)));
+    if (isOurs === false) lost.abort();
+    if (isOurs) renewedMs = performance.now();
   }
   try {
     await working;

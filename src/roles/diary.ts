@@ -1,26 +1,45 @@
-/** A role's log, and what is wrong at the moment. Trouble that lasts is told once, not at every try. */
+/**
+ * A role's log, and what is wrong at the moment. Trouble that lasts is told once, not at every try. Whoever reports trouble
+ * also reports when it is over, at the next try that goes well; what has no next try of its own lapses (`mishap()`). Else a
+ * role that missed something once would never be ready again.
+ */
+import { performance } from "node:perf_hooks";
 import type { Logger } from "pino";
 import { DumpError, isCode, reasonOf } from "../domain/failures.ts";
 
 const MOST_PROBLEMS = 10;
+const LAPSE_MS = 600_000;
+
+interface Problem {
+  readonly message: string;
+  /** By the monotonic clock. */
+  readonly untilMs: number;
+}
 
 export class Diary {
   protected readonly log: Logger;
   readonly #onFailure: (code: string) => void;
-  readonly #problems = new Map<string, string>();
+  readonly #now: () => number;
+  readonly #problems = new Map<string, Problem>();
 
-  /** @param onFailure  for a figure of failures by code */
-  constructor(log: Logger, onFailure: (code: string) => void) {
+  /** @param onFailure  for a figure of failures by code. @param now  a monotonic clock, in milliseconds */
+  constructor(log: Logger, onFailure: (code: string) => void, now: () => number = () => performance.now()) {
     this.log = log;
     this.#onFailure = onFailure;
+    this.#now = now;
   }
 
   problems = (): readonly string[] => this.troubles();
 
   /** What is wrong at the places that count. */
   protected troubles(counts: (where: string) => boolean = () => true): readonly string[] {
-    const all = [...this.#problems].flatMap(([where, message]) => (counts(where) ? [message] : []));
+    const all = [...this.#problems.keys()].flatMap((where) => (counts(where) ? (this.#at(where)?.message ?? []) : []));
     return [...new Set(all)].slice(0, MOST_PROBLEMS);
+  }
+
+  /** Whether something is wrong there. */
+  isTroubled(where: string): boolean {
+    return this.#at(where) !== undefined;
   }
 
   note(message: string, facts: object = {}): void {
@@ -35,12 +54,15 @@ export class Diary {
 
   /** @param error undefined: what was wrong there is well again */
   trouble(where: string, error: unknown): void {
-    if (error === undefined) {
-      if (this.#problems.delete(where)) this.log.info({ where }, "Well again");
-      return;
-    }
-    const { code, hint } = this.count(error);
-    this.log[this.remember(where, error) ? "error" : "debug"]({ where, code, hint }, reasonOf(error));
+    this.#tell(where, error, Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * As `trouble()`, of what is done when something happens and not tried again by itself: forgotten after ten minutes, because
+   * the next one, which would show that all is well, may be a long time in coming.
+   */
+  mishap(where: string, error: unknown): void {
+    this.#tell(where, error, LAPSE_MS);
   }
 
   protected count(error: unknown): { readonly code: string; readonly hint: string | undefined } {
@@ -50,12 +72,28 @@ export class Diary {
   }
 
   /** @returns whether it is news */
-  protected remember(where: string, error: unknown): boolean {
+  protected remember(where: string, error: unknown, forMs: number = Number.POSITIVE_INFINITY): boolean {
     // Somebody else was quicker: that is how it works.
     if (isCode(error, "API_CONFLICT")) return false;
     const message = reasonOf(error);
-    const isNews = this.#problems.get(where) !== message;
-    this.#problems.set(where, message);
+    const isNews = this.#at(where)?.message !== message;
+    this.#problems.set(where, { message, untilMs: this.#now() + forMs });
     return isNews;
+  }
+
+  #tell(where: string, error: unknown, forMs: number): void {
+    if (error === undefined) {
+      if (this.#problems.delete(where)) this.log.info({ where }, "Well again");
+      return;
+    }
+    const { code, hint } = this.count(error);
+    this.log[this.remember(where, error, forMs) ? "error" : "debug"]({ where, code, hint }, reasonOf(error));
+  }
+
+  #at(where: string): Problem | undefined {
+    const problem = this.#problems.get(where);
+    if (problem === undefined || problem.untilMs > this.#now()) return problem;
+    this.#problems.delete(where);
+    return undefined;
   }
 }

@@ -35,7 +35,6 @@ export async function underLease(
     onProblem: (error: unknown) => diary.trouble(`lease ${lease}`, error),
   };
   const leadIt = async (leading: AbortSignal) => {
-    diary.trouble(`lease ${lease}`, undefined);
     diary.note("Leading");
     metrics.leading.set(1);
     try {

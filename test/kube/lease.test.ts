@@ -81,6 +81,29 @@ test("lead() ends when another has taken the lease", async () => {
   await a.stop();
 });
 
+test("lead() says at each look that goes well that it did, also to one that stands by", async (t) => {
+  const { server, http } = leaseServer();
+  const first = candidate(http, "a", []);
+  await eventually(() => assert.equal(server.lease?.spec?.holderIdentity, "a"));
+  const told: unknown[] = [];
+  const stop = new AbortController();
+  const how = {
+    namespace: "ns",
+    lease: "lead",
+    identity: "b",
+    durationS: 1,
+    onProblem: (it: unknown) => told.push(it),
+  };
+  const ended = lead(http, how, async () => undefined, stop.signal);
+  server.down = true;
+  await eventually(() => assert.ok(told.at(-1) instanceof DumpError));
+  server.down = false;
+  await eventually(() => assert.equal(told.at(-1), undefined));
+  assert.equal(server.lease?.spec?.holderIdentity, "a");
+  stop.abort();
+  await ended;
+});
+
 test("lead() takes over from one that died, whatever its clock said", async () => {
   const { server, http } = leaseServer();
   const future = "2099-01-01T00:00:00.000000Z";

@@ -34,7 +34,7 @@ export async function agentOnHost(
     registry: new KubeRegistry(http),
     ship: counted(shipTo(settings), metrics),
     deliver: deliverBy(settings),
-    teller: tellerFor(http, node, (error) => diary.trouble("event", error)),
+    teller: tellerFor(http, node, (error) => diary.mishap("event", error)),
   };
   const health = { alive: diary.alive, problems: diary.problems, metrics: () => metrics.registry.metrics() };
   await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;

@@ -67,7 +67,7 @@ const patternDiary = ({ diary, http, node }: NodeService) => ({
   installed: (...steps: Parameters<AgentDiary["installed"]>) => diary.installed(...steps),
   conflict: (pattern: string) => {
     diary.conflict(pattern);
-    void tellOfConflict(http, node, pattern, (error) => diary.trouble("event", error));
+    void tellOfConflict(http, node, pattern, (error) => diary.mishap("event", error));
   },
 });
 
