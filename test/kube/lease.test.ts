@@ -87,6 +87,7 @@ test("lead() says at each look that goes well that it did, also to one that stan
   await eventually(() => assert.equal(server.lease?.spec?.holderIdentity, "a"));
   const told: unknown[] = [];
   const stop = new AbortController();
+  t.after(() => Promise.all([first.stop(), stop.abort()]));
   const how = {
     namespace: "ns",
     lease: "lead",

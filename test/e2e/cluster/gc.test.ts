@@ -9,7 +9,7 @@ import { ApiServer } from "../../support/apiserver.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds, applyPolicy, statusPatch } from "../../support/coredump-resources.ts";
 import { eventually } from "../../support/eventually.ts";
-import { BundleFolder, Gc, savedDump } from "../../support/gc.ts";
+import { BundleFolder, Gc, type StoredDump, savedDump } from "../../support/gc.ts";
 import type { Resource, User } from "../../support/kubectl.ts";
 import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
@@ -74,7 +74,7 @@ describe("the collector", { skip }, () => {
     const [going, staying] = [await namespace(), await namespace()];
     await using gc = await start();
     await gc.looksAgain();
-    const lost = [];
+    const lost: StoredDump[] = [];
     for (let n = 0; n < 70; n++) lost.push(await savedDump(cluster, going, GONE_POD));
     for (const { key } of lost) store.put(key);
     await cluster.kubectl("delete", "namespace", going.metadata["name"], "--wait=false");
