@@ -3,9 +3,9 @@ import type { DumpRecord } from "../domain/dump.ts";
 import { mayDropLocalCopy } from "../domain/life-cycle.ts";
 import type { Entry } from "./spool.ts";
 
-/** All that holds what the process held. */
+/** All that holds what the process held, and what is large beside it. */
 const copyOf = (entry: Entry, { reason }: DumpRecord): string[] => [
-  ...(reason === "OptedOut" ? [entry.path("facts")] : []), // its arguments, perhaps its environment
+  ...(reason === "OptedOut" ? [entry.path("facts")] : entry.largeFacts), // its arguments, perhaps its environment
   entry.part,
   entry.core,
 ];

@@ -34,6 +34,12 @@ export function crashIn(fd: number, layout: Layout, known: FromCore, names: Read
   };
 }
 
+/** The threads that `crashIn()` will list, by their numbers in the process's own pid namespace. */
+export function threadsIn(fd: number): readonly number[] {
+  const layout = layoutIn(fd);
+  return layout ? readNotes(fileReader(fd), layout.headers, layout.header).threads.map(({ tid }) => tid) : [];
+}
+
 /** A signal in words. @param address  si_addr; left out where it means nothing */
 export function signalOf(
   number: number,

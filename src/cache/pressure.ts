@@ -64,10 +64,15 @@ export function roomIn(usage: Usage, limits: Limits): bigint {
   return inCache < onDisk ? inCache : onDisk;
 }
 
-/** Bytes of an entry's core on the disk. */
+/** Bytes of an entry's core on the disk, with the facts that go when it goes. */
 export function heldBytes(entry: Entry): bigint {
-  const stat = statSync(entry.core, { throwIfNoEntry: false }) ?? statSync(entry.part, { throwIfNoEntry: false });
-  return stat ? BigInt(stat.blocks) * 512n : 0n;
+  const core = onDisk(entry.core) ?? onDisk(entry.part);
+  return core === undefined ? 0n : entry.largeFacts.reduce((sum, path) => sum + (onDisk(path) ?? 0n), core);
+}
+
+function onDisk(path: string): bigint | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat && BigInt(stat.blocks) * 512n;
 }
 
 /** What a dump that is being copied may still take; a killed handler's claim, whose lock is free, is none. */

@@ -37,7 +37,7 @@ export async function seal(entry: Entry, record: DumpRecord, sealing: Sealing): 
 }
 
 function nothingKept(entry: Entry, record: DumpRecord, { truncation: cause, sizeBytes }: Sealing): DumpRecord {
-  rmSync(entry.part, { force: true });
+  for (const path of [entry.part, ...entry.largeFacts]) rmSync(path, { force: true });
   const truncation = cause ?? (sizeBytes > 0n ? "handler-killed" : "source-cut-short"); // bytes that no file has any more
   const message =
     truncation === "source-cut-short"

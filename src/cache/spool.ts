@@ -17,6 +17,9 @@ import { FileLock } from "../system/lock.ts";
 
 const AS_ROOT = "cores are readable by root only: run this as root";
 
+/** Facts whose length the process chose: they count against the cache as the core does, and go with it. */
+export const LARGE_FACTS: readonly string[] = ["cmdline", "environ", "maps", "mountinfo"];
+
 export class Spool {
   readonly dir: string;
 
@@ -104,6 +107,10 @@ export class Entry {
   /** Bytes that its handler has been promised; there only while it copies. */
   get reserved(): string {
     return join(this.dir, "reserved");
+  }
+
+  get largeFacts(): string[] {
+    return LARGE_FACTS.map((name) => this.path(`facts/${name}`));
   }
 
   /** Held by whoever advances the record. */

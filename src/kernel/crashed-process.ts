@@ -7,34 +7,43 @@ import { hostname } from "node:os";
 import type { KernelArguments } from "../config/options.ts";
 import { DumpError } from "../domain/failures.ts";
 import { textOf } from "../domain/text.ts";
+import { formatBytes } from "../domain/units.ts";
 import { inUtsNamespace } from "../system/ffi.ts";
-import { ProcDirectory, startTicks, statusField } from "../system/proc.ts";
+import { PROC_FILE_BYTES, ProcDirectory, startTicks, statusField } from "../system/proc.ts";
 
 /**
- * Files kept beside the core, as they are. `environ` is added only on request. Order: what identifies first, because with
- * core_pipe_limit 0 the process may vanish while we read.
+ * Files kept beside the core, as they are, and how much of each where that is more than PROC_FILE_BYTES: a process can make
+ * some of them gigabytes long (prctl(2), PR_SET_MM_MAP; mmap(2) of a file with a long path). `environ` is added only on
+ * request. Order: what identifies first, because with core_pipe_limit 0 the process may vanish while we read.
  */
-const FACTS = [
-  "stat",
-  "status",
-  "cgroup",
-  "comm",
-  "mountinfo",
-  "limits",
-  "cmdline",
-  "auxv",
-  "maps",
-  "uid_map",
-  "gid_map",
-  "oom_score_adj",
-];
+const FACTS: Readonly<Record<string, number | undefined>> = {
+  stat: undefined,
+  status: undefined,
+  cgroup: undefined,
+  comm: undefined,
+  mountinfo: 4 << 20,
+  limits: undefined,
+  cmdline: 128 << 10,
+  auxv: undefined,
+  maps: 32 << 20,
+  coredump_filter: undefined,
+  uid_map: undefined,
+  gid_map: undefined,
+  oom_score_adj: undefined,
+};
 const LINKS = ["exe", "cwd", "root", "ns/mnt", "ns/pid", "ns/net", "ns/user", "ns/uts", "ns/ipc", "ns/cgroup"];
 /** These need the process's memory, which a leader that has exited has not got: its crashed thread still has. */
-const OF_MEMORY = new Set(["cmdline", "auxv", "maps", "exe", "environ", "mountinfo", "cwd", "root"]);
+const OF_MEMORY = new Set([
+  ...["cmdline", "auxv", "maps", "coredump_filter", "exe", "environ", "mountinfo", "cwd", "root"],
+]);
 
 export interface CrashedProcess extends Disposable {
   /** Raw bytes by name; links hold their target. */
   readonly facts: ReadonlyMap<string, Buffer>;
+  /** Facts that are longer than what is read of them, in words. */
+  readonly cut: readonly string[];
+  /** Gives up a fact. @param why  in words */
+  forget(name: string, why: string): void;
   /** UTS name as the process saw it. */
   readonly hostname: string | undefined;
   /** The process or thread behind `memory`, in the initial pid namespace. */
@@ -64,7 +73,15 @@ export function openCrashedProcess(
     main[Symbol.dispose]();
   };
   const facts = new Map<string, Buffer>();
-  for (const name of [...FACTS, ...(environ ? ["environ"] : [])]) put(facts, name, source(name).read(name));
+  const cut: string[] = [];
+  for (const name of [...Object.keys(FACTS), ...(environ ? ["environ"] : [])]) {
+    const mostBytes = FACTS[name] ?? PROC_FILE_BYTES;
+    const file = source(name).readUpTo(name, mostBytes);
+    const useless = file?.cut && name === "maps"; // memory is copied by all of them or by none
+    if (!useless) put(facts, name, file?.bytes);
+    if (file?.cut)
+      cut.push(`its ${name} is longer than ${formatBytes(mostBytes)}: ${useless ? "not kept" : "cut there"}`);
+  }
   for (const name of LINKS) put(facts, name, source(name).link(name));
   const problem = mismatch(facts, call, proc);
   const started = startTicks(facts.get("stat"));
@@ -77,7 +94,8 @@ export function openCrashedProcess(
     );
   }
   const pid = memory === main ? call.hostPid : (call.hostTid ?? call.hostPid);
-  return { facts, hostname: named(), pid, memory, main, unchanged, [Symbol.dispose]: dispose };
+  const forget = (name: string, why: string) => void (facts.delete(name) && cut.push(why));
+  return { facts, cut, forget, hostname: named(), pid, memory, main, unchanged, [Symbol.dispose]: dispose };
 
   function source(name: string): ProcDirectory {
     return OF_MEMORY.has(name) ? memory : main;

@@ -11,15 +11,21 @@ export interface Mapping {
   readonly pages: "anonymous" | "none" | "any";
 }
 
-const LINE = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([-r][-w][-x][-ps]) [0-9a-f]+ ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)$/;
+const LINE = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([-r][-w][-x][-ps]) [0-9a-f]+ ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)$/s;
 const VVAR = /^\[vvar(_\w+)?\]$/;
-const ANONYMOUS_NAME = /^(|\[heap\]|\[stack\]|\[anon:.*\])$/;
+const ANONYMOUS_NAME = /^(|\[heap\]|\[stack\]|\[anon:.*\])$/s;
+const NEWLINE = 0x0a;
+/** What is looked at of a line. Addresses to inode take 90 bytes at the most, the name of an anonymous mapping 87 (prctl(2)). */
+const LINE_BYTES = 256;
 
-/** Parses /proc/P/maps (proc_pid_maps(5)); a line that does not look like one is left out, so its pages are read. */
+/**
+ * Parses /proc/P/maps (proc_pid_maps(5)); a line that does not look like one is left out, so its pages are read. Line by
+ * line: the file may have 32 MiB, and a string of it would be as large again.
+ */
 export function parseMaps(maps: Buffer): Mapping[] {
   const found: Mapping[] = [];
-  for (const line of maps.toString("latin1").split("\n")) {
-    const match = LINE.exec(line);
+  for (const line of linesOf(maps)) {
+    const match = LINE.exec(line.toString("latin1", 0, LINE_BYTES));
     if (!match) continue;
     const [, start = "0", end = "0", access = "", device, inode, name = ""] = match;
     const noFile = device === "00:00" && inode === "0" && access[3] === "p";
@@ -27,6 +33,23 @@ export function parseMaps(maps: Buffer): Mapping[] {
     found.push({ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`), pages });
   }
   return found;
+}
+
+function* linesOf(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, at);
+    yield bytes.subarray(at, end < 0 ? bytes.length : end);
+    at = end < 0 ? bytes.length : end + 1;
+  }
+}
+
+/**
+ * Whether [vsyscall] begins at this address and may only be executed: then no page backs it (arch/x86/entry/vsyscall) and
+ * the kernel dumps zeros. It is the last line of the file.
+ */
+export function isVsyscallWithoutPage(maps: Buffer, vaddr: bigint): boolean {
+  const last = maps.subarray(maps.lastIndexOf(NEWLINE, -2) + 1).toString("latin1", 0, LINE_BYTES);
+  return last.startsWith(`${vaddr.toString(16)}-`) && /--xp .*\[vsyscall\]\n?$/.test(last);
 }
 
 /** The mappings that overlap [from, to), in order. `mappings` is sorted, as the kernel prints it. */

@@ -7,11 +7,11 @@
  */
 import { readFileSync } from "node:fs";
 import type { Truncation } from "../domain/dump.ts";
-import type { Segment } from "../elf/segments.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
 import { copyDirectly, type Doubt } from "./direct.ts";
 import { drain } from "./drain.ts";
 import type { CoreHead } from "./head.ts";
+import { isVsyscallWithoutPage } from "./memory-map.ts";
 import type { CorePipe } from "./pipe.ts";
 import { CannotKeep, PAGE_BYTES, type SparseFile } from "./sparse-file.ts";
 
@@ -73,8 +73,8 @@ async function copyHeadAndMemory(
   const doubt = (why: string): Doubt => ({ why, certainBytes: pipe.positionBytes, stalled: false });
   if (!plan) return doubt(head.noPlan ?? "");
   const maps = process?.facts.get("maps");
-  if (!process || !maps) return doubt("the process's memory cannot be reached");
-  if (!plan.high.every((segment) => readsAsZeros(segment, maps)))
+  if (!process || !maps) return doubt("the process's memory cannot be reached, or not all of its mappings be read");
+  if (!plan.high.every(({ vaddr }) => isVsyscallWithoutPage(maps, vaddr)))
     return doubt("it has memory beyond what can be addressed");
   await drain(pipe, file, 0n, plan.prefixBytes);
   if (pipe.positionBytes < plan.prefixBytes) return doubt("the stream ended early");
@@ -84,11 +84,6 @@ async function copyHeadAndMemory(
   if (!process.unchanged()) return { why: "the process is gone", certainBytes: plan.prefixBytes, stalled: false };
   return undefined;
 }
-
-/** [vsyscall] with execute-only access is not backed by a page (arch/x86/entry/vsyscall): the kernel sends zeros. */
-const readsAsZeros = ({ vaddr }: Segment, maps: Buffer): boolean =>
-  maps.toString("latin1").includes(`\n${vaddr.toString(16)}-`) &&
-  /--xp .*\[vsyscall\]\n?$/.test(maps.toString("latin1"));
 
 const AT_PAGESZ = 6n;
 

@@ -1,5 +1,14 @@
-import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, constants, opendirSync, openSync, readlinkSync, readSync } from "node:fs";
 import { errnoOf } from "../domain/failures.ts";
+
+/** Of any file in /proc that has no bound of its own: a process chooses how long some of them are. */
+export const PROC_FILE_BYTES = 64 << 10;
+
+export interface BoundedFile {
+  readonly bytes: Buffer;
+  /** Whether there was more. */
+  readonly cut: boolean;
+}
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -20,9 +29,14 @@ export class ProcDirectory implements Disposable {
     return `/proc/self/fd/${this.fd}/${name}`;
   }
 
-  /** A file's bytes, or undefined when it cannot be read (no such file, no right, no process any more). */
+  /** A file's first bytes, or undefined when it cannot be read (no such file, no right, no process any more). */
   read(name: string): Buffer | undefined {
-    return readable(() => readFileSync(this.path(name)));
+    return this.readUpTo(name, PROC_FILE_BYTES)?.bytes;
+  }
+
+  /** The same, with a bound of its own and whether it was reached. */
+  readUpTo(name: string, mostBytes: number): BoundedFile | undefined {
+    return readable(() => readUpTo(this.path(name), mostBytes));
   }
 
   /** A symbolic link's target, byte for byte. */
@@ -30,12 +44,43 @@ export class ProcDirectory implements Disposable {
     return readable(() => readlinkSync(this.path(name), { encoding: "buffer" }));
   }
 
-  list(name: string): string[] {
-    return readable(() => readdirSync(this.path(name))) ?? [];
+  /** The first `most` names in a directory; none when it cannot be read. */
+  list(name: string, most = Number.POSITIVE_INFINITY): string[] {
+    const names: string[] = [];
+    readable(() => {
+      using directory = opendirSync(this.path(name));
+      for (let entry = directory.readSync(); entry && names.length < most; entry = directory.readSync())
+        names.push(entry.name);
+    });
+    return names;
   }
 
   [Symbol.dispose](): void {
     closeSync(this.fd);
+  }
+}
+
+/** Where short files are read to; all here is synchronous. */
+let shared: Buffer | undefined;
+
+/**
+ * The first bytes of a file that tells no size, as those of /proc do. A buffer for a long file is outside of V8's heap: of
+ * what is not filled no page is ever touched. @throws the errno of open(2) or read(2)
+ */
+export function readUpTo(path: string, mostBytes: number): BoundedFile {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    const isShort = mostBytes <= PROC_FILE_BYTES;
+    if (isShort) shared ??= Buffer.allocUnsafeSlow(PROC_FILE_BYTES + 1);
+    const buffer = isShort && shared ? shared : Buffer.allocUnsafeSlow(mostBytes + 1);
+    const wanted = mostBytes + 1; // one more shows that there is more
+    let length = 0;
+    for (let got = -1; got !== 0 && length < wanted; length += got)
+      got = readSync(fd, buffer, length, wanted - length, null);
+    const bytes = buffer.subarray(0, Math.min(length, mostBytes));
+    return { bytes: length <= PROC_FILE_BYTES + 1 ? Buffer.from(bytes) : bytes, cut: length > mostBytes };
+  } finally {
+    closeSync(fd);
   }
 }
 

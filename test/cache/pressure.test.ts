@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
+import { dropLocalCopy } from "../../src/cache/drop.ts";
 import { heldBytes, type Limits, limitsFor, makeRoom, Reservation, roomIn, usageOf } from "../../src/cache/pressure.ts";
 import { readRecord } from "../../src/cache/record.ts";
 import type { Entry } from "../../src/cache/spool.ts";
 import type { CaptureSettings } from "../../src/config/options.ts";
-import { STATES, type State } from "../../src/domain/dump.ts";
+import { type DumpRecord, STATES, type State } from "../../src/domain/dump.ts";
 import { FileLock } from "../../src/system/lock.ts";
 import { filesOf, idOf, type TestSpool, testSpool } from "./caches.ts";
 
@@ -75,6 +76,17 @@ test("heldBytes() leaves out holes", () => {
   const entry = made.captured(1, 4 * KIB);
   truncateSync(entry.core, 1 << 30);
   assert.equal(heldBytes(entry), BLOCK);
+});
+
+test("heldBytes() counts the facts whose length the process chose, for as long as there is a core", () => {
+  using made = testSpool();
+  const entry = made.captured(1, 4 * KIB);
+  mkdirSync(entry.path("facts"));
+  for (const name of ["maps", "cmdline", "stat"]) writeFileSync(entry.path(`facts/${name}`), Buffer.alloc(8 * KIB, 1));
+  assert.equal(heldBytes(entry), BLOCK + 2n * 2n * BLOCK);
+  dropLocalCopy(entry, { ...(readRecord(entry) as DumpRecord), state: "Evicted" });
+  assert.equal(heldBytes(entry), 0n);
+  assert.deepEqual(readdirSync(entry.path("facts")), ["stat"]);
 });
 
 /** Three dumps of 64 KiB, the first the oldest. */

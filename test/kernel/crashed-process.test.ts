@@ -6,8 +6,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { KernelArguments } from "../../src/config/options.ts";
 import { openCrashedProcess } from "../../src/kernel/crashed-process.ts";
-import { threadNames } from "../../src/kernel/threads.ts";
-import { ProcDirectory, startTicks, statFields, statusField } from "../../src/system/proc.ts";
+import { namesOfListed, threadNames } from "../../src/kernel/threads.ts";
+import { ProcDirectory, readUpTo, startTicks, statFields, statusField } from "../../src/system/proc.ts";
 import { tempDir } from "../support/tmp.ts";
 import { stopped } from "./streams.ts";
 
@@ -172,21 +172,80 @@ test("threadNames() knows threads by the number that the core's notes give them,
     "task/11/status": "NSpid:\t11\t23\n", // it has no name to be read any more
   });
   using main = new ProcDirectory(join(fake.proc, "7"));
-  assert.deepEqual([...threadNames(main)].sort(), [
+  assert.deepEqual([...(threadNames(main) ?? [])].sort(), [
     [1, "main"],
     [10, "old kernel"],
     [22, "wor\x1bker"],
   ]);
 });
 
-test("threadNames() of a process with very many threads stops somewhere", () => {
-  using fake = fakeProc(Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`task/${1000 + i}/comm`, "x\n"])));
-  using main = new ProcDirectory(join(fake.proc, "7"));
-  assert.equal(threadNames(main).size, 256);
-});
+for (const { on, inside } of [
+  { on: "in the initial pid namespace", inside: (tid: number) => `${tid}` },
+  { on: "in one of its own", inside: (tid: number) => `${tid}\t${tid - 999}` },
+]) {
+  test(`of very many threads ${on} the names are those of the listed ones, the crashed one's above all`, () => {
+    const threads = Array.from({ length: 600 }, (_, at) => 1000 + at);
+    using fake = fakeProc(
+      Object.fromEntries(
+        threads.flatMap((tid) => [
+          [`task/${tid}/comm`, `t${tid}\n`],
+          [`task/${tid}/status`, `NSpid:\t${inside(tid)}\n`],
+        ]),
+      ),
+    );
+    using main = new ProcDirectory(join(fake.proc, "7"));
+    assert.equal(threadNames(main), undefined);
+    const number = (tid: number) => Number(inside(tid).split("\t").at(-1));
+    const listed = [1599, 1001, 1500].map(number);
+    assert.deepEqual(
+      [...namesOfListed(main, 1599, listed)].sort(),
+      [1599, 1001, 1500].map((tid) => [number(tid), `t${tid}`]).sort(),
+    );
+    assert.equal(namesOfListed(main, undefined, []).size, 0);
+  });
+}
 
 test("threadNames() reads our own threads", () => {
   using main = new ProcDirectory("/proc/self/");
-  const names = threadNames(main);
-  assert.equal(names.get(process.pid), readFileSync("/proc/self/comm", "utf8").trim());
+  assert.equal(threadNames(main)?.get(process.pid), readFileSync("/proc/self/comm", "utf8").trim());
+});
+
+const BOUNDS = [
+  { name: "cmdline", most: 128 << 10 },
+  { name: "mountinfo", most: 4 << 20 },
+  { name: "cgroup", most: 64 << 10 },
+  { name: "environ", most: 64 << 10 },
+];
+for (const { name, most } of BOUNDS) {
+  test(`openCrashedProcess() reads ${most >> 10} KiB of ${name} and says that there was more`, () => {
+    using whole = fakeProc({ [name]: Buffer.alloc(most, "x") });
+    using process = openCrashedProcess(CALL, true, whole.proc);
+    assert.deepEqual([process.facts.get(name)?.length, process.cut], [most, []]);
+    using longer = fakeProc({ [name]: Buffer.alloc(most + 1, "x") });
+    using cut = openCrashedProcess(CALL, true, longer.proc);
+    assert.equal(cut.facts.get(name)?.length, most);
+    assert.match(cut.cut.join(), new RegExp(`^its ${name} is longer than \\d+ [KM]iB: cut there$`));
+  });
+}
+
+test("openCrashedProcess() takes all mappings or none: with a part of them memory would be left out", () => {
+  using fake = fakeProc({ maps: Buffer.alloc((32 << 20) + 1, "x") });
+  using process = openCrashedProcess(CALL, false, fake.proc);
+  assert.equal(process.facts.has("maps"), false);
+  assert.deepEqual(process.cut, ["its maps is longer than 32 MiB: not kept"]);
+});
+
+test("a fact that would take too much memory can be given up, and that is said once", () => {
+  using fake = fakeProc({ maps: "x" });
+  using process = openCrashedProcess(CALL, false, fake.proc);
+  process.forget("maps", "too much");
+  process.forget("maps", "too much");
+  assert.deepEqual([process.facts.has("maps"), process.cut], [false, ["too much"]]);
+});
+
+test("readUpTo() reads a file without end to its bound, and the next file from its beginning", () => {
+  assert.deepEqual([readUpTo("/dev/zero", 1 << 20).bytes.length, readUpTo("/dev/zero", 1 << 20).cut], [1 << 20, true]);
+  assert.equal(readUpTo("/dev/zero", 8).bytes.toString("hex"), "00".repeat(8));
+  assert.equal(readUpTo("/proc/self/comm", 64 << 10).bytes.toString(), readFileSync("/proc/self/comm", "utf8"));
+  assert.throws(() => readUpTo("/nowhere", 8), { code: "ENOENT" });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Mapping, mappingsIn, parseMaps } from "../../src/kernel/memory-map.ts";
+import { isVsyscallWithoutPage, type Mapping, mappingsIn, parseMaps } from "../../src/kernel/memory-map.ts";
 import { stopped } from "./streams.ts";
 
 const line = (rest: string) => `7f0000000000-7f0000002000 ${rest}\n`;
@@ -42,6 +42,24 @@ test("parseMaps() reads a real map as the kernel prints it: sorted, whole, the h
   assert.equal(maps.length, text.toString("latin1").trimEnd().split("\n").length);
   assert.ok(maps.every(({ start, end }, at) => start < end && (maps[at - 1]?.end ?? 0n) <= start));
   assert.ok(maps.some(({ pages }) => pages === "anonymous"));
+});
+
+test("parseMaps() reads past names of any length and bytes", () => {
+  const long = line(`r--s 00000000 fe:00 77                         /${"a".repeat(4000)}\r`);
+  const maps = parseMaps(Buffer.from(long + line("rw-p 00000000 00:00 0 ") + long, "latin1"));
+  assert.deepEqual(
+    maps.map(({ pages }) => pages),
+    ["any", "anonymous", "any"],
+  );
+});
+
+test("isVsyscallWithoutPage() believes the last line only", () => {
+  const vsyscall = "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
+  const first = line("rw-p 00000000 00:00 0 ");
+  const is = (maps: string) => isVsyscallWithoutPage(Buffer.from(maps), 0xffffffffff600000n);
+  assert.ok(is(first + vsyscall) && is(vsyscall) && is(first + vsyscall.trim()));
+  for (const other of ["", "\n", first, vsyscall + first, first + vsyscall.replace("--xp", "r-xp")])
+    assert.equal(is(other), false);
 });
 
 test("parseMaps() throws at no bytes", () => {

@@ -67,6 +67,8 @@ async function copy(stream: Uint8Array, { how = "auto", process: change = {}, al
       ? undefined
       : {
           facts: new Map([["maps", maps]]),
+          cut: [],
+          forget() {},
           hostname: undefined,
           pid: process.pid,
           memory: main,

@@ -1,9 +1,9 @@
 /** The part of the handler that the crashed process waits for. */
-import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import type { OpenEntry } from "../../cache/begin.ts";
+import { threadsIn } from "../../cache/examine.ts";
 import { limitsFor, Reservation } from "../../cache/pressure.ts";
 import { takeSlot } from "../../cache/slots.ts";
-import type { Entry } from "../../cache/spool.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { formatBytes } from "../../domain/units.ts";
 import type { Identification } from "../../identity/runtime.ts";
@@ -12,8 +12,9 @@ import { type CoreHead, readHead } from "../../kernel/head.ts";
 import type { CorePipe } from "../../kernel/pipe.ts";
 import { type Received, receive } from "../../kernel/receive.ts";
 import { SparseFile } from "../../kernel/sparse-file.ts";
-import { threadNames } from "../../kernel/threads.ts";
+import { namesOfListed, threadNames } from "../../kernel/threads.ts";
 import { statusField } from "../../system/proc.ts";
+import { type Facts, factsIn, withoutLarge, writeFacts } from "./facts.ts";
 import type { World } from "./handler.ts";
 import type { Scene } from "./observing.ts";
 import type { Refusal } from "./refusing.ts";
@@ -36,7 +37,7 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
   const limits = limitsFor(open.spool.dir, settings);
   const reservation = new Reservation(open.spool, open.entry, limits);
   const estimate = estimateBytes(head, scene.process);
-  const no = await reservation.take(estimate);
+  const { facts, no } = await withRoom(reservation, estimate, factsIn(scene));
   if (no === "TooBig")
     return { reason: no, message: `too big: ${formatBytes(estimate)}, limit ${formatBytes(limits.maxDumpBytes)}` };
   if (no) return { reason: no, message: `no room in the cache for ${formatBytes(estimate)}` };
@@ -46,14 +47,15 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     const copying = receive(
       pipe,
       head,
-      new SparseFile(fd, (held) => reservation.allow(held)),
+      new SparseFile(fd, (held) => reservation.allow(held + facts.largeBytes)),
       scene.process,
       settings.capture,
     );
-    const small = smallThings(open, scene);
+    const small = smallThings(open, facts);
     const asked = scene.quick.owner === "unknown" ? ask(scene, world) : undefined;
-    const names = scene.process ? threadNames(scene.process.main) : new Map<number, string>();
+    const few = scene.process && threadNames(scene.process.main);
     const received = await copying;
+    const names = few ?? manyNames(scene, fd);
     small.waitNoMore();
     reservation.end();
     if (asked) await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, settings.lookupMs))]);
@@ -63,6 +65,17 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     closeSync(fd);
   }
 }
+
+/** Room for the core and its facts; where that is too much, for the core alone. */
+async function withRoom(reservation: Reservation, core: bigint, all: Facts) {
+  const no = await reservation.take(core + all.largeBytes);
+  if (!no || all.largeBytes === 0n) return { facts: all, no };
+  return { facts: withoutLarge(all), no: await reservation.take(core) };
+}
+
+/** Of very many threads the names are read of those that the record will list: the notes, now in the file, tell which. */
+const manyNames = ({ process, kernelCall }: Scene, fd: number): ReadonlyMap<number, string> =>
+  process ? namesOfListed(process.main, kernelCall.call.hostTid, threadsIn(fd)) : new Map();
 
 const NEW = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -97,33 +110,15 @@ const BESIDE_MS = 50;
  * What is small goes to the disk beside a long copy, and behind the release after a short one. On a disk that is full the
  * room that is left is the record's.
  */
-function smallThings(open: OpenEntry, scene: Scene) {
+function smallThings(open: OpenEntry, facts: Facts) {
   let keeping: Promise<readonly string[]> | undefined;
   const kept = (room: boolean) => {
-    const facts = keeping || room ? undefined : "facts were not kept: the disk is full";
-    keeping ??= Promise.all([open.toDisk(), facts ?? writeFacts(open.entry, scene)]).then((all) =>
+    const full = keeping || room ? undefined : "facts were not kept: the disk is full";
+    keeping ??= Promise.all([open.toDisk(), full ?? writeFacts(open.entry, facts)]).then((all) =>
       all.filter((why) => why !== undefined),
     );
     return keeping;
   };
   const timer = setTimeout(kept, BESIDE_MS, true);
   return { kept, waitNoMore: () => clearTimeout(timer) };
-}
-
-/**
- * The raw facts, and the dump mode: should the record be lost, nothing else tells that the process was an ordinary one.
- * @returns why not, when they could not be written
- */
-function writeFacts(entry: Entry, { process, record: { dumpable } }: Scene): string | undefined {
-  try {
-    mkdirSync(entry.path("facts"), { mode: 0o700 });
-    const mode: [string, Buffer][] = dumpable === null ? [] : [["dumpable", Buffer.from(`${dumpable}\n`)]];
-    for (const [name, bytes] of [...mode, ...(process?.facts ?? [])]) {
-      writeFileSync(entry.path(`facts/${name.replaceAll("/", "_")}`), bytes, { mode: 0o600, flag: "wx" });
-    }
-    return undefined;
-  } catch (error) {
-    rmSync(entry.path("facts"), { recursive: true, force: true }); // what they took may be what the record needs
-    return `facts were not kept: ${reasonOf(error)}`;
-  }
 }

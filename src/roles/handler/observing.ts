@@ -6,10 +6,12 @@ import type { DumpRecord } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { newDumpId } from "../../domain/id.ts";
 import { textOf } from "../../domain/text.ts";
+import { formatBytes } from "../../domain/units.ts";
 import type { Identification } from "../../identity/runtime.ts";
 import type { KernelCall } from "../../kernel/arguments.ts";
 import { type CrashedProcess, openCrashedProcess } from "../../kernel/crashed-process.ts";
 import { startTicks, statusField, TICK_MS } from "../../system/proc.ts";
+import { mapsFit } from "./ceiling.ts";
 import type { World } from "./handler.ts";
 
 export interface Scene extends Disposable {
@@ -23,11 +25,22 @@ export interface Scene extends Disposable {
 /** Looks at all there is; never throws, because no look is worth a core. */
 export function observe(kernelCall: KernelCall, world: World, warnings: readonly string[]): Scene {
   const [process, gone] = attempt(() => openCrashedProcess(kernelCall.call, world.settings.environ, world.proc));
+  keepBelowCeiling(process);
   const cgroup = process?.facts.get("cgroup");
   const [known, failed] = attempt(() => (cgroup ? world.identify.quickly(cgroup, world.settings) : undefined));
   const quick = known ?? nobody(gone ?? failed ?? "the process's cgroup cannot be read");
-  const record = draftRecord(kernelCall, process, quick, world, [...warnings, ...(gone ? [gone] : [])]);
+  const record = draftRecord(kernelCall, process, quick, world, [
+    ...warnings,
+    ...(gone ? [gone] : []),
+    ...(process?.cut ?? []),
+  ]);
   return { kernelCall, process, quick, record, [Symbol.dispose]: () => process?.[Symbol.dispose]() };
+}
+
+function keepBelowCeiling(crashed: CrashedProcess | undefined): void {
+  const bytes = crashed?.facts.get("maps")?.length ?? 0;
+  if (bytes > 0 && !mapsFit(bytes, process.memoryUsage.rss()))
+    crashed?.forget("maps", `its maps (${formatBytes(bytes)}) would take too much memory: not kept`);
 }
 
 function attempt<T>(act: () => T): [T | undefined, string | undefined] {

@@ -1,0 +1,99 @@
+/** What a process says of itself has no bound of its own: the handler stays small, and what it keeps is counted. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { compiled, crash, Handler } from "../../support/faults.ts";
+import { holdPattern } from "../../support/pattern.ts";
+import { needs } from "../../support/set-up.ts";
+import { tempDir } from "../../support/tmp.ts";
+
+const skip = needs("root", "testbed", "binary");
+const MOST_MIB = 150;
+
+/** The highest VmHWM of any of the handler's processes while `act` lasts and until they end. */
+async function peakMib(handler: Handler, act: () => Promise<unknown>): Promise<number> {
+  let [peak, over] = [0, false];
+  const acting = act().finally(() => {
+    over = true;
+  });
+  while (!over || handler.pids().length > 0) {
+    for (const pid of handler.pids()) peak = Math.max(peak, hwmMib(pid));
+    await sleep(2);
+  }
+  await acting;
+  return peak;
+}
+
+function hwmMib(pid: number): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0; // gone
+  }
+}
+
+const BOMBS = [
+  {
+    on: "a command line of 3000 MiB",
+    args: ["cmdline", "3000"],
+    warning: /cmdline is longer than 128 KiB/,
+    fact: "cmdline",
+  },
+  { on: "239 MiB of mappings", args: ["maps", "65000"], warning: /maps is longer than 32 MiB/, fact: "maps" },
+] as const;
+
+for (const { on, args, warning, fact } of BOMBS) {
+  test(`${on}: the handler takes at most ${MOST_MIB} MiB, four times at once too, and the core is whole`, {
+    skip,
+  }, async () => {
+    using scratch = tempDir();
+    using handler = new Handler();
+    await using _held = await holdPattern(handler.pattern());
+    const one = () => crash("/bin/sh", "-c", 'cd "$0" && exec "$@"', scratch.path, compiled("odd"), ...args);
+    const alone = await peakMib(handler, one);
+    const four = await peakMib(handler, () => Promise.all([one(), one(), one(), one()]));
+    assert.ok(alone <= MOST_MIB && four <= MOST_MIB, `alone ${alone} MiB, the largest of four ${four} MiB`);
+    for (const record of await handler.records()) {
+      assert.equal(record.core.complete, true, JSON.stringify(record));
+      assert.match(record.warnings.join("\n"), warning);
+      const kept = join(handler.dumpDir, record.id, "facts", fact);
+      assert.ok(!existsSync(kept) || statSync(kept).size <= 32 << 20);
+    }
+  });
+}
+
+test("facts count against the cache, and go with the core", { skip }, async () => {
+  using scratch = tempDir();
+  using handler = new Handler({ settings: { "cache-size": "24Mi" } });
+  await using _held = await holdPattern(handler.pattern());
+  // 4,000 of them make some 15 MiB: one dump's facts fit, two do not.
+  for (let round = 0; round < 2; round++)
+    await crash("/bin/sh", "-c", 'cd "$0" && exec "$@"', scratch.path, compiled("odd"), "maps", "4000");
+  const [second, first] = await handler.records();
+  assert.ok(first && second);
+  assert.deepEqual([second.state, first.state], ["Captured", "Evicted"]);
+  const maps = ({ id }: typeof first) => join(handler.dumpDir, id, "facts/maps");
+  assert.equal(existsSync(maps(first)), false);
+  assert.ok(statSync(maps(second)).size > 12 << 20);
+});
+
+for (const count of [300, 2000]) {
+  test(`of ${count} threads all that the record lists have names, the crashed one first`, { skip }, async () => {
+    using handler = new Handler({ crashesOf: "anybody" }); // in a namespace of its own it is another one's child
+    await using _held = await holdPattern(handler.pattern());
+    await crash("/usr/bin/unshare", "--pid", "--fork", "--kill-child", compiled("odd"), "threads", `${count}`);
+    await crash(compiled("odd"), "threads", `${count}`);
+    const records = (await handler.records()).filter(({ executable }) => executable === "odd");
+    for (const { threads, threadCount } of records) {
+      assert.deepEqual([threads[0]?.name, threads[0]?.crashed], [`worker-${count}`, true]);
+      assert.deepEqual([threads.length, threadCount], [256, count + 1]);
+      assert.deepEqual(
+        threads.filter(({ name }) => name === null),
+        [],
+      );
+    }
+    assert.equal(records.length, 2);
+  });
+}
