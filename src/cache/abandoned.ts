@@ -48,20 +48,40 @@ function factOf(entry: Entry, name: string): string | undefined {
   }
 }
 
+/** A core of this length is hashed in a tenth of a second: nobody notices that they wait for another's dump. */
+export const AT_ONCE_BYTES = 64 << 20;
+
+export interface Finishing {
+  /** Length of the longest core that is sealed now: sealing one of some 100 GiB takes minutes, however little it holds. */
+  readonly mostBytes?: number;
+  /** Ends it; the next one begins again. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Finishes what was begun by somebody who was killed; whoever opens the cache does that. Nobody holds such a record's
  * lock: the kernel dropped it with its holder.
+ *
+ * @returns the length of the core that was sealed; "later" for one that is longer than `mostBytes`
+ * @throws the signal's reason, or what the disk said
  */
-export async function finishIfAbandoned(entry: Entry): Promise<void> {
-  if (!isUnfinished(entry) || isYoung(entry)) return;
+export async function finishIfAbandoned(
+  entry: Entry,
+  { mostBytes = Number.POSITIVE_INFINITY, signal }: Finishing = {},
+): Promise<number | "later"> {
+  if (!isUnfinished(entry) || isYoung(entry)) return 0;
   using lock = FileLock.try(entry.lock);
-  if (!lock || !isUnfinished(entry)) return; // finished while we came for the lock
+  if (!lock || !isUnfinished(entry)) return 0; // finished while we came for the lock
   const found = recordOrNot(entry);
+  const isCut = typeof found === "string" || found.state === "Capturing";
+  const lengthBytes = isCut ? Math.max(sizeOf(entry.part), sizeOf(entry.core)) : 0;
+  if (lengthBytes > mostBytes) return "later";
   if (found === "broken") renameSync(entry.record, entry.path("record.broken"));
   const record = typeof found === "string" ? abandonedRecord(entry) : found;
-  if (record.state === "Capturing") await sealAbandoned(entry, record);
+  if (record.state === "Capturing") await sealAbandoned(entry, record, signal);
   else if (isHalfDropped(entry, record)) dropLocalCopy(entry, record);
   rmSync(entry.recordPart, { force: true });
+  return lengthBytes;
 }
 
 function isUnfinished(entry: Entry): boolean {
@@ -79,12 +99,12 @@ function isYoung(entry: Entry): boolean {
   return typeof recordOrNot(entry) === "string" && made !== undefined && Math.abs(Date.now() - made) < YOUNG_MS;
 }
 
-async function sealAbandoned(entry: Entry, found: DumpRecord): Promise<void> {
+async function sealAbandoned(entry: Entry, found: DumpRecord, signal?: AbortSignal): Promise<void> {
   const how = sealingOf(entry, found);
   const gaps = how.truncation === "handler-killed" && how.sizeBytes > 0n;
   const record = gaps ? { ...found, warnings: [...found.warnings, GAPS] } : found;
   writeRecord(entry, record);
-  await seal(entry, record, how);
+  await seal(entry, record, how, signal);
 }
 
 /** Memory is copied in several stretches at once, so the last byte there does not say that all before it are. */
@@ -96,9 +116,9 @@ function sealingOf(entry: Entry, { core }: DumpRecord): Sealing {
   const copied = core.sizeBytes !== null; // written once the last byte was in: the copy itself was not cut
   return {
     truncation: core.truncation ?? (sealed || copied ? undefined : "handler-killed"),
-    sizeBytes: core.sizeBytes === null ? sizeOf(sealed ? entry.core : entry.part) : BigInt(core.sizeBytes),
+    sizeBytes: BigInt(core.sizeBytes ?? sizeOf(sealed ? entry.core : entry.part)),
     threadNames: new Map(),
   };
 }
 
-const sizeOf = (path: string): bigint => BigInt(statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

@@ -5,7 +5,7 @@ import { DumpError } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
 import { advance, mayDropLocalCopy } from "../domain/life-cycle.ts";
 import { FileLock } from "../system/lock.ts";
-import { abandonedRecord, finishIfAbandoned } from "./abandoned.ts";
+import { abandonedRecord, type Finishing, finishIfAbandoned } from "./abandoned.ts";
 import { dropLocalCopy } from "./drop.ts";
 import { oldestOfMost, ownerGroup } from "./eviction.ts";
 import { readRecord, writeRecord } from "./record.ts";
@@ -108,11 +108,33 @@ export class Cache {
     }
   }
 
-  /** Finishes what killed handlers left: nobody holds their locks. @throws the first failure, once all had their turn */
-  async finishAbandoned(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const entry of this.spool.entries()) await finishIfAbandoned(entry).catch((error) => failures.push(error));
+  /**
+   * Finishes what killed handlers left: nobody holds their locks.
+   * @param finishing  `mostBytes` in all: nobody is to wait long for what is not theirs
+   * @returns ids of those that are left for later, because their cores are too long
+   * @throws the first failure, once all had their turn
+   */
+  async finishAbandoned({ mostBytes = Number.POSITIVE_INFINITY, signal }: Finishing = {}): Promise<string[]> {
+    const [failures, later]: [unknown[], string[]] = [[], []];
+    let leftBytes = mostBytes;
+    for (const entry of this.spool.entries()) {
+      try {
+        const finished = await finishIfAbandoned(entry, { mostBytes: leftBytes, ...(signal && { signal }) });
+        if (finished === "later") later.push(entry.id);
+        else leftBytes -= finished;
+      } catch (error) {
+        failures.push(error);
+      }
+    }
     if (failures.length > 0) throw failures[0];
+    return later;
+  }
+
+  /** This dump, however long it takes, if a killed handler left it. @returns its record then */
+  async finished(record: DumpRecord): Promise<DumpRecord> {
+    const entry = this.spool.entry(record.id);
+    await finishIfAbandoned(entry);
+    return readRecord(entry) ?? record;
   }
 
   #locked(entry: Entry): Disposable {

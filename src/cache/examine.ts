@@ -6,6 +6,7 @@ import { jsonBytes } from "../domain/units.ts";
 import { readNotes } from "../elf/crash.ts";
 import { fileReader } from "../elf/file-reader.ts";
 import { type Layout, layoutOf } from "../elf/layout.ts";
+import { dataEnd, nextData } from "../system/ffi.ts";
 import { readAt } from "../system/io.ts";
 
 /** The core's layout, or undefined when its headers make no sense. */
@@ -63,9 +64,12 @@ export function sizesOf(fd: number): { logicalBytes: number; storedBytes: number
 }
 
 const CHUNK_BYTES = 1 << 20;
+/** Zeros are hashed on this thread; so often others have their turn. */
+const TURN_BYTES = 16 << 20;
 
 /**
  * SHA-256 of a file's bytes, holes as zeros, as hex; `each` sees every chunk on the way (its buffer is reused).
+ * Holes are not read: their zeros would go through the page cache, and push out what others have there.
  * node:crypto is loaded here, behind the release of the process.
  */
 export async function sha256Of(
@@ -74,12 +78,28 @@ export async function sha256Of(
 ): Promise<string> {
   const { createHash } = await import("node:crypto");
   const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  for (let position = 0n; ; ) {
-    const length = await readAt(fd, buffer, CHUNK_BYTES, position);
-    if (length === 0) return hash.digest("hex");
-    hash.update(buffer.subarray(0, length));
-    await each?.(buffer.subarray(0, length), position);
-    position += BigInt(length);
+  for await (const { chunk, position } of chunksOf(fd, fstatSync(fd).size)) {
+    hash.update(chunk);
+    await each?.(chunk, BigInt(position));
+  }
+  return hash.digest("hex");
+}
+
+/** All of a sparse file in order, what is a hole without reading it. */
+async function* chunksOf(fd: number, lengthBytes: number): AsyncGenerator<{ chunk: Buffer; position: number }, void> {
+  const [buffer, zeros] = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.alloc(CHUNK_BYTES)];
+  for (let position = 0; position < lengthBytes; ) {
+    for (const data = nextData(fd, position, lengthBytes); position < data; ) {
+      const chunk = zeros.subarray(0, Math.min(CHUNK_BYTES, data - position));
+      yield { chunk, position };
+      position += chunk.length;
+      if (position % TURN_BYTES < CHUNK_BYTES) await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const end = dataEnd(fd, position, lengthBytes); position < end; ) {
+      const length = await readAt(fd, buffer, Math.min(CHUNK_BYTES, end - position), BigInt(position));
+      if (length === 0) return; // it has become shorter
+      yield { chunk: buffer.subarray(0, length), position };
+      position += length;
+    }
   }
 }

@@ -22,14 +22,20 @@ export interface Sealing {
  * Turns `core.part` into `core` and Capturing into the state that the bytes deserve. Idempotent: a second run after a
  * power cut comes to the same end. The file gets its final name only when it is on the disk.
  *
+ * @param signal  ends a long one; whoever comes next begins again @throws its reason
  * @returns the record as written, durable
  */
-export async function seal(entry: Entry, record: DumpRecord, sealing: Sealing): Promise<DumpRecord> {
+export async function seal(
+  entry: Entry,
+  record: DumpRecord,
+  sealing: Sealing,
+  signal?: AbortSignal,
+): Promise<DumpRecord> {
   const file = [entry.part, entry.core].find((path) => existsSync(path)); // `core`: a power cut between the last two steps
   const sealed =
     file === undefined || sealing.sizeBytes <= 0n
       ? nothingKept(entry, record, sealing)
-      : await kept(entry, file, record, sealing);
+      : await kept(entry, file, record, sealing, signal);
   rmSync(entry.reserved, { force: true });
   writeRecord(entry, sealed);
   await recordOnDisk(entry);
@@ -55,11 +61,17 @@ function nothingKept(entry: Entry, record: DumpRecord, { truncation: cause, size
   return advance(record, "Lost", { reason: "NothingReceived", message, core }, new Date());
 }
 
-async function kept(entry: Entry, file: string, record: DumpRecord, sealing: Sealing): Promise<DumpRecord> {
+async function kept(
+  entry: Entry,
+  file: string,
+  record: DumpRecord,
+  sealing: Sealing,
+  signal?: AbortSignal,
+): Promise<DumpRecord> {
   const fd = openSync(file, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
     const certain = cutToCertain(fd, sealing);
-    const sha256 = await hashedOnDisk(fd);
+    const sha256 = await hashedOnDisk(fd, signal);
     const layout = layoutIn(fd);
     const core: DumpCore = {
       ...record.core,
@@ -78,8 +90,9 @@ async function kept(entry: Entry, file: string, record: DumpRecord, sealing: Sea
 }
 
 /** The SHA-256 of what is then on the disk: the one takes the processor, the other the disk. Ends when both have. */
-async function hashedOnDisk(fd: number): Promise<string> {
-  const [hash, flushed] = await Promise.allSettled([sha256Of(fd), sync(fd)]);
+async function hashedOnDisk(fd: number, signal?: AbortSignal): Promise<string> {
+  const digest = sha256Of(fd, () => signal?.throwIfAborted());
+  const [hash, flushed] = await Promise.allSettled([digest, sync(fd)]);
   if (flushed.status === "rejected") throw flushed.reason;
   if (hash.status === "rejected") throw hash.reason;
   return hash.value;

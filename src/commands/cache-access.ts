@@ -1,19 +1,26 @@
+import { AT_ONCE_BYTES } from "../cache/abandoned.ts";
 import { type Cache, openCache } from "../cache/cache.ts";
 import type { DumpRecord } from "../domain/dump.ts";
 import { reasonOf } from "../domain/failures.ts";
+import { shortId } from "../domain/id.ts";
 import { printable } from "../domain/text.ts";
 import { type Parsed, settingsOf } from "./flags.ts";
 import { say } from "./output/print.ts";
 
 /**
- * The node's cache, with the records finished that a killed handler left behind (whoever opens the cache does that).
- * A failure to finish one costs nothing that was asked for here.
+ * The node's cache, with the records finished that a killed handler left (whoever opens the cache does that), as far as it
+ * takes no time. A failure to finish one costs nothing that was asked for here.
  */
 export async function openedCache(argv: Parsed): Promise<Cache> {
   // A node on which nothing has crashed yet has no directory; one that was named must be there.
   const cache = openCache(settingsOf(argv).dumpDir, { create: argv["dump-dir"] === undefined });
   try {
-    await cache.finishAbandoned();
+    const later = (await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES })).map(shortId);
+    if (later.length > 0)
+      say(
+        `note: ${later.slice(0, 3).join(", ")}${later.length > 3 ? ", …" : ""}: left unfinished by a handler that was killed. ` +
+          "The agent finishes it, or the next handler; `verify` and `dump` of it do it now",
+      );
   } catch (error) {
     say(`warning: a dump that was left unfinished stays so: ${printable(reasonOf(error))}`);
   }

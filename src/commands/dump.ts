@@ -17,7 +17,7 @@ export const command: CommandModule<object, Parsed> = {
       .options(flagsOf(CACHE_OPTIONS)),
   async handler(argv) {
     const cache = await openedCache(argv);
-    const record = cache.find(String(argv["id"]));
+    const record = await cache.finished(cache.find(String(argv["id"])));
     await extract(record, cache.corePath(record), {
       file: argv["file"] === "" ? "-" : (argv["file"] as string | undefined), // yargs leaves nothing of a lone `-`
       force: argv["force"] === true,

@@ -21,7 +21,8 @@ export const command: CommandModule<object, Parsed> = {
     if (argv["all"] === true ? ids.length > 0 : ids.length === 0)
       throw new DumpError("USAGE", "Name ids, or give --all");
     const cache = await openedCache(argv);
-    const records = argv["all"] === true ? cache.records().filter(isHeld) : found(cache, ids);
+    const named = async () => await Promise.all(found(cache, ids).map((record) => cache.finished(record)));
+    const records = argv["all"] === true ? cache.records().filter(isHeld) : await named();
     const findings = await examine(records, (record) => cache.corePath(record));
     await print(await renderFindings(findings, argv["output"] as string));
     verdictOn(findings);

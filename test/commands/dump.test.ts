@@ -243,6 +243,26 @@ test("a dump that is being captured is busy, not broken", async () => {
   assert.match((await run(["list", "-d", cache.dir])).stdout.toString(), /Capturing .* not yet\n$/);
 });
 
+test("no command waits for a long core that a killed handler left, but one that names it", async () => {
+  using cache = testCache();
+  const left = (id: string) => {
+    const core = { ...record(id).core, path: null, sizeBytes: null, complete: null, sha256: null };
+    const { id: dir } = cache.put(record(id, { state: "Capturing", core }));
+    return join(cache.dir, dir, "core.part");
+  };
+  const [huge, long] = [left("aaaaaaaaaaaa"), left(ID)];
+  for (const part of [huge, long]) writeFileSync(part, readFileSync(CORE));
+  truncateSync(huge, 64 * 2 ** 30); // would take half a minute
+  truncateSync(long, 65 << 20);
+  const { stdout, stderr } = await run(["list", "-d", cache.dir]);
+  assert.equal(stdout.toString().match(/Capturing/g)?.length, 2);
+  assert.match(stderr, /^note: .*aaaaaaaaaaaa.*: left unfinished by a handler that was killed\. /);
+  assert.match((await run(["info", "aaaaaaaaaaaa", "-d", cache.dir])).stdout.toString(), /Capturing/);
+  const verified = await run(["verify", ID, "-d", cache.dir]);
+  assert.match(verified.stdout.toString(), /^ID .*\n3f9c2a71b0de .* right\n$/);
+  assert.ok(existsSync(huge) && !existsSync(long));
+});
+
 test("commands over a cache that cannot be written still read it", { skip: needs("root") }, async () => {
   using cache = withCore();
   chmodSync(cache.dir, 0o500);

@@ -3,13 +3,13 @@
  * its own: cache and API say what is to be done, so it may be killed at any step.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { finishIfAbandoned } from "../../cache/abandoned.ts";
+import { AT_ONCE_BYTES, finishIfAbandoned } from "../../cache/abandoned.ts";
 import { type Cache, openCache } from "../../cache/cache.ts";
 import { readRecord } from "../../cache/record.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import type { DumpDelivery } from "../../domain/dump.ts";
 import type { Changes, Registry } from "../../registration/registry.ts";
-import { type Absent, changesFor, hasten } from "./changes.ts";
+import { type Absent, changesFor, hasten, type Queues } from "./changes.ts";
 import { deliverDump, isDeliveryPending } from "./deliver.ts";
 import type { Deliver, Desk, Next, Ship, Teller } from "./desk.ts";
 import { AgentQueue, type Ending } from "./queue.ts";
@@ -74,7 +74,7 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
     isCutOff = problem !== undefined;
   };
   const following = world.registry.follow(world.node, { ...changes, listed }, heard, signal);
-  await keepUp(world, cache, queues.quick, signal);
+  await keepUp(world, cache, queues, signal);
   await Promise.all([following, ...Object.values(queues).map((queue) => queue.ended())]);
 }
 
@@ -113,10 +113,16 @@ function queuesOf(
     });
     if (next === "ship") uploads.offer(id); // one that failed waits for its next try
     if (next !== "waiting" || readRecord(entry)?.state !== "Capturing") return AGAIN_MS[next];
-    await finishIfAbandoned(entry); // nobody holds its lock: its handler was killed
-    return AGAIN_MS.busy;
+    seals.offer(id); // nobody holds its lock: its handler was killed
+    return undefined;
   };
   const quick = new AgentQueue(REGISTRATIONS, work, failed, ending);
+  const seal = async (id: string, signal: AbortSignal) => {
+    await finishIfAbandoned(spool.entry(id), { signal });
+    quick.add(id);
+    return undefined;
+  };
+  const seals = new AgentQueue(1, seal, failed, ending);
   const carry = async (id: string, signal: AbortSignal) => {
     const entry = spool.entry(id);
     const isDue = isDeliveryPending(readRecord(entry));
@@ -127,7 +133,7 @@ function queuesOf(
     return next === "waiting" ? REDELIVER_MS : AGAIN_MS[next];
   };
   const deliveries = new AgentQueue(DELIVERIES, carry, failed, ending);
-  return { quick, uploads, deliveries };
+  return { quick, uploads, deliveries, seals };
 }
 
 /** SIGTERM: nothing new is begun at once; what is at work may come to its end, for a while. */
@@ -138,10 +144,10 @@ function endingOf(stop: AbortSignal, graceMs: number): Ending {
 }
 
 /** All that is there at the start; then whatever nobody told of. */
-async function keepUp({ settings, diary }: AgentWorld, cache: Cache, quick: AgentQueue, signal: AbortSignal) {
+async function keepUp({ settings, diary }: AgentWorld, cache: Cache, { quick, seals }: Queues, signal: AbortSignal) {
   for (let first = true; !signal.aborted; first = false) {
     try {
-      await cache.finishAbandoned();
+      for (const id of await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES })) seals.offer(id);
       forgetOld(cache, settings.keepRecordsMs, new Date());
       // Once all of them: what the API was not told of before we were killed shows only by asking.
       for (const record of cache.records()) if (first ? record.pod !== null : isOpen(record)) quick.add(record.id);

@@ -14,10 +14,12 @@ export interface Queues {
   readonly quick: AgentQueue;
   readonly uploads: AgentQueue;
   readonly deliveries: AgentQueue;
+  /** Long cores that killed handlers left. */
+  readonly seals: AgentQueue;
 }
 
 /** All that waits for its next try: the API is there again. */
-export function hasten({ quick, uploads, deliveries }: Queues): void {
+export function hasten({ quick, uploads, deliveries }: Omit<Queues, "seals">): void {
   for (const queue of [quick, uploads, deliveries]) queue.hasten();
 }
 

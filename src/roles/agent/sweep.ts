@@ -30,7 +30,8 @@ export async function sweep(
   signal: AbortSignal,
 ): Promise<void> {
   const cache = openCache(settings.dumpDir);
-  await cache.finishAbandoned();
+  const ended = new AbortController();
+  const sealing = cache.finishAbandoned({ signal: AbortSignal.any([signal, ended.signal]) }).catch(() => []); // beside the others
   const http = await connect(settings.kubeconfig);
   const desk: Desk = {
     settings,
@@ -59,6 +60,8 @@ export async function sweep(
     if (performance.now() >= end) break;
     if (left.size > 0) await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
   }
+  ended.abort();
+  await sealing;
   for (const [id, waits] of left) each({ id, state: readRecord(cache.spool.entry(id))?.state ?? "gone", waits });
 }
 

@@ -5,8 +5,9 @@
  * fails on the way stops the copy, and nothing that can wait holds the process.
  */
 import { readFileSync } from "node:fs";
+import { AT_ONCE_BYTES } from "../../cache/abandoned.ts";
 import { beginEntry } from "../../cache/begin.ts";
-import { Cache } from "../../cache/cache.ts";
+import { openCache } from "../../cache/cache.ts";
 import { readRecord, writeRecord } from "../../cache/record.ts";
 import type { Entry } from "../../cache/spool.ts";
 import type { HandlerSettings } from "../../config/options.ts";
@@ -33,8 +34,13 @@ export interface World {
   readonly executable: string;
   /** The core_pattern that was there before ours, when it was a pipe handler's. */
   readonly formerHandler: string | undefined;
-  /** Tells whoever takes the finished dump further; a replay has nobody. Never rejects. */
-  readonly handOver?: (id: string) => Promise<unknown>;
+  /** Tells whoever takes the finished dump further, and says who that is; a replay has nobody. Never rejects. */
+  readonly handOver?: (id: string) => Promise<"agent" | "cluster" | "nobody">;
+  /** What is done from now on may take long, and disturbs nobody. */
+  readonly inBackground?: () => void;
+  /** Tests put a copy whose read hangs in its place, and an end that is none. */
+  readonly copy?: typeof copyCore;
+  readonly endHard?: () => unknown;
   /** The last place to tell of a dump that left no record. */
   readonly kernelLog: (text: string) => void;
   readonly identify: {
@@ -53,9 +59,11 @@ export async function handle(kernelCall: KernelCall, world: World, warnings: rea
   const pipe = new CorePipe(world.stdin);
   try {
     using scene = observe(kernelCall, world, warnings);
-    const exitCode = await record(scene, pipe, world);
-    await world.handOver?.(scene.record.id); // its lock is free again: whoever takes it further can
-    return exitCode;
+    const { stalled } = await record(scene, pipe, world);
+    const taker = await world.handOver?.(scene.record.id); // its lock is free again: whoever takes it further can
+    await tidy(world, taker === "agent").catch(() => undefined); // others' dumps: whoever comes next tries again
+    if (stalled) (world.endHard ?? endHard)();
+    return 0;
   } catch (error) {
     return lost(error, kernelCall.call.hostPid, world);
   } finally {
@@ -63,17 +71,18 @@ export async function handle(kernelCall: KernelCall, world: World, warnings: rea
   }
 }
 
-/** From the moment that a record exists, whatever goes wrong is told there. */
-async function record(scene: Scene, pipe: CorePipe, world: World): Promise<number> {
+/** A read that never returns keeps exit(3) waiting: the last thing that we do. */
+const endHard = (): unknown => process.kill(process.pid, "SIGKILL");
+
+/** From the moment that a record exists, whatever goes wrong is told there. @returns whether a read of memory still hangs */
+async function record(scene: Scene, pipe: CorePipe, world: World): Promise<{ readonly stalled: boolean }> {
   using open = beginEntry(world.settings.dumpDir, scene.record);
   try {
-    const end = (await refusedUnseen(scene, world, pipe)) ?? (await copyCore(scene, open, pipe, world));
+    const end = (await refusedUnseen(scene, world, pipe)) ?? (await (world.copy ?? copyCore)(scene, open, pipe, world));
     pipe.release();
     const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, scene, end, world);
     logLine(world.settings.logDir, summary(record));
-    await tidy(new Cache(open.spool)).catch(() => undefined); // others' dumps: whoever comes next tries again
-    if (!isRefusal(end) && end.received.stalled) process.kill(process.pid, "SIGKILL"); // a read that never returns keeps exit(3) waiting
-    return 0;
+    return { stalled: !isRefusal(end) && end.received.stalled };
   } catch (error) {
     tell(open.entry, error);
     throw error;
@@ -83,8 +92,13 @@ async function record(scene: Scene, pipe: CorePipe, world: World): Promise<numbe
 /** As many records as a node keeps of dumps that it does not hold. */
 const MOST_RECORDS = 2000;
 
-async function tidy(cache: Cache): Promise<void> {
+/** Long cores that killed handlers left are the agent's to finish; where there is none, ours: nobody waits for us any more. */
+async function tidy({ settings, inBackground }: World, hasAgent: boolean): Promise<void> {
+  const cache = openCache(settings.dumpDir);
   cache.forgetBeyond(MOST_RECORDS);
+  const later = await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES });
+  if (later.length === 0 || hasAgent) return;
+  inBackground?.();
   await cache.finishAbandoned();
 }
 

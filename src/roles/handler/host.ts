@@ -1,6 +1,6 @@
 /** The handler on a real host: the kernel's arguments, descriptors and environment, made sane. */
 import { constants, fstatSync, openSync } from "node:fs";
-import { hostname } from "node:os";
+import { hostname, constants as osConstants, setPriority } from "node:os";
 import { dirname, join } from "node:path";
 import { loadSettings, settingsPath } from "../../config/settings.ts";
 import { FAILURES, reasonOf } from "../../domain/failures.ts";
@@ -41,8 +41,12 @@ export async function handleKernelCall(argv: readonly string[]): Promise<number>
       identify: { quickly: identifyQuickly, byApi: identifyByApi },
       handOver: async (id) => {
         const { handOver } = await import("../agent/handover.ts");
-        await handOver(id, settings).catch((error) => logLine(settings.logDir, reasonOf(error)));
+        return await handOver(id, settings).catch((error) => {
+          logLine(settings.logDir, reasonOf(error));
+          return "nobody";
+        });
       },
+      inBackground: () => setPriority(osConstants.priority.PRIORITY_LOW),
     };
     return await handle(kernelCall, world, warnings);
   } catch (error) {

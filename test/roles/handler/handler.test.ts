@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { blankRecord } from "../../../src/cache/blank.ts";
 import { Cache } from "../../../src/cache/cache.ts";
-import { writeRecord } from "../../../src/cache/record.ts";
+import { readRecord, writeRecord } from "../../../src/cache/record.ts";
 import { Spool } from "../../../src/cache/spool.ts";
 import { FAILURES } from "../../../src/domain/failures.ts";
 import { mayDropLocalCopy } from "../../../src/domain/life-cycle.ts";
 import { OPT_OUT_LABEL } from "../../../src/policy/opt-out.ts";
+import { copyCore } from "../../../src/roles/handler/copying.ts";
+import { FileLock } from "../../../src/system/lock.ts";
 import { filesOf, idOf, TIME } from "../../cache/caches.ts";
 import { tempDir } from "../../support/tmp.ts";
 import { CONFIRMED, CORE, type Handled, HOST, handled, QUICK, settingsOf, UNKNOWN } from "../worlds.ts";
@@ -58,6 +60,55 @@ test("what killed handlers left is finished behind one's own dump", async () => 
     [false, "Captured", null],
     [true, "Captured", "handler-killed"],
   ]);
+});
+
+/** A core that a killed handler left; `lengthBytes` long, of which it holds a few KiB. */
+const leftBehind =
+  (id: string, lengthBytes: number) =>
+  (spool: Spool): void => {
+    const entry = spool.entry(id);
+    mkdirSync(entry.dir);
+    writeRecord(entry, { ...blankRecord(id, TIME, "node-1"), dumpable: 1 });
+    writeFileSync(entry.part, CORE);
+    truncateSync(entry.part, lengthBytes);
+  };
+
+for (const { taker, state } of [
+  { taker: "agent", state: "Capturing" },
+  { taker: "nobody", state: "Captured" },
+] as const)
+  test(`a long core that a killed handler left is ${state} when the next dump has gone to ${taker}`, async () => {
+    const killed = idOf(1);
+    let background = 0;
+    const world = { handOver: async () => taker, inBackground: () => void background++ };
+    using done = await handled({ before: leftBehind(killed, 65 << 20), world });
+    assert.equal(done.records.find(({ id }) => id === killed)?.state, state);
+    assert.equal(background, state === "Captured" ? 1 : 0);
+  });
+
+test("a dump whose read hangs is sealed and handed over before the handler ends itself", async () => {
+  const told: string[] = [];
+  const stateOf = (id: string): unknown => readRecord(Spool.open(dumpDir).entry(id))?.state;
+  using dir = tempDir();
+  const dumpDir = join(dir.path, "cache");
+  let id = "";
+  using _done = await handled({
+    settings: { "dump-dir": dumpDir },
+    world: {
+      copy: async (...args) => {
+        const end = await copyCore(...args);
+        return "reason" in end ? end : { ...end, received: { ...end.received, stalled: true } };
+      },
+      handOver: async (taken) => {
+        id = taken;
+        using lock = FileLock.try(Spool.open(dumpDir).entry(id).lock);
+        told.push(`handed over, ${stateOf(id)}, ${lock ? "free" : "locked"}`);
+        return "nobody";
+      },
+      endHard: () => told.push(`ended, ${stateOf(id)}`),
+    },
+  });
+  assert.deepEqual(told, ["handed over, Captured, free", "ended, Captured"]);
 });
 
 test("the log gets a line that no name can break", async () => {
