@@ -20,6 +20,7 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   dump: verb(() => import("./dump.ts")),
   verify: verb(() => import("./verify.ts")),
   delete: verb(() => import("./delete.ts")),
+  crash: verb(() => import("./crash.ts")),
   replay: verb(() => import("./replay.ts")),
   install: verb(() => import("./install.ts")),
   uninstall: verb(() => import("./uninstall.ts")),

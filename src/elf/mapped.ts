@@ -3,8 +3,8 @@
  * process saw them, links resolved; and NT_AUXV's AT_ENTRY, which lies in the executable.
  */
 import { buildIdOf } from "./build-id.ts";
-import { type Checked, fieldsOf, type ReadAt } from "./bytes.ts";
-import type { ElfHeader } from "./header.ts";
+import type { Checked, ReadAt } from "./bytes.ts";
+import { auxvIn, type FileMapping, fileMappingsIn, MAX_FILE_NOTE_BYTES, NT_AUXV, NT_FILE } from "./file-note.ts";
 import { layoutOf } from "./layout.ts";
 import { walkNotes } from "./notes.ts";
 import { type ProgramHeader, PT_LOAD, PT_NOTE } from "./program-headers.ts";
@@ -19,11 +19,7 @@ export interface MappedFile {
   readonly isExecutable: boolean;
 }
 
-const NT_FILE = 0x46494c45;
-const NT_AUXV = 6;
-const AT_ENTRY = 9n;
-/** The kernel writes at most 4 MiB, unless vm.core_file_note_size_limit says more. */
-const MAX_NOTE_BYTES = 16 << 20;
+const AT_ENTRY = 9;
 /** What is held of program headers. */
 const MAX_SEGMENTS = 1 << 17;
 
@@ -33,55 +29,24 @@ export function mappedFiles(read: ReadAt): Checked<{ readonly files: readonly Ma
   if (!layout.ok) return layout;
   const { header, headers } = layout;
   const segments: ProgramHeader[] = [];
-  let [mappings, entry]: [Mapping[], bigint | undefined] = [[], undefined];
+  let [mappings, entry]: [FileMapping[], bigint | undefined] = [[], undefined];
   for (const segment of headers) {
     if (segment.type === PT_LOAD && segments.length < MAX_SEGMENTS) segments.push(segment);
     if (segment.type !== PT_NOTE) continue;
     walkNotes(read, segment, header, (note) => {
       if (note.name !== "CORE") return;
-      const desc = (): Uint8Array => note.desc(Math.min(note.descBytes, MAX_NOTE_BYTES));
-      if (note.type === NT_FILE) mappings = mappingsIn(desc(), header);
-      if (note.type === NT_AUXV) entry = entryIn(desc(), header);
+      const desc = (): Uint8Array => note.desc(Math.min(note.descBytes, MAX_FILE_NOTE_BYTES));
+      if (note.type === NT_FILE) mappings = fileMappingsIn(desc(), header);
+      if (note.type === NT_AUXV) entry = auxvIn(desc(), header).get(AT_ENTRY);
     });
   }
   return { ok: true, files: filesOf(mappings, entry, memoryOf(read, segments)) };
 }
 
-interface Mapping {
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly pageOffset: bigint;
-  readonly path: string;
-}
-
-/** `long count, page_size`, then start, end and page offset of each, then their paths, each with a NUL behind it. */
-function mappingsIn(desc: Uint8Array, header: ElfHeader): Mapping[] {
-  const word = header.bits / 8;
-  if (desc.length < 2 * word) return [];
-  const field = fieldsOf(desc, header);
-  const count = Number(field.word(0));
-  const pathsAt = (2 + 3 * count) * word;
-  if (!Number.isSafeInteger(pathsAt) || pathsAt > desc.length) return [];
-  const paths = Buffer.from(desc.subarray(pathsAt)).toString("latin1").split("\0");
-  return Array.from({ length: count }, (_, index) => {
-    const at = (2 + 3 * index) * word;
-    const [start, end, pageOffset] = [field.word(at), field.word(at + word), field.word(at + 2 * word)];
-    return { start, end, pageOffset, path: paths[index] ?? "" };
-  });
-}
-
-function entryIn(desc: Uint8Array, header: ElfHeader): bigint | undefined {
-  const word = header.bits / 8;
-  const field = fieldsOf(desc, header);
-  for (let at = 0; at + 2 * word <= desc.length; at += 2 * word)
-    if (field.word(at) === AT_ENTRY) return field.word(at + word);
-  return undefined;
-}
-
 /** One for each path, in order. */
-function filesOf(mappings: readonly Mapping[], entry: bigint | undefined, memory: ReadAt): MappedFile[] {
+function filesOf(mappings: readonly FileMapping[], entry: bigint | undefined, memory: ReadAt): MappedFile[] {
   return [...Map.groupBy(mappings, ({ path }) => path)].map(([path, parts]) => {
-    const first = parts.find(({ pageOffset }) => pageOffset === 0n);
+    const first = parts.find(({ offsetBytes }) => offsetBytes === 0n);
     const image: ReadAt = (offset, length) => (first ? memory(first.start + offset, length) : new Uint8Array());
     const magic = Buffer.from(image(0n, 4));
     return {

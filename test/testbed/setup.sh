@@ -5,12 +5,13 @@ set -eu
 [ "$(id -u)" = 0 ] || die "setup needs root: it installs packages, and its engines and crashes are real"
 
 # command:package pairs; only packages whose command is missing are installed
-tools="gcc:gcc gdb:gdb debootstrap:debootstrap flock:util-linux ip:iproute2 xz:xz-utils zstd:zstd python3:python3 zsh:zsh fish:fish"
+tools="gcc:gcc gdb:gdb debootstrap:debootstrap flock:util-linux ip:iproute2 xz:xz-utils zstd:zstd python3:python3 zsh:zsh fish:fish musl-gcc:musl-tools eu-stack:elfutils"
 [ "${1:-}" != cluster ] || tools="$tools openssl:openssl nft:nftables go:golang-go"
 
 packages() {
   missing=
   for tool in $tools; do command -v "${tool%:*}" > /dev/null || missing="$missing ${tool#*:}"; done
+  [ "$(uname -m)" != x86_64 ] || [ -e /usr/lib32/crt1.o ] || missing="$missing gcc-multilib"
   [ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
   [ -e "/usr/lib/$(uname -m)-linux-gnu/libseccomp.so.2" ] || missing="$missing libseccomp2" # runc's
   [ -n "$missing" ] || return 0

@@ -1,0 +1,38 @@
+/** The files of a crashed program under one directory, opened when they are asked for. */
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { join } from "node:path";
+import type { Files } from "../crash/image/modules.ts";
+import { fileReader } from "../elf/file-reader.ts";
+
+const DELETED = " (deleted)";
+
+export class Sysroot implements Disposable {
+  readonly #root: string;
+  readonly #open: number[] = [];
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  readonly file: Files = ({ path }) => {
+    const fd = this.#opened(path);
+    if (fd !== undefined) return fileReader(fd);
+    return path.endsWith(DELETED) ? "deleted" : "notOpened";
+  };
+
+  #opened(path: string): number | undefined {
+    // The name holds raw bytes. A device or pipe of that name must not hang us.
+    const name = Buffer.from(join(this.#root, path), "latin1");
+    try {
+      const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+      this.#open.push(fd);
+      return fstatSync(fd).isFile() ? fd : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.#open.splice(0)) closeSync(fd);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Which crashes are the same bug: version 1 of the rules (docs/crash.md). A program can forge it, so it groups what people look at and
+ * decides nothing.
+ */
+import { createHash } from "node:crypto";
+import { signalName } from "../../domain/signals.ts";
+import type { CrashSignal } from "../process/core.ts";
+import type { CrashFrame, CrashModule } from "../shape.ts";
+import { isLeading, isRuntimeModule, isTrailing } from "./machinery.ts";
+import { plainName } from "./plain.ts";
+
+export interface Seen {
+  readonly signal: CrashSignal | undefined;
+  /** Of the process, in its own namespace. */
+  readonly pid: number | undefined;
+  readonly stack: readonly CrashFrame[];
+  readonly modules: readonly CrashModule[];
+  /** Base name. */
+  readonly executable: string;
+}
+
+/** Signal frames count only so near to the crash. */
+const SIGNAL_DEPTH = 64;
+const [NAMED_FRAMES, UNNAMED_FRAMES] = [5, 16];
+const HEX_DIGITS = 12;
+const MAX_PERIOD = 8;
+
+/** @returns both null where there is no stack to tell */
+export function fingerprintOf(seen: Seen): { readonly fingerprint: string | null; readonly site: string | null } {
+  if (isSent(seen)) {
+    const id = hash([seen.executable, signalName(seen.signal?.number ?? 0), "sent"]);
+    return { fingerprint: id, site: id };
+  }
+  const words = folded(
+    significant(seen)
+      .map((frame) => wordOf(frame, seen.modules))
+      .filter(isNewRuntime),
+  );
+  const [first] = words;
+  if (first === undefined) return { fingerprint: null, site: null };
+  const count = isNamed(first) ? NAMED_FRAMES : UNNAMED_FRAMES;
+  return { fingerprint: hash([seen.executable, ...words.slice(0, count)]), site: hash([seen.executable, first]) };
+}
+
+const hash = (words: readonly string[]): string =>
+  createHash("sha256")
+    .update(["1", ...words].join("\0"))
+    .digest("hex")
+    .slice(0, HEX_DIGITS);
+
+const [SI_USER, SI_TKILL, SI_QUEUE] = [0, -6, -1];
+
+/** By another process: what the threads were doing says nothing about a bug. */
+export function isSent({ signal, pid }: Seen): boolean {
+  return (
+    signal !== undefined &&
+    [SI_USER, SI_TKILL, SI_QUEUE].includes(signal.code) &&
+    pid !== undefined &&
+    signal.sender !== pid
+  );
+}
+
+const isOwn = ({ signal, pid }: Seen): boolean =>
+  signal !== undefined && [SI_USER, SI_TKILL, SI_QUEUE].includes(signal.code) && signal.sender === pid;
+
+/** The frames that tell: from below a handler that raised again, without machinery at either end; all of them where none is left. */
+export function significant(seen: Seen): readonly CrashFrame[] {
+  const { modules } = seen;
+  const handler = isOwn(seen) ? seen.stack.slice(0, SIGNAL_DEPTH).findLastIndex(({ kind }) => kind === "signal") : -1;
+  const all = seen.stack.slice(handler + 1);
+  const from = all.findIndex((frame) => !isMachinery(frame, modules, isLeading));
+  const until = all.findLastIndex((frame) => !isMachinery(frame, modules, isTrailing));
+  return from < 0 || until < from ? all : all.slice(from, until + 1);
+}
+
+function isMachinery(frame: CrashFrame, modules: readonly CrashModule[], isName: (name: string) => boolean): boolean {
+  return (
+    isOfRuntime(frame, modules) ||
+    frame.kind === "signal" ||
+    (frame.function !== null && isName(plainName(frame.function)))
+  );
+}
+
+const isOfRuntime = ({ module }: CrashFrame, modules: readonly CrashModule[]): boolean =>
+  module !== null && isRuntimeModule(modules[module]?.path ?? "");
+
+const RUNTIME = "<runtime>";
+
+/** A frame in one word that does not change with addresses, and as little as possible with builds. */
+function wordOf(frame: CrashFrame, modules: readonly CrashModule[]): string {
+  if (frame.kind === "signal") return "<signal>";
+  if (frame.kind === "jit") return "<jit>";
+  if (isOfRuntime(frame, modules)) return RUNTIME;
+  if (frame.function !== null) return plainName(frame.function);
+  const module = frame.module === null ? undefined : modules[frame.module];
+  if (!module) return BigInt(frame.pc) < 65536n ? "<null>" : "<nowhere>";
+  const start =
+    frame.offset === null || frame.functionOffset === null ? frame.offset : frame.offset - frame.functionOffset;
+  const size = BigInt(module.end) - BigInt(module.start);
+  const file = module.buildId ? module.buildId.slice(0, 16) : `${module.path.replace(/^.*\//, "")}#${size}`;
+  return `${file}+${start?.toString(16) ?? "?"}`;
+}
+
+const isNewRuntime = (word: string, index: number, words: readonly string[]): boolean =>
+  word !== RUNTIME || words[index - 1] !== RUNTIME;
+
+const isNamed = (word: string): boolean => !/^[^+]+\+[0-9a-f?]+$/.test(word);
+
+/** Recursion once, however deep, and the same wherever in its circle it began: the smallest rotation of each period. */
+export function folded(words: readonly string[]): string[] {
+  const out: string[] = [];
+  for (let at = 0; at < words.length; ) {
+    const period = periodAt(words, at);
+    if (period === 0) {
+      out.push(words[at++] ?? "");
+      continue;
+    }
+    let end = at + period;
+    while (end < words.length && words[end] === words[end - period]) end++;
+    out.push(...smallest(words.slice(at, at + period)));
+    at = end;
+  }
+  return out;
+}
+
+/** The shortest period that is there at least twice from `at` on; 0: none. */
+function periodAt(words: readonly string[], at: number): number {
+  for (let period = 1; period <= MAX_PERIOD && at + 2 * period <= words.length; period++)
+    if (words.slice(at, at + period).every((word, i) => word === words[at + period + i])) return period;
+  return 0;
+}
+
+function smallest(words: readonly string[]): string[] {
+  const rotations = words.map((_, i) => [...words.slice(i), ...words.slice(0, i)]);
+  return rotations.sort((a, b) => (a.join("\0") < b.join("\0") ? -1 : 1))[0] ?? [];
+}
