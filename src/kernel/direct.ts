@@ -8,11 +8,12 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { reasonOf } from "../domain/failures.ts";
 import type { Segment } from "../elf/segments.ts";
-import { processReader } from "../system/ffi.ts";
 import { readAt } from "../system/io.ts";
-import type { ProcDirectory } from "../system/proc.ts";
+import { statusField } from "../system/proc.ts";
+import { ProcessReader, sharesMemory } from "../system/process-memory.ts";
+import type { CrashedProcess } from "./crashed-process.ts";
 import { parseMaps } from "./memory-map.ts";
-import { type Piece, type Run, runBytesFor, runsOf } from "./pages.ts";
+import { type Run, runBytesFor, runsOf } from "./pages.ts";
 import { CannotKeep, type SparseFile } from "./sparse-file.ts";
 
 /** Two reads in flight: one alone is slower than the pipe, more only take memory. */
@@ -32,31 +33,30 @@ export interface Doubt {
 }
 
 /**
+ * @param process  held, its maps among the facts
  * @param segments  ascending in the core and contiguous
- * @param pid  of the process, or of its thread that crashed, in our pid namespace
  * @returns undefined when all of it is in the file
  * @throws CannotKeep when the disk or the limits say no
  */
 export async function copyDirectly(
-  memory: ProcDirectory,
-  maps: Buffer,
+  process: CrashedProcess,
   segments: readonly Segment[],
   file: SparseFile,
   pageBytes: number,
-  pid: number,
 ): Promise<Doubt | undefined> {
   const first = segments[0]?.offsetBytes ?? 0n;
   const fds: number[] = [];
   try {
-    const mem = opened(memory.path("mem"));
-    const pagemap = opened(memory.path("pagemap"));
-    const comm = opened(memory.path("comm"));
+    const mem = opened("mem");
+    const pagemap = opened("pagemap");
+    const comm = opened("comm");
     const readPagemap = async (entries: Uint32Array, page: bigint, count: number) =>
       Math.floor((await readAt(pagemap, new Uint8Array(entries.buffer), count * 8, page * 8n)) / 8);
     const last = segments.at(-1);
     const runBytes = runBytesFor(last ? last.offsetBytes + last.fileBytes : 0n);
-    const runs = runsOf(segments, parseMaps(maps), readPagemap, { pageBytes, runBytes });
-    return await copyRuns({ mem, comm, pid }, runs, runBytes, file);
+    const mappings = parseMaps(process.facts.get("maps") ?? Buffer.alloc(0));
+    const runs = runsOf(segments, mappings, readPagemap, { pageBytes, runBytes });
+    return await copyRuns({ mem, comm, reader: readerOf(process) }, runs, runBytes, file);
   } catch (error) {
     if (error instanceof CannotKeep) throw error;
     return { why: reasonOf(error), certainBytes: first, stalled: false };
@@ -64,11 +64,20 @@ export async function copyDirectly(
     for (const fd of fds) closeSync(fd);
   }
 
-  function opened(path: string): number {
-    const fd = openSync(path, "r");
+  function opened(name: string): number {
+    const fd = openSync(process.memory.path(name), "r");
     fds.push(fd);
     return fd;
   }
+}
+
+/**
+ * Whoever shares the memory and lives on could take a page away while this thread reads it, and nobody would bring it
+ * back (userfaultfd(2)). Then everything is read by threads that may hang: the pipe takes over.
+ */
+function readerOf({ pid, facts }: CrashedProcess): ProcessReader | undefined {
+  const processPid = Number(statusField(facts.get("status"), "Tgid") ?? pid);
+  return sharesMemory(pid, processPid) ? undefined : new ProcessReader(pid);
 }
 
 /** Two ways to the same memory: a descriptor that is bound to it, and the pid while it is. */
@@ -76,7 +85,7 @@ interface Memory {
   readonly mem: number;
   /** Of /proc/P/comm: it answers for as long as the pid is its own. */
   readonly comm: number;
-  readonly pid: number;
+  readonly reader: ProcessReader | undefined;
 }
 
 async function copyRuns(
@@ -87,13 +96,14 @@ async function copyRuns(
 ): Promise<Doubt | undefined> {
   const doubts: Doubt[] = [];
   const watch = new StallWatch();
+  const readNow = nowReader(memory);
   const worker = async () => {
     const buffer = Buffer.allocUnsafeSlow(runBytes);
-    const readNow = nowReader(memory, buffer);
     for (let run = await runs.next(); !run.done && doubts.length === 0 && !file.failure; run = await runs.next()) {
       const { value } = run;
-      const problem = readNow(value) ? undefined : await readRun(memory.mem, value, buffer, watch);
+      const problem = readNow(value, buffer) ? undefined : await readRun(memory.mem, value, buffer, watch);
       if (problem) return void doubts.push({ ...problem, certainBytes: value.offsetBytes });
+      zeroBetween(value, buffer);
       await file.write(buffer, value.length, value.offsetBytes);
     }
   };
@@ -121,17 +131,15 @@ function lowestOf(doubts: readonly Doubt[]): Doubt | undefined {
  * process was looked at; that its own /proc entry still answers afterwards shows that it was not. (Its memory would be no
  * proof: a process that shares it, which the kernel does not end with this one since 5.16, keeps it alive.)
  */
-function nowReader({ comm, pid }: Memory, buffer: Buffer): (run: Run) => boolean {
-  const read = processReader(pid, buffer);
+function nowReader({ comm, reader }: Memory): (run: Run, buffer: Buffer) => boolean {
   const one = Buffer.alloc(1);
-  return ({ present, vaddr, length }) => {
-    if (!present || !read?.(vaddr, present) || !answers(comm, one)) return false;
-    zeroBetween(present, buffer, length);
-    return true;
+  return ({ alone, vaddr, pieces }, buffer) => {
+    if (!alone || !reader?.read(buffer, vaddr, pieces)) return false;
+    return answers(comm, one);
   };
 }
 
-function zeroBetween(pieces: readonly Piece[], buffer: Buffer, length: number): void {
+function zeroBetween({ pieces, length }: Run, buffer: Buffer): void {
   let end = 0;
   for (const piece of pieces) {
     if (piece.at > end) buffer.fill(0, end, piece.at);
@@ -148,24 +156,29 @@ function answers(fd: number, one: Buffer): boolean {
   }
 }
 
-/** All of a run into the buffer, or why not. A read of 0 bytes means that the memory is gone. */
+/**
+ * The pieces of a run into the buffer, or why not. /proc/P/mem takes no more hold of a page than the kernel's own dump does
+ * (FOLL_GET, as get_dump_page()): nothing is copied in the process. A read of 0 bytes means that the memory is gone.
+ */
 async function readRun(
   mem: number,
-  run: Run,
+  { vaddr, pieces }: Run,
   buffer: Buffer,
   watch: StallWatch,
 ): Promise<Omit<Doubt, "certainBytes"> | undefined> {
   try {
-    for (let at = 0; at < run.length; ) {
-      const into = at === 0 ? buffer : buffer.subarray(at);
-      const bytes = await watch.over(readAt(mem, into, run.length - at, run.vaddr + BigInt(at)));
-      if (bytes === "stalled") return { why: `reading memory at 0x${run.vaddr.toString(16)} hangs`, stalled: true };
-      if (bytes === 0) return { why: "the process's memory is gone", stalled: false };
-      at += bytes;
+    for (const piece of pieces) {
+      const end = piece.at + piece.length;
+      for (let at = piece.at; at < end; ) {
+        const bytes = await watch.over(readAt(mem, buffer.subarray(at, end), end - at, vaddr + BigInt(at)));
+        if (bytes === "stalled") return { why: `reading memory at 0x${vaddr.toString(16)} hangs`, stalled: true };
+        if (bytes === 0) return { why: "the process's memory is gone", stalled: false };
+        at += bytes;
+      }
     }
     return undefined;
   } catch (error) {
-    return { why: `memory at 0x${run.vaddr.toString(16)} cannot be read: ${reasonOf(error)}`, stalled: false };
+    return { why: `memory at 0x${vaddr.toString(16)} cannot be read: ${reasonOf(error)}`, stalled: false };
   }
 }
 

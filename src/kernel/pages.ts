@@ -6,11 +6,13 @@ export interface Run {
   readonly vaddr: bigint;
   readonly offsetBytes: bigint;
   readonly length: number;
+  /** What must be read of it; the rest was never touched and is zeros. */
+  readonly pieces: readonly Piece[];
   /**
-   * Its touched parts, when all of those are in memory now: reading them cannot wait for anybody, and the rest is zeros.
-   * Undefined when reading may wait; then all of it is read.
+   * All of the pieces are in memory and mapped by this process alone. Only such pages may be read by pinning them, and on
+   * the thread that the event loop needs: that neither waits for them nor makes the kernel copy them (rule 10).
    */
-  readonly present: readonly Piece[] | undefined;
+  readonly alone: boolean;
 }
 
 /** Bytes of a run, counted from its beginning. */
@@ -38,11 +40,14 @@ export const runBytesFor = (coreBytes: bigint): number => (coreBytes > 64n << 20
 /** Untouched pages between touched ones that are cheaper to write as zeros than to go round. */
 const GAP_PAGES = 16;
 const ENTRIES = 1 << 16;
-/** Upper words of pagemap entries: present (bit 63), swapped (62); a guard page (58, since 6.15). */
+/** So long a stretch of pages that are the process's alone is a run of its own, and not read as the next page must be. */
+const ALONE_PAGES = 128;
+/** Upper words of pagemap entries: present (bit 63), swapped (62), a guard page (58, since 6.15), mapped once (56). */
 const PRESENT = 0x80000000;
 const SWAPPED = 0x40000000;
 const TOUCHED = PRESENT | SWAPPED;
 const GUARD = 1 << 26;
+const EXCLUSIVE = 1 << 24;
 
 /**
  * The stretches of the segments that must be read, in the core's order. Only pages of truly anonymous mappings that
@@ -78,7 +83,8 @@ function* windows(from: bigint, to: bigint, toOffset: bigint, runBytes: number):
   for (let at = from; at < to; ) {
     const next = ((at + toOffset) / size + 1n) * size - toOffset;
     const end = next < to ? next : to;
-    yield { vaddr: at, offsetBytes: at + toOffset, length: Number(end - at), present: undefined };
+    const length = Number(end - at);
+    yield { vaddr: at, offsetBytes: at + toOffset, length, pieces: [{ at: 0, length }], alone: false };
     at = end;
   }
 }
@@ -117,7 +123,8 @@ class Stretch {
   #from = 0;
   #to = 0;
   #window = 0;
-  #pieces: Piece[] | undefined = [];
+  #alone = true;
+  #pieces: Piece[] = [];
   readonly #toFilePage: number;
   readonly #windowPages: number;
 
@@ -134,14 +141,14 @@ class Stretch {
   add(page: number, entry: number): boolean {
     if ((entry & GUARD) !== 0) return false;
     const window = Math.floor((page + this.#toFilePage) / this.#windowPages);
-    const present = (entry & PRESENT) !== 0;
+    const alone = (entry & PRESENT) !== 0 && (entry & EXCLUSIVE) !== 0;
     if (this.empty) this.#begin(page, window);
     else if (page - this.#to > GAP_PAGES || window !== this.#window) return false;
-    else if (!present && this.#pieces && this.#to - this.#from > GAP_PAGES) return false;
-    if (!present) this.#pieces = undefined;
-    const last = this.#pieces?.at(-1);
+    else if (!alone && this.#alone && this.#to - this.#from > ALONE_PAGES) return false;
+    this.#alone &&= alone;
+    const last = this.#pieces.at(-1);
     if (last && page === this.#to) last.length++;
-    else this.#pieces?.push({ at: page - this.#from, length: 1 });
+    else this.#pieces.push({ at: page - this.#from, length: 1 });
     this.#to = page + 1;
     return true;
   }
@@ -149,15 +156,16 @@ class Stretch {
   #begin(page: number, window: number): void {
     this.#from = this.#to = page;
     this.#window = window;
+    this.#alone = true;
     this.#pieces = [];
   }
 
   /** The run, and an empty stretch again. */
   end(pageBytes: bigint, toOffset: bigint): Run {
     const [vaddr, bytes] = [BigInt(this.#from) * pageBytes, Number(pageBytes)];
-    const present = this.#pieces?.map(({ at, length }) => ({ at: at * bytes, length: length * bytes }));
+    const pieces = this.#pieces.map(({ at, length }) => ({ at: at * bytes, length: length * bytes }));
     const length = (this.#to - this.#from) * bytes;
     this.#to = this.#from;
-    return { vaddr, offsetBytes: vaddr + toOffset, length, present };
+    return { vaddr, offsetBytes: vaddr + toOffset, length, pieces, alone: this.#alone };
   }
 }

@@ -4,6 +4,8 @@ import { readAt } from "../system/io.ts";
 
 /** What the kernel's limit for unprivileged pipes allows, and what makes 1 GB cost some thousand reads, not 16,000. */
 const PIPE_BYTES = 1 << 20;
+/** Others in the cgroup go on allocating meanwhile. */
+const ROOM_FACTOR = 16;
 
 /** A pipe's size before anybody changes it (pipe(7)). */
 const FIRST_BYTES = 64n << 10n;
@@ -20,9 +22,15 @@ export class CorePipe {
     this.fd = fd;
   }
 
-  /** Only once the facts are read: with core_pipe_limit 0 a core that fits lets the process vanish. */
-  enlarge(): void {
-    enlargePipe(this.fd, PIPE_BYTES);
+  /**
+   * For taking all of the core through it, and only once the facts are read: with core_pipe_limit 0 a core that fits lets
+   * the process vanish. The pipe's pages are charged to the cgroup of the process that writes, the crashed one
+   * (architecture.md, rule 10); where it has not much more room than that, the kernel would end the dump to make some.
+   *
+   * @param roomBytes  of that cgroup; undefined: unknown, so not at all
+   */
+  enlarge(roomBytes: number | undefined): void {
+    if (roomBytes !== undefined && roomBytes >= PIPE_BYTES * ROOM_FACTOR) enlargePipe(this.fd, PIPE_BYTES);
   }
 
   /** Fills `buffer[from, to)` unless the stream ends first. @returns the index behind the last byte */

@@ -12,6 +12,7 @@ import { copyDirectly, type Doubt } from "./direct.ts";
 import { drain } from "./drain.ts";
 import type { CoreHead } from "./head.ts";
 import { isVsyscallWithoutPage } from "./memory-map.ts";
+import { memoryRoom } from "./memory-room.ts";
 import type { CorePipe } from "./pipe.ts";
 import { CannotKeep, PAGE_BYTES, type SparseFile } from "./sparse-file.ts";
 
@@ -43,6 +44,7 @@ export async function receive(
     doubt = await copyHeadAndMemory(pipe, head, file, how === "drain" ? undefined : process);
     if (doubt) {
       file.setLength(doubt.certainBytes); // what was written behind it must not show where the stream has holes
+      pipe.enlarge(process && memoryRoom(process.facts.get("cgroup") ?? Buffer.alloc(0)));
       await drain(pipe, file, doubt.certainBytes);
     }
   } catch (error) {
@@ -79,7 +81,7 @@ async function copyHeadAndMemory(
   await drain(pipe, file, 0n, plan.prefixBytes);
   if (pipe.positionBytes < plan.prefixBytes) return doubt("the stream ended early");
   if (!process.unchanged()) return doubt("the process is gone");
-  const end = await copyDirectly(process.memory, maps, plan.segments, file, pageBytes(), process.pid);
+  const end = await copyDirectly(process, plan.segments, file, pageBytes());
   if (end) return end;
   if (!process.unchanged()) return { why: "the process is gone", certainBytes: plan.prefixBytes, stalled: false };
   return undefined;

@@ -18,7 +18,8 @@ const SIGNATURES = {
   alarm: { arguments: ["uint32"], return: "uint32" },
   chroot: { arguments: ["pointer"], return: "int32" },
   madvise: { arguments: ["uint64", "uint64", "int32"], return: "int32" },
-  syscall: { arguments: ["int64", "int64", "pointer", "pointer", "uint64"], return: "int64" },
+  syscall: { arguments: ["int64", "uint64", "uint64", "uint64", "uint64", "uint64"], return: "int64" },
+  getrusage: { arguments: ["int32", "pointer"], return: "int32" },
   linkat: { arguments: ["int32", "pointer", "int32", "pointer", "int32"], return: "int32" },
   mallopt: { arguments: ["int32", "int32"], return: "int32" },
   __errno_location: { arguments: [], return: "pointer" },
@@ -39,6 +40,9 @@ type Libc = {
   openat2(dirFd: number, path: Buffer, how: Buffer): number;
   linkat(fromFd: number, from: Buffer, toFd: number, to: Buffer, flags: number): number;
   mallopt(parameter: number, value: number): number;
+  kcmp(pid: number, otherPid: number, type: number): number;
+  /** Page faults of this thread so far that needed no disk. */
+  minorFaults(): number;
   address(buffer: Buffer): bigint;
   errno(): number;
 };
@@ -65,7 +69,14 @@ function load(): Libc | undefined {
     const chroot = (path: Buffer) => functions.chroot(ffi.getRawPointer(path));
     const pointer = ffi.getRawPointer;
     const openat2 = (dirFd: number, path: Buffer, how: Buffer) =>
-      Number(functions.syscall(SYS_OPENAT2, BigInt(dirFd), pointer(path), pointer(how), BigInt(how.length)));
+      Number(functions.syscall(SYS_OPENAT2, BigInt(dirFd), pointer(path), pointer(how), BigInt(how.length), 0n));
+    const kcmp = (pid: number, otherPid: number, type: number) =>
+      Number(functions.syscall(SYS_KCMP, BigInt(pid), BigInt(otherPid), BigInt(type), 0n, 0n));
+    const usage = Buffer.alloc(144); // struct rusage
+    const minorFaults = () => {
+      functions.getrusage(RUSAGE_THREAD, pointer(usage));
+      return Number(usage.readBigInt64LE(64)); // ru_minflt
+    };
     const linkat = (fromFd: number, from: Buffer, toFd: number, to: Buffer, flags: number) =>
       functions.linkat(fromFd, pointer(from), toFd, pointer(to), flags);
     const { flock, fcntl, setns, lseek, alarm, madvise, mallopt } = functions;
@@ -82,6 +93,8 @@ function load(): Libc | undefined {
       address: pointer,
       openat2,
       linkat,
+      kcmp,
+      minorFaults,
       errno,
     };
   } catch {
@@ -107,6 +120,9 @@ export function tryFlock(fd: number): boolean {
 
 /** The same on all architectures; the C library has no name for it before 2.42. */
 const SYS_OPENAT2 = 437n;
+/** The C library has no name for it. */
+const SYS_KCMP = process.arch === "arm64" ? 272n : 312n;
+const RUSAGE_THREAD = 1;
 const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 const RESOLVE_NO_MAGICLINKS = 0x02;
@@ -173,9 +189,6 @@ export function inUtsNamespace(fd: number, ownFd: number, act: () => void): bool
   return true;
 }
 
-/** A read of some megabytes takes a millisecond. */
-const HUNG_S = 10;
-
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const ENXIO = 6;
@@ -195,33 +208,4 @@ export function nextData(fd: number, position: number, lengthBytes: number): num
 export function dataEnd(fd: number, position: number, lengthBytes: number): number {
   const found = Number(libc()?.lseek(fd, BigInt(position), SEEK_HOLE) ?? -1);
   return found > position && found < lengthBytes ? found : lengthBytes;
-}
-
-/**
- * process_vm_readv(2) into a buffer: one copy, where /proc/P/mem goes through a page of its own. It runs on this thread,
- * so only pages that are present may be asked for: nothing then can make it wait. Only a process that shares the memory
- * and lives on could put other pages there meanwhile, whose owner never brings them (userfaultfd(2), FUSE): then alarm(2)
- * ends us, and with us the wait for us.
- *
- * @returns a function that reads the pieces of a run at `vaddr` to their places in the buffer and says whether it got all
- *          (not where memory is protected or the process gone), or undefined when this Node cannot call it
- */
-export function processReader(
-  pid: number,
-  buffer: Buffer,
-): ((vaddr: bigint, pieces: readonly { at: number; length: number }[]) => boolean) | undefined {
-  const c = libc();
-  if (!c) return undefined;
-  const iovs = Buffer.alloc(32);
-  const address = c.address(buffer); // allocated outside of V8's heap: it does not move
-  return (vaddr, pieces) => {
-    c.alarm(HUNG_S);
-    const all = pieces.every(({ at, length }) => {
-      const words = [address + BigInt(at), BigInt(length), vaddr + BigInt(at), BigInt(length)];
-      for (const [index, word] of words.entries()) iovs.writeBigUInt64LE(word, index * 8);
-      return c.processVmRead(pid, iovs) === BigInt(length);
-    });
-    c.alarm(0);
-    return all;
-  };
 }

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { type CrashingContainer, crashingContainer } from "./container.ts";
 import { restart } from "./controller.ts";
-import { burst, dense, PYTHON, sparse, TINY } from "./crashes.ts";
+import { burst, dense, denseForked, PYTHON, sparse, TINY } from "./crashes.ts";
 import { download } from "./download.ts";
 import { cat, type Ours } from "./handlers.ts";
 import { huge } from "./huge.ts";
@@ -40,6 +40,11 @@ export const CASES: Readonly<Record<string, Case>> = {
     7,
     1,
     againstCat(() => ({ crash: dense(), crashes: 1 })),
+  ),
+  "dense-forked": onNode(
+    7,
+    1,
+    againstCat(() => ({ crash: denseForked(), crashes: 1 })),
   ),
   "dense-drain": onNode(
     5,

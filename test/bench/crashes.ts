@@ -23,10 +23,21 @@ const warmed = (mib: number, ...command: readonly string[]): Crash => onHost(com
 export const PYTHON = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
 
 /** 1 GB of small objects; no page is zero. */
-const HEAP = `
-heap = [b"%d" % i * 50 for i in range(2_700_000)]
+const OBJECTS = `
+import os, signal
+heap = [b"%d" % i * 50 for i in range(2_700_000)]`;
+const WAIT = `
 print("ready", flush=True)
-import signal; signal.pause()`;
+signal.pause()`;
+const HEAP = OBJECTS + WAIT;
+
+/** The same, shared copy-on-write with a process that lives as long, as the workers of most servers share theirs. */
+const FORKED_HEAP = `${OBJECTS}
+ends = os.pipe()
+if os.fork() == 0:
+    os.close(ends[1])
+    os.read(ends[0], 1)
+    os._exit(0)${WAIT}`;
 
 /** 1 GB as an upload meets it: half of it small objects, a quarter noise, a quarter zeros. */
 export const MIXED_HEAP = `
@@ -40,6 +51,7 @@ signal.pause()`;
 /** 2 GiB of anonymous memory, one page in 16 MiB touched. */
 export const sparse = (): Crash => warmed(2200, program("crash"), "-w", "1", "0", "2048");
 export const dense = (): Crash => warmed(1300, PYTHON, "-c", HEAP);
+export const denseForked = (): Crash => warmed(1300, PYTHON, "-c", FORKED_HEAP);
 /** crash(1)'s arguments for a process of about 9 MB that waits for its signal. */
 export const TINY = ["-w", "8"] as const;
 

@@ -12,7 +12,8 @@ const at = (page: number): bigint => BigInt(page) * BigInt(PAGE);
 /** What pagemap says of a page (proc_pid_pagemap(5)): upper words. */
 const STATES = {
   untouched: 0,
-  present: 0x80000000,
+  present: 0x81000000,
+  shared: 0x80000000, // of several processes, as a fork leaves it
   swapped: 0x40000000,
   guard: 0x44000000,
   dirty: 0x00800000,
@@ -75,6 +76,16 @@ const cases: readonly { on: string; memory: Memory; want: number[][] }[] = [
       [5, 15, 1],
       [100, 110, 1],
     ],
+  },
+  {
+    on: "shared pages with those beside them",
+    memory: memory({
+      pages: new Map([
+        [5, "present"],
+        [6, "shared"],
+      ]),
+    }),
+    want: [[5, 15, 2]],
   },
   {
     on: "a gap of 16 pages, as one",
@@ -195,10 +206,10 @@ function verdict({ mappings, pages, silentFrom }: Memory, page: number): boolean
   if (kind === "none") return false;
   if (kind === "any" || page >= silentFrom) return true;
   const state = pages.get(page) ?? "untouched";
-  return state === "guard" ? false : state === "present" || state === "swapped" ? true : undefined;
+  return state === "guard" ? false : state === "untouched" || state === "dirty" ? undefined : true;
 }
 
-const isPresent = ({ mappings, pages, silentFrom }: Memory, page: number): boolean =>
+const isAlone = ({ mappings, pages, silentFrom }: Memory, page: number): boolean =>
   page < silentFrom &&
   pages.get(page) === "present" &&
   mappings.some(({ start, end, pages }) => pages === "anonymous" && start <= at(page) && at(page) < end);
@@ -209,26 +220,22 @@ test("runsOf() covers what holds data, exactly once, upwards in the core, and ne
       const found = await runs(memory);
       const read = new Set<number>();
       let end = 0n;
-      for (const { vaddr, offsetBytes, length, present } of found) {
+      for (const { vaddr, offsetBytes, length, pieces, alone } of found) {
         assert.ok(length > 0 && length <= RUN_BYTES && length % PAGE === 0);
         assert.ok(offsetBytes >= end, "upwards, nothing twice");
         end = offsetBytes + BigInt(length);
         const home = memory.segments.find((s) => s.vaddr <= vaddr && vaddr + BigInt(length) <= s.vaddr + s.fileBytes);
         assert.ok(home && offsetBytes - home.offsetBytes === vaddr - home.vaddr, "at its place");
+        const inPieces = new Set<number>();
+        for (const piece of pieces)
+          for (let page = (Number(vaddr) + piece.at) / PAGE, i = 0; i < piece.length / PAGE; i++)
+            inPieces.add(page + i);
         for (let page = Number(vaddr) / PAGE, i = 0; i < length / PAGE; i++) {
           read.add(page + i);
+          const must = verdict(memory, page + i);
+          assert.equal(inPieces.has(page + i), must === true, "what was never touched is not read, what was is");
+          assert.ok(!alone || must !== true || isAlone(memory, page + i), "nothing is pinned but what is its alone");
         }
-        for (const piece of present ?? [])
-          for (let page = Number(vaddr) / PAGE + piece.at / PAGE, i = 0; i < piece.length / PAGE; i++)
-            assert.ok(isPresent(memory, page + i), "nothing that may make a reader wait");
-        const inPieces = new Set(
-          present?.flatMap(({ at, length }) => Array.from({ length: length / PAGE }, (_, i) => at / PAGE + i)),
-        );
-        for (let i = 0; present && i < length / PAGE; i++)
-          assert.ok(
-            inPieces.has(i) || verdict(memory, Number(vaddr) / PAGE + i) === undefined,
-            "what is left out was never touched",
-          );
       }
       for (const { vaddr, fileBytes } of memory.segments) {
         for (let page = Number(vaddr) / PAGE; at(page) < vaddr + fileBytes; page++) {

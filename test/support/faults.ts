@@ -240,7 +240,7 @@ export async function crashUnder(
 }
 
 /** A C source beside this file, made into a library or a program. */
-export function compiled(name: "faults.so" | "memory" | "odd"): string {
+export function compiled(name: "faults.so" | "memory" | "odd" | "cost"): string {
   const source = join(import.meta.dirname, `${name.replace(/\.so$/, "")}.c`);
   const out = join(TESTBED, name);
   const kind = name.endsWith(".so") ? ["-shared", "-fPIC"] : ["-static", "-pthread"];

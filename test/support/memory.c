@@ -1,6 +1,7 @@
 /* memory SHAPE   crashes with one kind of memory that is copied in a way of its own
  *   dontdump prot-none shared memfd huge truncated zeros
  *   file MIB   a mapped file that the core holds and that is not in memory (coredump_filter)
+ *   forked (shared copy-on-write with a process that lives on)
  *   mappings N   threads N   userfault (a page that nobody ever brings) */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -99,6 +100,22 @@ static void userfault(void)
 	check(!ioctl(fd, UFFDIO_ZEROPAGE, &one), "zeropage");
 }
 
+/* Small pages, huge ones, and huge ones that are mapped by small ones. */
+static void forked(void)
+{
+	unsigned char *p = filled(anonymous(16 * MIB), 8 * MIB);
+	char none;
+	int ends[2];
+	madvise(p + 8 * MIB, 8 * MIB, MADV_HUGEPAGE);
+	filled(p + 8 * MIB, 8 * MIB);
+	check(!pipe(ends), "pipe");
+	if (fork() == 0) {
+		close(ends[1]);
+		_exit(read(ends[0], &none, 1)); /* until the other has ended */
+	}
+	for (size_t at = 0; at < 14 * MIB; at += 3 * MIB) p[at] = 1;
+}
+
 int main(int argc, char **argv)
 {
 	const char *shape = argc > 1 ? argv[1] : "";
@@ -123,6 +140,7 @@ int main(int argc, char **argv)
 	else if (IS("mappings")) mappings(n);
 	else if (IS("threads")) threads(n);
 	else if (IS("userfault")) userfault();
+	else if (IS("forked")) forked();
 	else return 2;
 	*(volatile int *)0xdead = 1;
 }

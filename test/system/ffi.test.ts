@@ -4,11 +4,9 @@ import { closeSync, openSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { enlargePipe, inUtsNamespace, libc, processReader, tryFlock } from "../../src/system/ffi.ts";
+import { enlargePipe, inUtsNamespace, tryFlock } from "../../src/system/ffi.ts";
 import { FileLock } from "../../src/system/lock.ts";
 import { tempDir } from "../support/tmp.ts";
-
-const address = (bytes: Buffer): bigint => libc()?.address(bytes) ?? assert.fail("this Node has no ffi");
 
 test("tryFlock() is one descriptor's; a second gets it when the first is closed", () => {
   using dir = tempDir();
@@ -42,23 +40,6 @@ test("FileLock ends with the process that holds it, however that ends", async ()
   await gone;
   using lock = FileLock.try(path);
   assert.ok(lock);
-});
-
-test("processReader() reads another's memory or our own, and nothing where there is none", () => {
-  const [from, into] = [Buffer.allocUnsafeSlow(1 << 20), Buffer.allocUnsafeSlow(1 << 20)];
-  from.fill("pattern");
-  const read = processReader(process.pid, into) ?? assert.fail();
-  assert.equal(
-    read(address(from), [
-      { at: 0, length: 4096 },
-      { at: 8192, length: 4096 },
-    ]),
-    true,
-  );
-  assert.ok(into.subarray(0, 4096).equals(from.subarray(0, 4096)));
-  assert.ok(into.subarray(8192, 12288).equals(from.subarray(8192, 12288)));
-  assert.equal(read(0x1000n, [{ at: 0, length: 4096 }]), false);
-  assert.equal(processReader(2 ** 22 + 1, into)?.(address(from), [{ at: 0, length: 1 }]), false); // beyond every pid
 });
 
 test("inUtsNamespace() acts there and comes back, and does not act where it cannot go", () => {

@@ -43,7 +43,6 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
   if (no) return { reason: no, message: `no room in the cache for ${formatBytes(estimate)}` };
   const fd = openSync(open.entry.part, NEW, 0o600);
   try {
-    pipe.enlarge();
     const copying = receive(
       pipe,
       head,

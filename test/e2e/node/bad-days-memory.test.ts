@@ -14,6 +14,7 @@ const SHAPES: readonly { on: string; args: string[]; capture: "direct" | "drain"
   { on: "shared and anonymous", args: ["shared"], capture: "direct" },
   { on: "of a memfd with a hostile name", args: ["memfd"], capture: "direct" },
   { on: "in huge pages", args: ["huge"], capture: "direct" },
+  { on: "shared copy-on-write with another process", args: ["forked"], capture: "direct" },
   { on: "that is there and zero", args: ["zeros"], capture: "direct" },
   { on: "of a file, not in memory", args: ["file", "8"], capture: "direct" },
   { on: "of a file that became shorter (EIO: the pipe has the kernel's zeros)", args: ["truncated"], capture: "drain" },
