@@ -3,10 +3,13 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { run } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { problemOf } from "./support/command.ts";
+import { outcomeOf, problemOf } from "./support/command.ts";
 import { leftSince, traces } from "./support/leftovers.ts";
-import { ROOT, TESTBED_COMMAND } from "./support/paths.ts";
+import { ROOT, TESTBED, TESTBED_COMMAND } from "./support/paths.ts";
 import { Report } from "./support/report.ts";
+
+// Each test file is a process, and starts some: without this most of their time goes into stripping types and compiling.
+process.env["NODE_COMPILE_CACHE"] ??= join(ROOT, ".cache/compile");
 
 const report = new Report();
 const stopping = new AbortController();
@@ -16,17 +19,41 @@ const isRoot = process.getuid?.() === 0;
 
 const PARTS: Record<string, () => Promise<void>> = {
   ok: async () => {
-    await Promise.all([types(), lint()]);
-    await unit();
+    await Promise.all([types(), lint(), unit()]);
   },
   unit,
   node: () => endToEnd("node"),
   cluster: () => endToEnd("cluster"),
+  kernels: async () => {
+    await prepare("node");
+    for (const kernel of KERNELS) await underKernel(kernel);
+  },
+  inside: () => runFiles(find(PER_KERNEL), { concurrency: false, timeoutMs: 900_000 }),
   all: async () => {
     await prepare("cluster"); // first: contract and unit tests use the real parts that are there
-    for (const part of ["ok", "node", "cluster"]) await PARTS[part]?.();
+    await PARTS["ok"]?.();
+    // Other kernels have core patterns of their own, so they need not wait for this one's.
+    await Promise.all([
+      PARTS["kernels"]?.(),
+      (async () => {
+        for (const part of ["node", "cluster"]) await PARTS[part]?.();
+      })(),
+    ]);
   },
 };
+
+/** Debian's oldest that is still kept, and its newest: `%F`, the coredump sockets and cgroup v2's memory.peak came between them. */
+const KERNELS = ["6.1", "trixie-backports"];
+/** Tests whose outcome may differ by kernel, and which need no container engine. */
+const PER_KERNEL = ["test/e2e/node/{capture-host,memory-cost}.test.ts", "test/e2e/kernels/*.test.ts"];
+
+/** The same tests in a virtual machine; what it prints comes when it is through, because other files are at work meanwhile. */
+async function underKernel(kernel: string): Promise<void> {
+  if (!isRoot || stopping.signal.aborted || find(PER_KERNEL).length === 0) return;
+  const inside = ["env", "CI=true", `TESTBED=${TESTBED}`, "bin/test", "inside", ...chosen];
+  const vm = ["vm", "--kernel", kernel, "--seconds", "1500", ...inside];
+  report.nested(`kernel ${kernel}`, await outcomeOf(TESTBED_COMMAND, vm, stopping.signal));
+}
 
 function types(): Promise<void> {
   return report.check("types", () => problemOf("bin/node", ["node_modules/typescript/bin/tsc"], stopping.signal));
@@ -68,7 +95,7 @@ async function setUp(name: string, work: () => Promise<string | undefined>): Pro
   if (problem !== undefined) await report.check(name, async () => problem);
 }
 
-function find(pattern: string, exclude: string[] = []): string[] {
+function find(pattern: string | string[], exclude: string[] = []): string[] {
   const files = globSync(pattern, { cwd: ROOT, exclude }).map((file) => join(ROOT, file));
   return files.filter((file) => chosen.length === 0 || chosen.includes(file)).sort();
 }

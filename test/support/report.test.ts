@@ -59,3 +59,19 @@ test("Report.check() counts a problem, and a throw, as a failure", async (t) => 
   await report.check("worse", () => Promise.reject(new Error("no such command")));
   assert.equal(report.summary(), "1 passed, 2 failed");
 });
+
+const elsewhere = [
+  { on: "its counts", output: "ok x\n2 passed, 0 failed, 1 skipped\n", end: 0, want: "2 passed, 0 failed, 1 skipped" },
+  { on: "its failures", output: "2 passed, 3 failed\n", end: 1, want: "2 passed, 3 failed" },
+  { on: "one that did not come to its summary", output: "panic\n", end: 125, want: "0 passed, 1 failed" },
+  { on: "one that ran no test", output: "0 passed, 0 failed\n", end: 0, want: "0 passed, 1 failed" },
+  { on: "one that died after its summary", output: "2 passed, 0 failed\n", end: "SIGKILL", want: "2 passed, 1 failed" },
+];
+for (const { on, output, end, want } of elsewhere) {
+  test(`Report.nested() takes over ${on}`, (t) => {
+    t.mock.method(console, "log", () => {});
+    const report = new Report();
+    report.nested("elsewhere", { output, end });
+    assert.equal(report.summary(), want);
+  });
+}

@@ -1,6 +1,7 @@
 /** The report of a test run: a line a file, failures in full, skips with their reason, and the count. */
 import { relative } from "node:path";
 import { inspect, styleText } from "node:util";
+import type { Outcome } from "./command.ts";
 import { ROOT } from "./paths.ts";
 
 /** An event of node:test's `run()`, as far as it is used here. */
@@ -78,6 +79,15 @@ export class Report {
       current = report;
     }
     for (const report of waiting.values()) this.#file(report);
+  }
+
+  /** Takes over a run of the tests elsewhere: what it printed, ending with its own summary. */
+  nested(name: string, { output, end }: Outcome): void {
+    const [, passed, failed, skipped] = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/m.exec(output) ?? [];
+    this.passed += Number(passed ?? 0);
+    this.failed += Number(failed ?? 0) || (end === 0 && Number(passed ?? 0) > 0 ? 0 : 1);
+    this.skipped += Number(skipped ?? 0);
+    console.log(`${name}:\n${indent(output.trimEnd())}${end === 0 ? "" : `\n       ended with ${end}`}`);
   }
 
   /** The last line of all. */

@@ -1,14 +1,11 @@
 /** Real processes crash in real containers under the real kernel; what comes out is what the kernel would have written. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { test } from "node:test";
-import { promisify } from "node:util";
 import { assertSameAsKernel, backtrace, captured } from "../../support/captured.ts";
 import { ENGINE_KINDS, type Engine, type EngineKind, type RunSpec, startEngine } from "../../support/engines.ts";
 import { program } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
 
-const exec = promisify(execFile);
 const skip = needs("root", "testbed", "binary", "command:gdb");
 
 /** What crashes in each engine; sizes in MiB. `pid1`: no shell between. */
@@ -58,17 +55,4 @@ for (const kind of ENGINE_KINDS) {
 function assertOwner(kind: EngineKind, owner: string, pod: unknown, { pod: name, namespace }: RunSpec): void {
   assert.equal(owner, kind === "docker" ? "docker" : "pod");
   if (owner === "pod") assert.partialDeepStrictEqual(pod, { name, namespace });
-}
-
-for (const capture of ["direct", "drain"]) {
-  test(`--capture=${capture} takes a host process's core byte for byte`, { skip }, async () => {
-    using one = await captured(
-      () => exec(program("crash-dynamic"), ["16", "3"]).catch(() => {}),
-      [`--capture=${capture}`],
-    );
-    assertSameAsKernel(one);
-    assert.equal(one.record.core.capture, capture);
-    assert.equal(one.record.owner, "host");
-    assert.equal(one.record.threads[0]?.name, "worker-1");
-  });
 }
