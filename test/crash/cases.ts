@@ -54,6 +54,44 @@ export const C_CASES: readonly Case[] = [
   { how: "asm_bare", expect: ["deep8", "from_asm", "asm_bare", "call_asm_bare", "main"], only: "x86" },
 ];
 
+export const CPP_CASES: readonly Case[] = [
+  { how: "virtual", expect: ["shop::Book::price", "shop::Cart::total", "shop::virtual_call", "main"] },
+  { how: "template", expect: ["shop::Box::open", "shop::Box::unwrap", "shop::template_call", "main"] },
+  { how: "uncaught", expect: ["shop::throws", "shop::uncaught", "main"] },
+  { how: "noexcept", expect: ["shop::throws", "shop::noexcept_call", "shop::unexpected", "main"] },
+  { how: "range", expect: ["shop::Cart::boundless", "shop::out_of_range", "main"] },
+  { how: "pure", expect: ["shop::Base::later", "shop::pure_call", "main"] },
+  { how: "terminate", expect: ["shop::terminates", "shop::terminate_call", "main"] },
+  {
+    how: "function",
+    expect: ["shop::(anonymous)::hidden", "shop::visible", "shop::operator_call", "function_call", "main"],
+  },
+  { how: "thread", expect: ["shop::throws", "shop::uncaught"] },
+  { how: "map", expect: ["shop::(anonymous)::hidden", "shop::visible", "map_call", "main"] },
+];
+
+export const RUST_CASES: readonly Case[] = [
+  {
+    how: "index",
+    expect: [
+      "<corpus::shop::Cart as corpus::shop::Priced>::price",
+      "corpus::shop::Cart::total",
+      "corpus::index",
+      "corpus::main",
+    ],
+  },
+  { how: "unwrap", expect: ["corpus::shop::missing", "corpus::unwrap", "corpus::main"] },
+  { how: "null", expect: ["corpus::shop::generic", "corpus::null", "corpus::main"] },
+  { how: "overflow", expect: ["corpus::overflow"], recursive: true },
+  {
+    how: "closure",
+    expect: ["corpus::shop::missing", "corpus::closure::{closure}", "corpus::closure", "corpus::main"],
+  },
+  { how: "thread", expect: ["corpus::shop::generic", "corpus::null", "corpus::in_thread"] },
+  { how: "abort", expect: ["corpus::abort", "corpus::main"] },
+  { how: "arithmetic", expect: ["corpus::arithmetic", "corpus::main"] },
+];
+
 export interface Build {
   readonly name: string;
   readonly source: string;
@@ -72,6 +110,32 @@ const c = (name: string, command: readonly string[], more: Partial<Build> = {}):
   source: "corpus.c",
   command,
   cases: C_CASES,
+  ...more,
+});
+
+const gxx = (...flags: string[]): string[] => ["g++", "-w", "-pthread", "-std=c++17", ...flags];
+const rustc = (...flags: string[]): string[] => [
+  "env",
+  "RUSTC_BOOTSTRAP=1",
+  "rustc",
+  "-A",
+  "warnings",
+  "--crate-name",
+  "corpus",
+  ...flags,
+];
+const cpp = (name: string, command: readonly string[], more: Partial<Build> = {}): Build => ({
+  name: `cpp-${name}`,
+  source: "corpus.cpp",
+  command,
+  cases: CPP_CASES,
+  ...more,
+});
+const rust = (name: string, command: readonly string[], more: Partial<Build> = {}): Build => ({
+  name: `rust-${name}`,
+  source: "corpus.rs",
+  command,
+  cases: RUST_CASES,
   ...more,
 });
 
@@ -102,4 +166,13 @@ export const BUILDS: readonly Build[] = [
   }),
   c("m32-nopie", gcc("-m32", "-O0", "-no-pie")),
   c("m32-fp", gcc("-m32", "-O2", "-fno-omit-frame-pointer", ...NO_TABLES)),
+  cpp("O0", gxx("-O0")),
+  cpp("O2", gxx("-O2")),
+  cpp("O3-static", gxx("-O3", "-static")),
+  cpp("stripped", gxx("-O2"), { after: ["strip", "{}"] }),
+  cpp("debug", gxx("-O2", "-g")),
+  rust("debug", rustc("-C", "debuginfo=2")),
+  rust("release", rustc("-O")),
+  rust("legacy", rustc("-O", "-C", "symbol-mangling-version=legacy", "-Z", "unstable-options")),
+  rust("abort", rustc("-O", "-C", "panic=abort")),
 ];

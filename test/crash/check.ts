@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { Sysroot } from "../../src/commands/sysroot.ts";
 import { crashOf } from "../../src/crash/crash.ts";
+import { demangled } from "../../src/crash/names/demangle.ts";
 import { plainName } from "../../src/crash/names/plain.ts";
 import type { Crash, CrashFrame } from "../../src/crash/shape.ts";
 import { fileReader } from "../../src/elf/file-reader.ts";
@@ -37,7 +38,7 @@ export function namer({ build, named }: Crashed): (frame: CrashFrame) => string 
     const name = nameOf(frame);
     if (name !== "?" || frame.module !== 0 || frame.offset === null) return name;
     const at = frame.offset - (frame.trust === "context" || frame.trust === "signal" ? 0 : 1);
-    return plainName(functions.findLast((each) => each.at <= at)?.name ?? "?");
+    return plainName(demangled(functions.findLast((each) => each.at <= at)?.name ?? "?"));
   };
 }
 

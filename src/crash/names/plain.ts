@@ -17,7 +17,6 @@ export function plainName(name: string): string {
   plain = plain
     .replace(/\b(\{lambda\()[^{}]*\)#\d+\}/g, "{lambda}")
     .replace(/\{\{closure\}\}|\{closure[^{}]*\}/g, "{closure}");
-  plain = plain.replace(/ (const|volatile|&|&&|noexcept)+$/, "");
   plain = unbracketed(withoutArguments(plain));
   return (
     plain
@@ -27,12 +26,25 @@ export function plainName(name: string): string {
   );
 }
 
-/** `f(int)(char)` → `f`; `(anonymous namespace)` and `operator()` are no arguments. */
+/** `f(int)::{lambda(char)#1}::operator()(char) const` → `f::{lambda}::operator()`; `(anonymous namespace)` and Go's `(*T)` stay. */
 function withoutArguments(name: string): string {
   const kept = name.replaceAll("(anonymous namespace)", "\u0001").replaceAll("operator()", "\u0002");
-  const at = kept.search(/(?<!^)\((?!\*\w+\))/);
-  const cut = /^[\w.]+(\/[\w.-]+)*\.\(/.test(kept) || at < 0 ? kept : kept.slice(0, at); // Go's (*T) is a type
-  return cut.replaceAll("\u0001", "(anonymous)").replaceAll("\u0002", "operator()");
+  let [out, depth] = ["", 0];
+  for (let i = 0; i < kept.length; i++) {
+    const letter = kept[i] ?? "";
+    const isPointer = depth === 0 && kept.startsWith(".(*", i - 1);
+    if (isPointer) {
+      const end = kept.indexOf(")", i);
+      out += kept.slice(i, end < 0 ? undefined : end + 1);
+      i = end < 0 ? kept.length : end;
+    } else if (letter === "(" && (i > 0 || depth > 0)) depth++;
+    else if (letter === ")" && depth > 0) depth--;
+    else if (depth === 0) out += letter;
+  }
+  return out
+    .replace(/ (const|volatile|&&?)(?=::|$)/g, "")
+    .replaceAll("\u0001", "(anonymous)")
+    .replaceAll("\u0002", "operator()");
 }
 
 /** Without what lies between < and >, and between [ and ] in Go; `operator<` and Rust's `<T as U>::f` stay. */
@@ -40,6 +52,8 @@ function unbracketed(name: string): string {
   if (/\boperator[<>]|operator->/.test(name)) return name;
   if (name.startsWith("<")) {
     const end = closing(name);
+    const isTrait = name.slice(1, end).includes(" as ");
+    if (end > 0 && !isTrait) return unbracketed(name.slice(1, end)) + unbracketed(name.slice(end + 1)); // as the older mangling had it
     if (end > 0) return `<${unbracketed(name.slice(1, end))}>${unbracketed(name.slice(end + 1))}`;
   }
   let [out, depth] = ["", 0];
