@@ -20,8 +20,8 @@ export type RefusalCause =
   | "handler"; // ours: nothing could be kept
 
 export interface KernelRefusal {
-  /** The line's number since boot: the same line is never counted twice. */
-  readonly seq: number;
+  /** The line's number since boot, where it came from the device: the same line is never counted twice. */
+  readonly seq: number | null;
   readonly uptimeUsec: number;
   /** As near as the log's clock tells: it stands still while the machine is suspended. */
   readonly time: Date;
@@ -81,13 +81,29 @@ export function parseKmsg(record: string, bootMs: number): KernelRefusal | undef
   const match = /^(\d{1,10}),(\d{1,15}),(\d{1,15}),[^;]*;([^\n]*)/.exec(record);
   if (!match) return undefined;
   const [, prio = "", seq = "", usec = "", escaped = ""] = match;
-  const text = unescaped(escaped);
-  // Facility 0 is the kernel's, and nobody else can write with it: a process cannot make up a lost dump.
-  const found = Number(prio) < 8 ? kernelLine(text) : handlerLine(text);
-  if (!found) return undefined;
-  const uptimeUsec = Number(usec);
-  return { seq: Number(seq), uptimeUsec, time: new Date(bootMs + uptimeUsec / 1000), ...found };
+  return refusalIn(
+    { seq: Number(seq), prio: Number(prio), uptimeUsec: Number(usec), text: unescaped(escaped) },
+    bootMs,
+  );
 }
+
+/** A line of the log, wherever it was read. */
+export interface LogLine {
+  readonly seq: number | null;
+  readonly prio: number;
+  readonly uptimeUsec: number;
+  readonly text: string;
+}
+
+/** @returns undefined for what is no lost dump. @param bootMs as `parseKmsg()` */
+export function refusalIn({ seq, prio, uptimeUsec, text }: LogLine, bootMs: number): KernelRefusal | undefined {
+  // Facility 0 is the kernel's, and nobody else can write with it: a process cannot make up a lost dump.
+  const found = prio < 8 ? kernelLine(text) : handlerLine(text);
+  return found && { seq, uptimeUsec, time: new Date(bootMs + uptimeUsec / 1000), ...found };
+}
+
+/** Whether the kernel says that it left such lines out. */
+export const isSuppression = (text: string): boolean => SUPPRESSED.test(text);
 
 type Found = Pick<KernelRefusal, "pid" | "hostPid" | "comm" | "cause" | "text">;
 
@@ -160,7 +176,7 @@ export class Kmsg implements Disposable {
 }
 
 /** When the log's clock (CLOCK_MONOTONIC, or near it) was 0. */
-const bootTimeMs = (): number => Date.now() - Number(process.hrtime.bigint() / 1_000_000n);
+export const bootTimeMs = (): number => Date.now() - Number(process.hrtime.bigint() / 1_000_000n);
 
 /** A record; `overwritten` where the ring went over us; undefined at the end. */
 type Next = string | { readonly overwritten: true } | undefined;
@@ -176,7 +192,7 @@ export function collect(next: () => Next, bootMs: number): KernelLog {
     }
     const refusal = parseKmsg(record, bootMs);
     if (refusal) refusals.push(refusal);
-    else incomplete ||= SUPPRESSED.test(record.slice(record.indexOf(";") + 1).split("\n")[0] ?? "");
+    else incomplete ||= isSuppression(record.slice(record.indexOf(";") + 1).split("\n")[0] ?? "");
   }
   return { refusals, incomplete };
 }

@@ -21,6 +21,7 @@ export class Diary {
   readonly #onFailure: (code: string) => void;
   readonly #now: () => number;
   readonly #problems = new Map<string, Problem>();
+  readonly #states = new Map<string, string>();
 
   /** @param onFailure  for a figure of failures by code. @param now  a monotonic clock, in milliseconds */
   constructor(log: Logger, onFailure: (code: string) => void, now: () => number = () => performance.now()) {
@@ -63,6 +64,17 @@ export class Diary {
    */
   mishap(where: string, error: unknown): void {
     this.#tell(where, error, LAPSE_MS);
+  }
+
+  /**
+   * What is so, and nobody's failure: told once, and when it changes; it counts nowhere.
+   * @param words undefined: nothing is to be said of it any more
+   */
+  state(where: string, words: string | undefined): void {
+    if (this.#states.get(where) === words) return;
+    if (words === undefined) this.#states.delete(where);
+    else this.#states.set(where, words);
+    this.log.info({ where }, words ?? "Well again");
   }
 
   protected count(error: unknown): { readonly code: string; readonly hint: string | undefined } {

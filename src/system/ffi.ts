@@ -22,6 +22,7 @@ const SIGNATURES = {
   getrusage: { arguments: ["int32", "pointer"], return: "int32" },
   linkat: { arguments: ["int32", "pointer", "int32", "pointer", "int32"], return: "int32" },
   mallopt: { arguments: ["int32", "int32"], return: "int32" },
+  klogctl: { arguments: ["int32", "pointer", "int32"], return: "int32" },
   __errno_location: { arguments: [], return: "pointer" },
 } as const;
 
@@ -43,6 +44,7 @@ type Libc = {
   kcmp(pid: number, otherPid: number, type: number): number;
   /** Page faults of this thread so far that needed no disk. */
   minorFaults(): number;
+  klogctl(type: number, buffer: Buffer): number;
   address(buffer: Buffer): bigint;
   errno(): number;
 };
@@ -79,6 +81,7 @@ function load(): Libc | undefined {
     };
     const linkat = (fromFd: number, from: Buffer, toFd: number, to: Buffer, flags: number) =>
       functions.linkat(fromFd, pointer(from), toFd, pointer(to), flags);
+    const klogctl = (type: number, buffer: Buffer) => functions.klogctl(type, pointer(buffer), buffer.length);
     const { flock, fcntl, setns, lseek, alarm, madvise, mallopt } = functions;
     return {
       flock,
@@ -95,6 +98,7 @@ function load(): Libc | undefined {
       linkat,
       kcmp,
       minorFaults,
+      klogctl,
       errno,
     };
   } catch {
@@ -158,6 +162,15 @@ function called(name: string, call: (c: Libc) => number): number {
   if (answer >= 0) return answer;
   const errno = -(c?.errno() ?? osConstants.errno.ENOSYS);
   throw Object.assign(new Error(name), { errno, code: getSystemErrorName(errno), syscall: name });
+}
+
+/**
+ * The last lines of the kernel's log, as many as fit (SYSLOG_ACTION_READ_ALL, syslog(2)); it takes no device, but CAP_SYSLOG where
+ * `kernel.dmesg_restrict` is set. @returns how many bytes they are @throws Error with the errno's name as its code
+ */
+export function lastOfKernelLog(buffer: Buffer): number {
+  const SYSLOG_ACTION_READ_ALL = 3;
+  return called("syslog", (c) => c.klogctl(SYSLOG_ACTION_READ_ALL, buffer));
 }
 
 /** F_SETPIPE_SZ (fcntl(2)); a refusal costs speed only and is ignored. */

@@ -28,6 +28,14 @@ test("Diary keeps trouble until it is over, and forgets a mishap after ten minut
   assert.deepEqual(diary.problems(), []);
 });
 
+test("Diary.state() is told once and when it changes, and is neither failure nor problem", () => {
+  const [said, failures]: [string[], string[]] = [[], []];
+  const log = pino({ base: null }, { write: (line) => said.push(JSON.parse(line).msg) });
+  const diary = new Diary(log, (code) => failures.push(code));
+  for (const words of ["no log here", "no log here", undefined, undefined]) diary.state("kernel log", words);
+  assert.deepEqual([said, failures, diary.problems()], [["no log here", "Well again"], [], []]);
+});
+
 for (const isLeader of [false, true])
   test(`underLease() is ready again after it missed a look at the Lease: ${isLeader ? "as the leader" : "standing by"}`, async (t) => {
     let isAway = false;

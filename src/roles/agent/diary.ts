@@ -15,7 +15,7 @@ import type { PatternDiary } from "./pattern.ts";
 /** A scan comes once a minute. */
 const SILENCE_MS = 300_000;
 
-/** Not every container may read the kernel's log: then fewer dumps are known to be lost. */
+/** What keeps nothing from its place: fewer dumps are known to be lost. */
 const DISPENSABLE = "kernel log";
 
 export class AgentDiary extends Diary implements Told, PatternDiary {
@@ -77,6 +77,13 @@ export class AgentDiary extends Diary implements Told, PatternDiary {
   conflict(pattern: string): void {
     this.#metrics.conflicts.inc();
     this.log.warn({ pattern }, "somebody else set core_pattern");
+  }
+
+  /** @param why  an errno, where it cannot be read */
+  readsKernelLog(why: string | undefined): void {
+    this.#metrics.kernelLog.set(why === undefined ? 1 : 0);
+    const words = `the kernel's log cannot be read (${why}; it takes CAP_SYSLOG): dumps that the kernel gives up are not recorded`;
+    this.state(DISPENSABLE, why === undefined ? undefined : words);
   }
 
   pulse(what: "scan" | "list"): void {

@@ -9,13 +9,16 @@ import { blankRecord } from "../../cache/blank.ts";
 import { recordOnDisk, writeRecord } from "../../cache/record.ts";
 import type { Spool } from "../../cache/spool.ts";
 import { errnoOf } from "../../domain/failures.ts";
+import { SystemLog } from "../../kernel/klog.ts";
 import { type KernelLog, type KernelRefusal, Kmsg } from "../../kernel/kmsg.ts";
 import { replaceSync } from "../../system/durable.ts";
 
-/** `<dump-dir>/.kmsg`: up to which line of which boot the log was read. */
+/** `<dump-dir>/.kmsg`: up to which line of which boot the log was read, by number and by the log's clock. */
 interface Cursor {
   readonly boot: string;
   readonly seq: number;
+  /** Absent in those of earlier versions. */
+  readonly usec?: number;
 }
 
 export interface LostWorld extends Disposable {
@@ -24,11 +27,19 @@ export interface LostWorld extends Disposable {
   readonly read: () => KernelLog;
 }
 
-/** @throws the errno of open(2): EPERM, or ENOENT in a container without /dev/kmsg */
-export function thisKernel(): LostWorld {
+/** The log by its device, or, where that is not to be had, by syslog(2). @throws the errno of syslog(2): EPERM, ENOSYS */
+export function thisKernel(device?: string): LostWorld {
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
-  const log = new Kmsg();
-  return { boot, read: () => log.read(), [Symbol.dispose]: () => log[Symbol.dispose]() };
+  const log = byDevice(device) ?? new SystemLog();
+  return { boot, read: () => log.read(), [Symbol.dispose]: () => log instanceof Kmsg && log[Symbol.dispose]() };
+}
+
+function byDevice(device: string | undefined): Kmsg | undefined {
+  try {
+    return new Kmsg(device);
+  } catch {
+    return undefined; // as in most containers
+  }
 }
 
 /**
@@ -44,20 +55,34 @@ export async function recordLost(
   const { refusals, incomplete } = read();
   if (refusals.length === 0 && existsSync(path)) return []; // as nearly always
   const cursor = cursorIn(path);
-  const after = cursor === undefined ? Number.POSITIVE_INFINITY : cursor.boot === boot ? cursor.seq : -1;
   const made: string[] = [];
-  for (const refusal of refusals.filter(({ seq }) => seq > after)) {
+  for (const refusal of refusals.filter((each) => isNew(each, cursor, boot))) {
     const id = await recordOne(spool, node, boot, refusal, incomplete);
     if (id) made.push(id);
   }
-  const seq = Math.max(cursor?.boot === boot ? cursor.seq : -1, refusals.at(-1)?.seq ?? -1);
-  if (cursor?.boot !== boot || cursor.seq !== seq) replaceSync(path, Buffer.from(JSON.stringify({ boot, seq })));
+  const next = further(cursor?.boot === boot ? cursor : { boot, seq: -1 }, refusals);
+  if (JSON.stringify(cursor) !== JSON.stringify(next)) replaceSync(path, Buffer.from(JSON.stringify(next)));
   return made;
+}
+
+/** Without a cursor nothing is: what was lost before there was an agent. */
+function isNew({ seq, uptimeUsec }: KernelRefusal, cursor: Cursor | undefined, boot: string): boolean {
+  if (cursor?.boot !== boot) return cursor !== undefined;
+  return seq === null ? uptimeUsec > (cursor.usec ?? Number.POSITIVE_INFINITY) : seq > cursor.seq;
+}
+
+/** Lines from one source move what they can: by the other one these are not told again. */
+function further({ boot, seq, usec = -1 }: Cursor, refusals: readonly KernelRefusal[]): Cursor {
+  return {
+    boot,
+    seq: Math.max(seq, ...refusals.map((each) => each.seq ?? -1)),
+    usec: Math.max(usec, ...refusals.map(({ uptimeUsec }) => uptimeUsec)),
+  };
 }
 
 async function recordOne(spool: Spool, node: string, boot: string, refusal: KernelRefusal, incomplete: boolean) {
   const { time, comm, text, hostPid, pid, cause } = refusal;
-  const entry = spool.entry(idOf(time, `${boot} ${refusal.seq}`));
+  const entry = spool.entry(idOf(time, `${boot} ${refusal.seq ?? `at ${refusal.uptimeUsec}`}`));
   if (existsSync(entry.dir)) return undefined; // recorded, but killed before the cursor moved
   mkdirSync(entry.dir, { mode: 0o700 });
   writeRecord(entry, {
@@ -87,8 +112,9 @@ function idOf(time: Date, line: string): string {
 
 function cursorIn(path: string): Cursor | undefined {
   try {
-    const { boot, seq } = JSON.parse(readFileSync(path, "utf8")) as Partial<Cursor>;
-    return typeof boot === "string" && typeof seq === "number" ? { boot, seq } : undefined;
+    const { boot, seq, usec } = JSON.parse(readFileSync(path, "utf8")) as Partial<Cursor>;
+    if (typeof boot !== "string" || typeof seq !== "number") return undefined;
+    return typeof usec === "number" ? { boot, seq, usec } : { boot, seq };
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
     throw error;

@@ -19,6 +19,10 @@ export class AgentMetrics extends Metrics {
   ]);
   readonly failed = this.counter("failures_total", "Steps that failed, by code; each is tried again", ["code"]);
   readonly conflicts = this.counter("pattern_conflicts_total", "Times that somebody else set core_pattern");
+  readonly kernelLog = this.gauge(
+    "kernel_log_readable",
+    "1 while dumps that the kernel gives up are found in its log and recorded as Lost, 0 where that cannot be read",
+  );
   readonly handlerSeconds = new Histogram({
     name: "coredump_handler_seconds",
     help: "How long handlers held crashed processes",

@@ -2,6 +2,7 @@
 import type { Cache } from "../../cache/cache.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { NODE_OPTIONS } from "../../config/options.ts";
+import { errnoOf } from "../../domain/failures.ts";
 import { mountedHost, thisHost } from "../../install/host.ts";
 import { pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
@@ -71,15 +72,26 @@ const patternDiary = ({ diary, http, node }: NodeService) => ({
   },
 });
 
-/** What the kernel gave up. In a container without /dev/kmsg that cannot be told. */
-async function readKernelLog(cache: Cache, node: string, diary: AgentDiary, signal: AbortSignal): Promise<void> {
-  for (let kernel: LostWorld | undefined; !signal.aborted; await pause(KMSG_MS, signal)) {
+/** Not to be had here, which is the site's choice: the device, and CAP_SYSLOG or the system call. */
+const UNREADABLE: ReadonlySet<string | undefined> = new Set(["ENOENT", "EPERM", "EACCES", "ENOSYS"]);
+
+/** What the kernel gave up. @param open  injected: the kernel's log */
+export async function readKernelLog(
+  cache: Cache,
+  node: string,
+  diary: Pick<AgentDiary, "advanced" | "trouble" | "readsKernelLog">,
+  signal: AbortSignal,
+  { open = thisKernel, lookMs = KMSG_MS }: { readonly open?: () => LostWorld; readonly lookMs?: number } = {},
+): Promise<void> {
+  for (let kernel: LostWorld | undefined; !signal.aborted; await pause(lookMs, signal)) {
     try {
-      kernel ??= thisKernel();
+      kernel ??= open();
+      diary.readsKernelLog(undefined);
       for (const id of await recordLost(cache.spool, node, kernel)) diary.advanced(id, "done");
       diary.trouble("kernel log", undefined);
     } catch (error) {
-      diary.trouble("kernel log", error);
+      if (kernel === undefined && UNREADABLE.has(errnoOf(error))) diary.readsKernelLog(errnoOf(error));
+      else diary.trouble("kernel log", error);
       kernel?.[Symbol.dispose]();
       kernel = undefined; // what was read and not recorded is read again
     }

@@ -6,7 +6,6 @@
 
 import { request } from "node:https";
 import { performance } from "node:perf_hooks";
-import { DumpError } from "../../domain/failures.ts";
 import { ifThere } from "../../kube/answers.ts";
 import { pause } from "../../kube/backoff.ts";
 import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
@@ -47,6 +46,8 @@ export interface Watchdog {
   /** @param isThere whether it was put back, or taken away */
   readonly onChange: (isThere: boolean) => void;
   readonly onProblem: (problem: unknown) => void;
+  /** What is as it is, in words; undefined: nothing is to be said. */
+  readonly onState: (words: string | undefined) => void;
 }
 
 /** Runs until the signal. Never throws: what fails is told, and tried again. */
@@ -54,8 +55,10 @@ export async function watchApiService(watchdog: Watchdog, signal: AbortSignal, l
   let downSinceMs: number | undefined;
   for (; !signal.aborted; await pause(lookMs, signal)) {
     try {
-      const service = await registered(watchdog, signal);
-      if (!service) await putBack(watchdog, signal);
+      const found = await registered(watchdog, signal);
+      const service = found?.spec.service?.namespace === watchdog.namespace ? found : undefined;
+      watchdog.onState(found && !service ? `${API_SERVICE} is not this installation's: not watched over` : undefined);
+      if (!found) await putBack(watchdog, signal);
       downSinceMs = service && isDown(service) ? (downSinceMs ?? performance.now()) : undefined;
       if (service && downSinceMs !== undefined && performance.now() - downSinceMs >= watchdog.graceMs)
         await takeAway(watchdog, service, signal);
@@ -66,13 +69,10 @@ export async function watchApiService(watchdog: Watchdog, signal: AbortSignal, l
   }
 }
 
-/** Ours only: another installation's is another controller's. */
-async function registered({ http, namespace }: Watchdog, signal: AbortSignal): Promise<ApiService | undefined> {
+/** Ours, or another installation's, which is another controller's. */
+async function registered({ http }: Watchdog, signal: AbortSignal): Promise<ApiService | undefined> {
   const path = member(API, "apiservices", API_SERVICE);
-  const service = await ifThere(http.json<ApiService>({ verb: "get", resource: "apiservices", path, signal }));
-  if (service && service.spec.service?.namespace !== namespace)
-    throw new DumpError("API_CONFLICT", `Cannot watch over ${API_SERVICE}: it is not this installation's`);
-  return service;
+  return await ifThere(http.json<ApiService>({ verb: "get", resource: "apiservices", path, signal }));
 }
 
 const isDown = ({ status }: ApiService): boolean =>

@@ -112,6 +112,7 @@ async function watchOver({ http, settings, diary }: Office, signal: AbortSignal)
     ...{ http, namespace: settings.systemNamespace, graceMs: settings.apiServiceGraceMs },
     onChange: (isThere: boolean) => diary.note(isThere ? "APIService put back" : "APIService taken away"),
     onProblem: (problem: unknown) => diary.trouble(`apiservice ${API_SERVICE}`, problem),
+    onState: (words: string | undefined) => diary.state(`apiservice ${API_SERVICE}`, words),
   };
   await watchApiService(watchdog, signal);
 }

@@ -6,6 +6,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { SystemLog } from "../../../src/kernel/klog.ts";
 import { type KernelRefusal, Kmsg, readKmsg } from "../../../src/kernel/kmsg.ts";
 import { kernelLog } from "../../../src/system/log.ts";
 import { withPattern } from "../../support/pattern.ts";
@@ -19,7 +20,7 @@ const CRASH = ["-c", "kill -SEGV $$"];
 async function refusalAfter(work: () => Promise<number>): Promise<KernelRefusal | undefined> {
   const last = readKmsg().refusals.at(-1)?.seq ?? -1;
   const crashed = await work();
-  return readKmsg().refusals.find(({ seq, pid, hostPid }) => seq > last && (pid ?? hostPid) === crashed);
+  return readKmsg().refusals.find(({ seq, pid, hostPid }) => (seq ?? 0) > last && (pid ?? hostPid) === crashed);
 }
 
 /** Crashes a shell; @returns its pid. */
@@ -67,6 +68,17 @@ test("Kmsg.read() gives what has come since the last time", { skip }, () => {
     [ours(), ours()].map((refusals) => refusals.map(({ comm }) => comm)),
     [["later"], []],
   );
+});
+
+test("SystemLog.read() gives the same without the device", { skip }, async () => {
+  const log = new SystemLog();
+  log.read();
+  const found = await refusalAfter(() => withPattern("|/nowhere/handler %P", async () => crash()));
+  const same = log.read().refusals.find(({ pid, cause }) => pid === found?.pid && cause === found?.cause);
+  assert.deepEqual({ ...same, seq: found?.seq, time: found?.time }, found);
+  kernelLog(`lost dump of pid ${process.pid} (again): a test`);
+  const ours = () => log.read().refusals.filter(({ hostPid }) => hostPid === process.pid);
+  assert.deepEqual([ours().length, ours().length], [1, 0]);
 });
 
 test("readKmsg() tells of a dump that our handler could not even record", { skip }, async () => {

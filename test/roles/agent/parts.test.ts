@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openCache } from "../../../src/cache/cache.ts";
 import type { State } from "../../../src/domain/dump.ts";
-import type { KernelRefusal } from "../../../src/kernel/kmsg.ts";
+import { reasonOf } from "../../../src/domain/failures.ts";
+import type { KernelLog, KernelRefusal } from "../../../src/kernel/kmsg.ts";
 import type { Coredump, PodRecord } from "../../../src/registration/coredump.ts";
 import { podEvent } from "../../../src/registration/events.ts";
 import { strayedFrom } from "../../../src/roles/agent/changes.ts";
 import { recordLost } from "../../../src/roles/agent/lost.ts";
+import { readKernelLog } from "../../../src/roles/agent/node.ts";
 import { AgentQueue } from "../../../src/roles/agent/queue.ts";
 import { listenForHandlers, tellAgent } from "../../../src/roles/agent/socket.ts";
 import { testSpool } from "../../cache/caches.ts";
@@ -146,6 +148,45 @@ test("recordLost() makes one record of each line that is new, whoever reads it h
     records.map(({ state, reason }) => `${state} ${reason}`),
     ["Lost KernelGaveUp", "Lost KernelGaveUp"],
   );
+});
+
+test("recordLost() tells lines without numbers apart by the log's clock, and goes on by the other source", async () => {
+  using at = testSpool();
+  const line = (seq: number | null, uptimeUsec: number): KernelRefusal => ({
+    ...{ seq, uptimeUsec, time: NOW, pid: 7, hostPid: null, comm: "a", cause: "pipe-limit", text: "over" },
+  });
+  const made = async (...refusals: KernelRefusal[]) =>
+    (await recordLost(at.spool, "node-1", { boot: "b", read: () => ({ refusals, incomplete: false }) })).length;
+  const counts = [await made(line(null, 10)), await made(line(null, 10), line(null, 20)), await made(line(null, 20))];
+  assert.deepEqual(counts, [0, 1, 0]);
+  assert.deepEqual([await made(line(5, 30)), await made(line(null, 30)), await made(line(null, 40))], [1, 0, 1]);
+});
+
+test("readKernelLog() takes a log that is not to be had as a state, and a disk that is full as a failure", async () => {
+  using at = testSpool();
+  const said: string[] = [];
+  const diary = {
+    advanced: () => undefined,
+    readsKernelLog: (why: string | undefined) => said.push(why ?? "readable"),
+    trouble: (_: string, error: unknown) => said.push(error === undefined ? "well" : reasonOf(error)),
+  };
+  const errors = ["EPERM", "ENOENT", "ENOSYS"].map((code) => Object.assign(new Error(code), { code }));
+  const stop = new AbortController();
+  const log = {
+    boot: "b",
+    read: (): KernelLog => {
+      stop.abort();
+      throw new Error("disk");
+    },
+    [Symbol.dispose]: () => undefined,
+  };
+  const open = () => {
+    const error = errors.shift();
+    if (error) throw error;
+    return log;
+  };
+  await readKernelLog(openCache(at.spool.dir), "node-1", diary, stop.signal, { open, lookMs: 1 });
+  assert.deepEqual(said, ["EPERM", "ENOENT", "ENOSYS", "readable", "disk"]);
 });
 
 test("podEvent() says who, why and how much, or why nothing was kept", () => {
