@@ -51,7 +51,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pki: [],
   upload: ["bundle", "domain", "system"],
   download: ["bundle", "domain", "kube"],
-  store: ["=config", "domain", "=download", "=retention", "=upload"],
+  store: ["bundle", "=config", "domain", "=download", "=retention", "=upload"],
   storage: ["=config", "domain", "system"],
   apiserver: ["domain", "download", "kube", "=storage", "system"],
   retention: ["bundle", "domain", "kube", "policy"],

@@ -1,6 +1,9 @@
 /** The store's own file: which cluster it belongs to. The collector writes it, and touches nothing under another's. */
 export const MARKER = ".coredump-detector.json";
 
+/** A key of no bundle: uploads of it are begun to see whether they could be. What a killed one left is the collector's. */
+export const PROBE = ".coredump-detector-probe";
+
 export interface Marker {
   readonly version: 1;
   /** uid of the namespace kube-system. */

@@ -4,6 +4,9 @@ import { DumpError } from "../domain/failures.ts";
 import type { BundleView, RecordView } from "../policy/retention-world.ts";
 import type { Shelf } from "./shelf.ts";
 
+/** Whether the store lets us in. @throws DumpError STORE_… */
+export const peek = (shelf: Shelf, signal: AbortSignal): Promise<unknown> => shelf.readNote(MARKER, signal);
+
 /** @returns false when it bears no mark @throws DumpError RETENTION_STOPPED when it bears another's, or something else */
 export async function isOurs(shelf: Shelf, clusterUid: string, signal: AbortSignal): Promise<boolean> {
   const text = await shelf.readNote(MARKER, signal);

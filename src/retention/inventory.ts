@@ -1,5 +1,6 @@
 /** What of a store is ours, by its keys alone. */
 import { parseKey } from "../bundle/key.ts";
+import { PROBE } from "../bundle/marker.ts";
 import { dumpOf } from "../policy/retention.ts";
 import type { BundleView, UploadView } from "../policy/retention-world.ts";
 import type { Lying, Shelf, Unfinished } from "./shelf.ts";
@@ -20,8 +21,8 @@ export async function uploadsIn(shelf: Shelf, signal: AbortSignal): Promise<Uplo
   const uploads: UploadToAbort[] = [];
   for await (const upload of shelf.unfinished(signal)) {
     const parsed = parseKey(upload.key);
-    if (!parsed) continue;
-    const dump = parsed.kind === "pod" ? dumpOf(parsed.namespace, parsed.podUid, parsed.shortId) : "";
+    if (!parsed && upload.key !== PROBE) continue;
+    const dump = parsed?.kind === "pod" ? dumpOf(parsed.namespace, parsed.podUid, parsed.shortId) : "";
     uploads.push({ key: upload.key, dump, begunMs: upload.begun.getTime(), upload });
   }
   return uploads;

@@ -70,11 +70,11 @@ export class Diary {
    * What is so, and nobody's failure: told once, and when it changes; it counts nowhere.
    * @param words undefined: nothing is to be said of it any more
    */
-  state(where: string, words: string | undefined): void {
+  state(where: string, words: string | undefined, level: "info" | "warn" = "info"): void {
     if (this.#states.get(where) === words) return;
     if (words === undefined) this.#states.delete(where);
     else this.#states.set(where, words);
-    this.log.info({ where }, words ?? "Well again");
+    this.log[words === undefined ? "info" : level]({ where }, words ?? "Well again");
   }
 
   protected count(error: unknown): { readonly code: string; readonly hint: string | undefined } {

@@ -7,10 +7,17 @@ import type { KubeHttp } from "../kube/http.ts";
 import { lead } from "../kube/lease.ts";
 import type { Diary } from "./diary.ts";
 
-/** JSON lines on stdout. */
-export async function logOf({ verbosity }: { readonly verbosity: number }): Promise<Logger> {
+/**
+ * JSON lines, with times as ISO 8601 in milliseconds and levels by name: in every role alike, and as the handler's own log
+ * has them (system/log.ts). @param fd 1, or 2
+ */
+export async function logOf({ verbosity }: { readonly verbosity: number }, fd: 1 | 2 = 1): Promise<Logger> {
   const { pino } = await import("pino");
-  return pino({ level: verbosity > 0 ? "debug" : "info", base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const how = {
+    ...{ level: verbosity > 0 ? "debug" : "info", base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    formatters: { level: (level: string) => ({ level }) },
+  };
+  return pino(how, pino.destination({ fd, sync: true }));
 }
 
 export interface Led {

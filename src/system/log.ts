@@ -6,12 +6,12 @@ import { printable } from "../domain/text.ts";
 const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
 const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 
-/** One line into the handler's log, where one was asked for. A log that cannot be written costs nothing. */
-export function logLine(dir: string | undefined, text: string): void {
+/** One line into the handler's log, where one was asked for: time and level as in the roles' logs. One that cannot be written costs nothing. */
+export function logLine(dir: string | undefined, level: "info" | "warn" | "error", text: string): void {
   if (!dir) return;
   try {
     const fd = openSync(join(dir, "coredump-detector.log"), APPEND, 0o600);
-    writeSync(fd, `${new Date().toISOString()} ${printable(text)}\n`);
+    writeSync(fd, `${new Date().toISOString()} ${level} ${printable(text)}\n`);
     closeSync(fd);
   } catch {
     // Ignorable: the record says the same.

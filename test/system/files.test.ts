@@ -62,13 +62,13 @@ test("writeAt() and readAt() meet beyond what a number of 32 bits reaches", asyn
 
 test("logLine() adds lines that are lines, for its owner alone", () => {
   using dir = tempDir();
-  logLine(undefined, "nobody asked");
-  for (const text of ["one\ntwo", "\x1b[31mred"]) logLine(dir.path, text);
+  logLine(undefined, "info", "nobody asked");
+  for (const text of ["one\ntwo", "\x1b[31mred"]) logLine(dir.path, "warn", text);
   const path = join(dir.path, "coredump-detector.log");
   const lines = readFileSync(path, "utf8").split("\n");
   assert.deepEqual(
     lines.map((line) => line.slice(25)),
-    ["one\\ntwo", "\\x1b[31mred", ""],
+    ["warn one\\ntwo", "warn \\x1b[31mred", ""],
   );
   assert.equal(statSync(path).mode & 0o777, 0o600);
 });
@@ -81,7 +81,7 @@ test("logLine() writes through no link, waits for no pipe, and fails in silence"
     if (obstacle === "link") symlinkSync(victim, path);
     if (obstacle === "pipe") execFileSync("mkfifo", [path]);
     if (obstacle === "directory") mkdirSync(path);
-    logLine(obstacle === "nothing" ? join(dir.path, "nowhere") : dir.path, "text");
+    logLine(obstacle === "nothing" ? join(dir.path, "nowhere") : dir.path, "info", "text");
     assert.equal(readFileSync(victim, "utf8"), "");
   }
 });

@@ -26,7 +26,7 @@ async function registerAlone(id: string, settings: HandlerSettings): Promise<boo
       const next = await step(id, settings, signal);
       if (next === "waiting" || next === "done" || next === "hold") return next !== "hold";
     } catch (error) {
-      logLine(settings.logDir, `dump ${id} is not registered: ${reasonOf(error)}`);
+      logLine(settings.logDir, "warn", `dump ${id} is not registered: ${reasonOf(error)}`);
     }
     await pause(backoffMs(failures++), signal);
   }
@@ -53,7 +53,7 @@ async function step(id: string, settings: HandlerSettings, signal: AbortSignal):
     ship: undefined,
     deliver: undefined,
     teller: tellerFor(http, nodeNameOf(settings), (problem) => {
-      if (problem !== undefined) logLine(settings.logDir, `no event for dump ${id}: ${reasonOf(problem)}`);
+      if (problem !== undefined) logLine(settings.logDir, "warn", `no event for dump ${id}: ${reasonOf(problem)}`);
     }),
     heldBy: () => 0n, // the cap of a namespace is the agent's
     now: () => new Date(),

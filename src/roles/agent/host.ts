@@ -3,8 +3,12 @@ import { openCache } from "../../cache/cache.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { connect } from "../../kube/http.ts";
 import { KubeRegistry } from "../../registration/kube-registry.ts";
+import { locationOf, volumeOf } from "../../store/location.ts";
+import { writeProbe } from "../../store/probe.ts";
 import { forgetStart, giveBackLarge } from "../../system/footprint.ts";
 import { serveHealth } from "../health.ts";
+import { logOf } from "../led.ts";
+import { StoreHealth } from "../store-health.ts";
 import { runAgent } from "./agent.ts";
 import { tellerFor } from "./announce.ts";
 import { deliverBy } from "./deliver.ts";
@@ -25,14 +29,13 @@ export async function agentOnHost(
   const cache = openCache(settings.dumpDir, { create: true });
   const http = await connect(settings.kubeconfig);
   const metrics = new AgentMetrics(cache);
-  const { pino } = await import("pino");
-  const level = settings.verbosity > 0 ? "debug" : "info";
-  const log = pino({ base: null, level }, pino.destination({ fd: 2, sync: true }));
+  const log = await logOf(settings, 2);
   const diary = new AgentDiary(log, metrics, cache);
+  const store = storeHealth(settings, diary, metrics);
   const world = {
     ...{ settings, node, diary },
     registry: new KubeRegistry(http),
-    ship: counted(shipTo(settings), metrics),
+    ship: watched(shipTo(settings), store, metrics),
     deliver: deliverBy(settings),
     teller: tellerFor(http, node, (error) => diary.mishap("event", error)),
   };
@@ -41,14 +44,30 @@ export async function agentOnHost(
   log.info({ node, dumps: settings.dumpDir, store: settings.store ?? null }, "agent started");
   forgetStart();
   const service = { settings, forHandler, node, cache, http, diary, hasStore: world.ship !== undefined };
-  await Promise.all([runAgent(world, signal), serveNode(service, signal)]);
+  await Promise.all([runAgent(world, signal), serveNode(service, signal), store?.run(signal)]);
   log.info("agent ended");
 }
 
-const counted = (ship: Ship | undefined, metrics: AgentMetrics): Ship | undefined =>
+/** @returns undefined where no store is named */
+function storeHealth(settings: AgentSettings, diary: AgentDiary, metrics: AgentMetrics): StoreHealth | undefined {
+  const { store } = settings;
+  if (store === undefined) return undefined;
+  const volume = volumeOf(locationOf(store));
+  return new StoreHealth({ volume, probe: writeProbe({ ...settings, store }), diary, up: metrics.storeUp });
+}
+
+/** What becomes of each bundle is counted, and tells how the store is. */
+const watched = (ship: Ship | undefined, store: StoreHealth | undefined, metrics: AgentMetrics): Ship | undefined =>
   ship &&
   (async (...dump) => {
-    const bundle = await ship(...dump);
-    metrics.stored.inc();
-    return bundle;
+    const [, , signal] = dump;
+    try {
+      const bundle = await ship(...dump);
+      metrics.stored.inc();
+      store?.saw(undefined);
+      return bundle;
+    } catch (error) {
+      if (!signal.aborted) store?.saw(error);
+      throw error;
+    }
   });

@@ -19,6 +19,7 @@ export class AgentMetrics extends Metrics {
   ]);
   readonly failed = this.counter("failures_total", "Steps that failed, by code; each is tried again", ["code"]);
   readonly conflicts = this.counter("pattern_conflicts_total", "Times that somebody else set core_pattern");
+  readonly storeUp = this.gauge("store_up", "1 while the store lets this node in, as of the last act or probe");
   readonly kernelLog = this.gauge(
     "kernel_log_readable",
     "1 while dumps that the kernel gives up are found in its log and recorded as Lost, 0 where that cannot be read",

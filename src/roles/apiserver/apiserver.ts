@@ -28,11 +28,14 @@ import { follow } from "../../kube/informer.ts";
 import { openStorage } from "../../storage/open.ts";
 import { SharedWatch } from "../../storage/shared-watch.ts";
 import type { ObjectStorage } from "../../storage/storage.ts";
+import { locationOf, volumeOf } from "../../store/location.ts";
+import { readProbe } from "../../store/probe.ts";
 import { openSource } from "../../store/source.ts";
 import { giveBackLarge, growSlowly } from "../../system/footprint.ts";
 import { type KeyPair, type KeyPairFiles, keyPairsIn } from "../../system/key-pair.ts";
 import { Diary } from "../diary.ts";
 import { logOf } from "../led.ts";
+import { isForGood, StoreHealth } from "../store-health.ts";
 import { exportKeys, storeSettingsOf } from "./store.ts";
 
 const LINGER_MS = 3_000;
@@ -47,6 +50,7 @@ interface Office {
   readonly metrics: ApiMetrics;
   readonly log: Logger;
   readonly diary: Diary;
+  readonly store: StoreHealth | undefined;
 }
 
 /** Runs until `signal`. @throws DumpError SETTINGS_INVALID, STORAGE_UNAVAILABLE when it cannot begin */
@@ -60,16 +64,18 @@ export async function runApiserver(settings: ApiserverSettings, signal: AbortSig
   const downloads = await downloadsOf(settings, kube);
   const keys = new Keys(settings.etcdPrefix);
   await using storage = new SharedWatch(await openStorage(settings), keys.in(undefined));
-  await serve({ settings, kube, keys, storage, downloads, metrics, log, diary }, signal);
+  const store = storeHealth(settings, diary, metrics);
+  await serve({ settings, kube, keys, storage, downloads, metrics, log, diary, store }, signal);
 }
 
 async function serve(office: Office, ending: AbortSignal): Promise<void> {
-  const { settings, kube, log, diary } = office;
+  const { settings, kube, log, diary, store } = office;
   const files = tlsFiles(settings);
   const signal = later(ending, Math.min(settings.graceMs, LINGER_MS));
   let [pair, app]: [KeyPair | undefined, FastifyInstance | undefined] = [undefined, undefined];
   const trust = new ClusterTrust(() => renew());
   const renew = () => pair && app && (app.server as Server).setSecureContext(tlsOptions(pair, trust.pem));
+  const probing = store?.run(signal);
   const following = follow<TrustMap>(kube, TRUST, trust, (problem) => diary.trouble("configmaps", problem), signal);
   for await (pair of keyPairsIn(files, (problem) => diary.trouble("certificate", problem), signal)) {
     if (app) renew();
@@ -78,7 +84,7 @@ async function serve(office: Office, ending: AbortSignal): Promise<void> {
       log.info({ address: await listen(app, settings) }, "Serving");
     }
   }
-  await following;
+  await Promise.all([following, probing]);
   if (app) await close(app, settings.graceMs);
 }
 
@@ -101,7 +107,7 @@ interface Ends {
 }
 
 function assemble(office: Office, trust: ClusterTrust, pair: KeyPair, { ending, stopping }: Ends): FastifyInstance {
-  const { settings, kube, keys, storage, downloads, metrics, log, diary } = office;
+  const { settings, kube, keys, storage, downloads, metrics, log, diary, store } = office;
   const endpoints = new Endpoints(storage, keys, new ClusterSurroundings(kube));
   const guard = guardOf(new Authentication(trust, kube), new Authorization(kube));
   const problems = async () => {
@@ -110,13 +116,26 @@ function assemble(office: Office, trust: ClusterTrust, pair: KeyPair, { ending, 
       () => [],
       (error) => [reasonOf(error)],
     );
-    return [...ofStorage, ...(trust.known ? [] : ["the cluster's authorities are not known yet", ...diary.problems()])];
+    const ofStore = (diary.isTroubled("store") && store?.status.why) || [];
+    return [
+      ...ofStorage,
+      ...[ofStore].flat(),
+      ...(trust.known ? [] : ["the cluster's authorities are not known yet", ...diary.problems()]),
+    ];
   };
   const app = createServer(tlsOptions(pair, trust.pem), { guard, metrics, log, problems });
   const watchParts = { storage, keys, guard, metrics, stopping };
   addRoutes(app, { storage, keys, endpoints, serveWatch: (request, reply) => serveWatch(request, reply, watchParts) });
   addDumpRoutes(app, { downloads, endpoints, metrics, audit: log, perUser: settings.downloadsPerUser });
   return app;
+}
+
+/** One that is away is no reason not to serve: without this server no namespace's deletion ends. Settings that are wrong are. */
+function storeHealth(settings: ApiserverSettings, diary: Diary, metrics: ApiMetrics): StoreHealth | undefined {
+  const { store, ...rest } = storeSettingsOf(settings);
+  if (store === undefined) return undefined;
+  const [volume, probe] = [volumeOf(locationOf(store)), readProbe({ ...rest, store })];
+  return new StoreHealth({ volume, probe, diary, up: metrics.storeUp, blocks: isForGood });
 }
 
 async function downloadsOf(settings: ApiserverSettings, kube: KubeHttp): Promise<Downloads> {

@@ -9,12 +9,14 @@ import { formatBytes } from "../../domain/units.ts";
 import { connect, type KubeHttp } from "../../kube/http.ts";
 import { type KubeObject, member } from "../../kube/objects.ts";
 import { WorkQueue } from "../../kube/workqueue.ts";
+import { peek } from "../../retention/claim.ts";
 import type { Shelf } from "../../retention/shelf.ts";
 import { openShelf } from "../../store/shelf.ts";
 import { exportKeys, storeSettingsOf } from "../apiserver/store.ts";
 import { Diary } from "../diary.ts";
 import { serveHealth } from "../health.ts";
 import { logOf, underLease } from "../led.ts";
+import { StoreHealth } from "../store-health.ts";
 import type { Act } from "./acts.ts";
 import { tellAlarm } from "./alarm.ts";
 import { GcCluster } from "./cluster.ts";
@@ -51,7 +53,10 @@ export async function runGc(settings: GcSettings, signal: AbortSignal): Promise<
   await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
   const http = await connect(settings.kubeconfig);
   const office = { http, shelf, settings, diary, metrics };
-  await underLease(office, LEASE, (leading) => collect(office, leading), signal);
+  const probe = (signal: AbortSignal) => peek(shelf, signal);
+  const store = new StoreHealth({ volume: shelf.volume, probe, diary, up: metrics.storeUp });
+  const led = underLease(office, LEASE, (leading) => collect(office, leading), signal);
+  await Promise.all([led, store.run(signal)]); // one that stands by is to find out, too
 }
 
 /**

@@ -81,7 +81,7 @@ async function record(scene: Scene, pipe: CorePipe, world: World): Promise<{ rea
     const end = (await refusedUnseen(scene, world, pipe)) ?? (await (world.copy ?? copyCore)(scene, open, pipe, world));
     pipe.release();
     const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, scene, end, world);
-    logLine(world.settings.logDir, summary(record));
+    logLine(world.settings.logDir, "info", summary(record));
     return { stalled: !isRefusal(end) && end.received.stalled };
   } catch (error) {
     tell(open.entry, error);
@@ -119,7 +119,11 @@ const isRefusal = (end: Refusal | Copied): end is Refusal => "reason" in end;
 function lost(error: unknown, pid: number, { proc, settings, kernelLog }: World): number {
   const text = `lost dump of pid ${pid} (${textOf(commOf(proc, pid))}): ${reasonOf(error)}`;
   kernelLog(text);
-  logLine(settings.logDir, settings.verbosity >= 10 && error instanceof Error ? `${text}\n${error.stack}` : text);
+  logLine(
+    settings.logDir,
+    "error",
+    settings.verbosity >= 10 && error instanceof Error ? `${text}\n${error.stack}` : text,
+  );
   const { code } = error instanceof DumpError ? (error as DumpError) : ({ code: "UNEXPECTED" } as const);
   return FAILURES[code].exitCode;
 }

@@ -42,7 +42,7 @@ export async function handleKernelCall(argv: readonly string[]): Promise<number>
       handOver: async (id) => {
         const { handOver } = await import("../agent/handover.ts");
         return await handOver(id, settings).catch((error) => {
-          logLine(settings.logDir, reasonOf(error));
+          logLine(settings.logDir, "error", reasonOf(error));
           return "nobody";
         });
       },
