@@ -116,7 +116,7 @@ test("the log gets a line that no name can break", async () => {
   using _done = await handled({ exe: "/x/a\nb\x1b[2J", settings: { log_dir: logs.path } });
   assert.match(
     readFileSync(join(logs.path, "coredump-detector.log"), "utf8"),
-    /^\S+ Captured \S+: a\\nb\\x1b\[2J \(pid 7\), held \d+ ms\n$/,
+    /^\S+ info Captured \S+: a\\nb\\x1b\[2J \(pid 7\), held \d+ ms\n$/,
   );
 });
 
