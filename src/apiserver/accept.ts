@@ -1,5 +1,6 @@
 /** In which form an answer is wanted. */
-import { notAcceptable } from "./refusal.ts";
+import { LIMITS } from "./limits.ts";
+import { badRequest, notAcceptable } from "./refusal.ts";
 
 export type Form = "object" | "table" | "metadata";
 
@@ -21,8 +22,10 @@ const FORMS: Readonly<Record<string, Form>> = {
   PartialObjectMetadataList: "metadata",
 };
 
-/** The media types of an Accept header, in the order in which they are wanted; without one, anything. */
+/** The media types of an Accept header, in the order in which they are wanted; without one, anything. @throws Refusal 400 */
 export function mediaTypesIn(accept: string | undefined): MediaType[] {
+  if (accept !== undefined && accept.length > LIMITS.acceptLength)
+    throw badRequest(`Accept must be no longer than ${LIMITS.acceptLength} characters`);
   const all = (accept?.trim() || "*/*").split(",").map((text) => {
     const [type = "", ...rest] = text.split(";").map((part) => part.trim());
     const parameters = new Map(rest.map((each) => each.split("=", 2) as [string, string]));

@@ -3,6 +3,7 @@
 import type { StoredItem } from "../storage/storage.ts";
 import { type Wanted, wantedIn } from "./accept.ts";
 import { type Endpoint, GROUP_VERSION, KIND, LIST_KIND } from "./kind.ts";
+import { quoted } from "./limits.ts";
 import type { Page } from "./listing.ts";
 import { badRequest, type Status } from "./refusal.ts";
 import { endpointOf, jsonOf } from "./stored.ts";
@@ -104,5 +105,5 @@ export class Answers {
 function includeIn(text: string | undefined): IncludeObject {
   if (text === undefined || text === "") return "Metadata";
   if (text === "None" || text === "Metadata" || text === "Object") return text;
-  throw badRequest(`includeObject must be None, Metadata or Object, not ${JSON.stringify(text)}`);
+  throw badRequest(`includeObject must be None, Metadata or Object, not ${quoted(text)}`);
 }

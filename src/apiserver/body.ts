@@ -1,7 +1,8 @@
 /** Bodies of requests: what they are, and what is said of fields that there are not. */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { duplicatesIn } from "./duplicates.ts";
 import { jsonPatch, mergePatch, PatchError } from "./json-patch.ts";
+import { assertModest, duplicatesIn } from "./json-tokens.ts";
+import { clipped, LIMITS, quoted } from "./limits.ts";
 import { PATCH_TYPES } from "./operations.ts";
 import { Query } from "./query.ts";
 import { badRequest, Refusal, unsupportedMediaType } from "./refusal.ts";
@@ -20,16 +21,18 @@ export function jsonIn(request: FastifyRequest): unknown {
 export function draftIn(request: FastifyRequest, reply: FastifyReply, body: unknown): Draft {
   const validation = new Query(request.query).fieldValidation;
   const unknown: string[] = [];
-  const draft = draftOf(body, (path) => unknown.push(path));
+  const draft = draftOf(body, (path) => {
+    if (unknown.length < LIMITS.words) unknown.push(path);
+  });
   if (validation === "Ignore") return draft;
-  const twice = Buffer.isBuffer(request.body) ? duplicatesIn(request.body.toString()) : [];
+  const twice = Buffer.isBuffer(request.body) ? duplicatesIn(request.body) : [];
   const words = [
-    ...twice.map((path) => `duplicate field ${JSON.stringify(path)}`),
-    ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
-  ];
+    ...twice.map((path) => `duplicate field ${quoted(path)}`),
+    ...unknown.map((path) => `unknown field ${quoted(path)}`),
+  ].slice(0, LIMITS.words);
   if (words.length === 0) return draft;
   if (validation === "Strict") throw badRequest(`strict decoding error: ${words.join(", ")}`);
-  reply.header("warning", words.slice(0, 10).map(inHeader));
+  reply.header("warning", words.map(inHeader));
   return draft;
 }
 
@@ -37,8 +40,9 @@ export function draftIn(request: FastifyRequest, reply: FastifyReply, body: unkn
 export function patchIn(request: FastifyRequest): (target: unknown) => unknown {
   const type = typeIn(request);
   if (!PATCH_TYPES.includes(type)) throw unsupportedMediaType(PATCH_TYPES.join(", "));
-  const patch = parsed(request.body);
-  const apply = type === PATCH_TYPES[0] ? jsonPatch : mergePatch;
+  const isOperations = type === PATCH_TYPES[0];
+  const patch = parsed(request.body, isOperations ? LIMITS.patchValues : undefined);
+  const apply = isOperations ? jsonPatch : mergePatch;
   return (target) => {
     try {
       return apply(target, patch);
@@ -67,7 +71,7 @@ export function deleteOptionsIn(request: FastifyRequest): DeleteOptions {
   const orphan = orphanDependents === true ? "Orphan" : undefined;
   const propagation = textOr(body["propagationPolicy"]) ?? query.text("propagationPolicy") ?? orphan;
   if (propagation && !["Background", "Foreground", "Orphan"].includes(propagation))
-    throw badRequest(`propagationPolicy must be Background, Foreground or Orphan, not ${JSON.stringify(propagation)}`);
+    throw badRequest(`propagationPolicy must be Background, Foreground or Orphan, not ${quoted(propagation)}`);
   return {
     preconditions: { uid: textOr(uid), resourceVersion: textOr(resourceVersion) },
     propagation,
@@ -80,11 +84,12 @@ const textOr = (value: unknown): string | undefined => (typeof value === "string
 const typeIn = ({ headers }: FastifyRequest): string =>
   (headers["content-type"] ?? JSON_TYPE).split(";")[0]?.trim().toLowerCase() ?? "";
 
-function parsed(body: unknown): unknown {
+function parsed(body: unknown, mostValues?: number): unknown {
+  if (Buffer.isBuffer(body)) assertModest(body, mostValues);
   try {
     return JSON.parse(Buffer.isBuffer(body) ? body.toString() : "");
   } catch (error) {
-    throw badRequest(`the body is no JSON: ${(error as Error).message.slice(0, 200)}`);
+    throw badRequest(`the body is no JSON: ${clipped((error as Error).message, 200)}`);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Download, DumpRequest, EndpointRequest, Part } from "../download/d
 import type { Endpoints } from "./endpoints.ts";
 import { targetOf } from "./guard.ts";
 import { DUMPS, RESOURCE } from "./kind.ts";
+import { clipped, quoted } from "./limits.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { Query } from "./query.ts";
 import { badRequest, statusOf, tooManyRequests } from "./refusal.ts";
@@ -53,8 +54,7 @@ function wantedOf(request: FastifyRequest, resource: Wanted["resource"]): Wanted
   const { namespace, name } = targetOf(request) as { namespace: string; name: string };
   const query = new Query(request.query);
   const part = query.text("part") || (resource === DUMPS ? "core" : "bundle");
-  if (part !== "core" && part !== "bundle")
-    throw badRequest(`part must be core or bundle, not ${JSON.stringify(part)}`);
+  if (part !== "core" && part !== "bundle") throw badRequest(`part must be core or bundle, not ${quoted(part)}`);
   return {
     resource,
     namespace,
@@ -78,7 +78,7 @@ async function serve(
       {
         user,
         ...wanted,
-        range: request.headers.range,
+        range: request.headers.range && clipped(request.headers.range),
         ...facts,
         outcome,
         tookMs: Math.round(performance.now() - startMs),

@@ -8,6 +8,8 @@ import { isCode } from "../domain/failures.ts";
 import type { ObjectStorage } from "../storage/storage.ts";
 import type { Surroundings } from "./cluster.ts";
 import { type Endpoint, GROUP, KIND, RESOURCE } from "./kind.ts";
+import { clipped } from "./limits.ts";
+import { assertSize } from "./measure.ts";
 import { alreadyExists, badRequest, invalid, modified, notFound, Refusal } from "./refusal.ts";
 import { endpointOf, type Keys, storedText } from "./stored.ts";
 import { created, type Draft, dying, expect, isGone } from "./strategy.ts";
@@ -89,9 +91,11 @@ export class Endpoints {
     const podUid =
       draft.spec.poduid || (await this.#surroundings.podUid(namespace, draft.spec.podname || name, signal));
     const endpoint = created(draft, { ...birth, podUid });
+    const text = storedText(endpoint);
+    assertSize(text);
     if (dryRun) return { endpoint, revision: 0n };
     try {
-      const revision = await this.#storage.create(key, storedText(endpoint), signal);
+      const revision = await this.#storage.create(key, text, signal);
       return { endpoint, revision };
     } catch (error) {
       throw isConflict(error) ? alreadyExists(what) : error;
@@ -145,7 +149,7 @@ export class Endpoints {
     }
   }
 
-  /** Nothing, when nothing changes. @returns the version that there is then */
+  /** Nothing, when nothing changes. @throws Refusal 413 @returns the version that there is then */
   async #write(
     next: Endpoint,
     old: Endpoint,
@@ -153,9 +157,11 @@ export class Endpoints {
     dryRun: boolean,
     signal?: AbortSignal,
   ): Promise<bigint> {
-    if (dryRun || isDeepStrictEqual(bare(next), bare(old))) return revision;
+    const [text, before] = [storedText(next), storedText(old)];
+    assertSize(text, before);
+    if (dryRun || text === before || isDeepStrictEqual(bare(next), bare(old))) return revision;
     const { namespace, name } = old.metadata;
-    return await this.#storage.update(this.#keys.of(namespace, name), storedText(next), revision, signal);
+    return await this.#storage.update(this.#keys.of(namespace, name), text, revision, signal);
   }
 
   async #remove(endpoint: Endpoint, revision: bigint, dryRun: boolean, signal?: AbortSignal): Promise<Written> {
@@ -175,10 +181,10 @@ export class Endpoints {
 export function assertSameName({ metadata }: Draft, namespace: string, name?: string): void {
   if (metadata.namespace && metadata.namespace !== namespace)
     throw badRequest(
-      `the namespace of the object (${metadata.namespace}) does not match the namespace of the request (${namespace})`,
+      `the namespace of the object (${clipped(metadata.namespace)}) does not match the namespace of the request (${namespace})`,
     );
   if (name !== undefined && metadata.name && metadata.name !== name)
-    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+    throw badRequest(`the name of the object (${clipped(metadata.name)}) does not match the name on the URL (${name})`);
 }
 
 const isConflict = (error: unknown): boolean => isCode(error, "API_CONFLICT");

@@ -4,6 +4,7 @@ import { isNamespace } from "../kube/names.ts";
 import type { Authentication, User } from "./authentication.ts";
 import type { Authorization, PathAct, ResourceAct, Verb } from "./authorization.ts";
 import { RESOURCE } from "./kind.ts";
+import { LIMITS } from "./limits.ts";
 import { nameProblem } from "./names.ts";
 import { Query } from "./query.ts";
 import { noSuchPath } from "./refusal.ts";
@@ -53,13 +54,19 @@ export function targetOf(request: FastifyRequest): {
   return { namespace, name };
 }
 
+/** @throws Refusal 404 for one that is longer than any of ours */
+function pathOf({ url }: FastifyRequest): string {
+  const path = url.split("?", 1)[0] ?? "/";
+  if (path.length > LIMITS.pathLength) throw noSuchPath();
+  return path;
+}
+
 function actOf(request: FastifyRequest): ResourceAct | PathAct {
   const access = request.routeOptions.config?.access;
-  if (access === undefined || access === "open")
-    return { verb: request.method.toLowerCase(), path: request.url.split("?")[0] ?? "/" };
+  if (access === undefined || access === "open") return { verb: request.method.toLowerCase(), path: pathOf(request) };
   const query = new Query(request.query);
   const { namespace, name } = targetOf(request);
   const isSelecting = ["list", "deletecollection"].includes(access.verb) && access.resource === RESOURCE;
   const verb = access.verb === "list" && query.isWatch ? "watch" : access.verb;
-  return { ...access, verb, namespace, name: name ?? (isSelecting ? query.selection.fields.name : undefined) };
+  return { ...access, verb, namespace, name: name ?? (isSelecting ? query.selectedName : undefined) };
 }

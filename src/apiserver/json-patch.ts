@@ -1,16 +1,19 @@
-/** JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386), on plain JSON. Neither changes what it is given. */
-import { isDeepStrictEqual } from "node:util";
+/**
+ * JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386), on plain JSON. Neither changes what it is given. A JSON patch works
+ * on one copy of the target, so that an operation costs what it touches, and all of them together no more than a budget.
+ */
+import { LIMITS } from "./limits.ts";
 import { isObject } from "./schema.ts";
 
 type Json = unknown;
 
+/** Of text, so many characters (as a power of two) are as much work as one element. */
+const TEXT_SHIFT = 3;
+
 /** What a patch says cannot be done. */
 export class PatchError extends Error {}
 
-const MOST_OPERATIONS = 1000;
-/** A copy of a copy of a copy … doubles each time. */
-const MOST_BYTES = 4 << 20;
-
+/** Depth is bounded by who parsed it. */
 export function mergePatch(target: Json, patch: Json): Json {
   if (!isObject(patch)) return patch;
   const result = new Map(isObject(target) ? Object.entries(target) : []);
@@ -24,58 +27,153 @@ export function mergePatch(target: Json, patch: Json): Json {
 /** @throws PatchError */
 export function jsonPatch(target: Json, patch: Json): Json {
   if (!Array.isArray(patch)) throw new PatchError("a JSON patch must be a list of operations");
-  if (patch.length > MOST_OPERATIONS)
-    throw new PatchError(`a JSON patch may have at most ${MOST_OPERATIONS} operations`);
-  let bytes = 0;
-  return patch.reduce((document, operation, index) => {
+  if (patch.length > LIMITS.operations)
+    throw new PatchError(`a JSON patch may have at most ${LIMITS.operations} operations`);
+  const document = new PatchedDocument(target);
+  for (const [index, operation] of patch.entries()) {
     if (!isObject(operation)) throw new PatchError(`operation ${index} must be an object`);
     try {
-      if (operation["op"] === "copy") bytes += JSON.stringify(at(document, pointerIn(operation, "from"))).length;
-      if (bytes > MOST_BYTES) throw new PatchError("it copies too much");
-      return applied(document, operation);
+      document.apply(operation);
     } catch (error) {
       throw error instanceof PatchError ? new PatchError(`operation ${index}: ${error.message}`) : error;
     }
-  }, target);
+  }
+  return document.whole;
 }
 
-function applied(document: Json, operation: Record<string, Json>): Json {
-  const path = pointerIn(operation, "path");
-  switch (operation["op"]) {
-    case "add":
-      return added(document, path, valueIn(operation));
-    case "remove":
-      return removed(document, path);
-    case "replace":
-      return path.length === 0 ? valueIn(operation) : added(removed(document, path), path, valueIn(operation));
-    case "move": {
-      const from = pointerIn(operation, "from");
-      if (from.length < path.length && from.every((each, index) => each === path[index]))
-        throw new PatchError("nothing can be moved into itself");
-      return added(removed(document, from), path, at(document, from));
+/** A copy of the target while operations change it in place. What an operation puts in is copied too, and so never shared. */
+class PatchedDocument {
+  /** The document is a field of this, so that it is replaced like any other. */
+  readonly #root: Record<string, Json>;
+  #workLeft: number = LIMITS.patchWork;
+
+  constructor(target: Json) {
+    this.#root = { "": copied(target, () => undefined) };
+  }
+
+  get whole(): Json {
+    return this.#root[""];
+  }
+
+  apply(operation: Record<string, Json>): void {
+    const path = pointerIn(operation, "path");
+    switch (operation["op"]) {
+      case "add":
+        this.#add(path, this.#copy(valueIn(operation)));
+        return;
+      case "remove":
+        this.#remove(path);
+        return;
+      case "replace": {
+        const value = this.#copy(valueIn(operation));
+        if (path.length > 1) this.#remove(path);
+        this.#add(path, value);
+        return;
+      }
+      case "move":
+        this.#move(pointerIn(operation, "from"), path);
+        return;
+      case "copy":
+        this.#add(path, this.#copy(this.#at(pointerIn(operation, "from"))));
+        return;
+      case "test":
+        if (!this.#isEqual(this.#at(path), valueIn(operation)))
+          throw new PatchError("testing the path: another value is there");
+        return;
+      default:
+        throw new PatchError("there is no such op");
     }
-    case "copy":
-      return added(document, path, at(document, pointerIn(operation, "from")));
-    case "test":
-      if (!isDeepStrictEqual(at(document, path), valueIn(operation)))
-        throw new PatchError(`testing path ${operation["path"]}: another value`);
-      return document;
-    default:
-      throw new PatchError(`there is no op ${JSON.stringify(operation["op"])}`);
+  }
+
+  #move(from: readonly string[], path: readonly string[]): void {
+    if (from.length < path.length && from.every((each, index) => each === path[index]))
+      throw new PatchError("nothing can be moved into itself");
+    this.#add(path, this.#remove(from));
+  }
+
+  #at(path: readonly string[]): Json {
+    return path.reduce<Json>(child, this.#root);
+  }
+
+  #add(path: readonly string[], value: Json): void {
+    const parent = this.#at(path.slice(0, -1));
+    const part = path.at(-1) ?? "";
+    if (Array.isArray(parent)) {
+      const index = part === "-" ? parent.length : indexIn(part, parent.length);
+      this.#spend(parent.length - index);
+      parent.splice(index, 0, value);
+    } else if (isObject(parent))
+      // Not an assignment, to which a field called __proto__ is none like any other.
+      Object.defineProperty(parent, part, { value, configurable: true, enumerable: true, writable: true });
+    else throw new PatchError(`${shown(part)} has no parent`);
+  }
+
+  #remove(path: readonly string[]): Json {
+    if (path.length === 1) throw new PatchError("the whole cannot be removed");
+    const parent = this.#at(path.slice(0, -1));
+    const part = path.at(-1) ?? "";
+    const there = child(parent, part); // or there is nothing to remove
+    if (Array.isArray(parent)) {
+      this.#spend(parent.length - Number(part));
+      parent.splice(Number(part), 1);
+    } else delete (parent as Record<string, Json>)[part];
+    return there;
+  }
+
+  #copy(value: Json): Json {
+    return copied(value, (elements) => this.#spend(elements));
+  }
+
+  #isEqual(one: Json, other: Json): boolean {
+    if (Array.isArray(one) && Array.isArray(other)) {
+      this.#spend(1);
+      return one.length === other.length && one.every((each, index) => this.#isEqual(each, other[index]));
+    }
+    if (!isObject(one) || !isObject(other)) {
+      this.#spend(1);
+      return one === other;
+    }
+    const names = Object.keys(one);
+    this.#spend(names.length);
+    return (
+      names.length === Object.keys(other).length &&
+      names.every((name) => Object.hasOwn(other, name) && this.#isEqual(one[name], other[name]))
+    );
+  }
+
+  #spend(elements: number): void {
+    this.#workLeft -= 1 + elements;
+    if (this.#workLeft < 0) throw new PatchError("the patch copies, compares or moves too much");
   }
 }
 
-/** A JSON pointer (RFC 6901), in its parts. */
+/**
+ * @param spend  is told of what is about to be copied, in elements: text costs nothing here, but it does once it is written
+ * @throws PatchError deeper than any body: moves can put one tree below another, again and again
+ */
+function copied(value: Json, spend: (elements: number) => void, depth = 0): Json {
+  if (typeof value === "string") spend(value.length >> TEXT_SHIFT);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth > 2 * LIMITS.bodyDepth) throw new PatchError("the patch nests too much");
+  if (Array.isArray(value)) {
+    spend(value.length);
+    return value.map((each) => copied(each, spend, depth + 1));
+  }
+  const entries = Object.entries(value);
+  spend(entries.reduce((sum, [name]) => sum + 1 + (name.length >> TEXT_SHIFT), 0));
+  return Object.fromEntries(entries.map(([name, each]) => [name, copied(each, spend, depth + 1)]));
+}
+
+/** A JSON pointer (RFC 6901), in its parts; the first is the whole document. */
 function pointerIn(operation: Record<string, Json>, field: "path" | "from"): string[] {
   const text = operation[field];
   if (typeof text !== "string" || (text !== "" && !text.startsWith("/")))
     throw new PatchError(`${field} must be a JSON pointer`);
-  return text === ""
-    ? []
-    : text
-        .slice(1)
-        .split("/")
-        .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  if (text.length > LIMITS.pointerLength)
+    throw new PatchError(`${field} must be no longer than ${LIMITS.pointerLength} characters`);
+  const parts = text.split("/");
+  if (parts.length > LIMITS.bodyDepth) throw new PatchError(`${field} is deeper than ${LIMITS.bodyDepth} levels`);
+  return parts.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 function valueIn(operation: Record<string, Json>): Json {
@@ -83,40 +181,15 @@ function valueIn(operation: Record<string, Json>): Json {
   return operation["value"];
 }
 
-function at(document: Json, [part, ...rest]: readonly string[]): Json {
-  return part === undefined ? document : at(child(document, part), rest);
-}
-
 function child(parent: Json, part: string): Json {
   if (Array.isArray(parent)) return parent[indexIn(part, parent.length - 1)];
   if (isObject(parent) && Object.hasOwn(parent, part)) return parent[part];
-  throw new PatchError(`there is no ${JSON.stringify(part)}`);
-}
-
-function added(document: Json, [part, ...rest]: readonly string[], value: Json): Json {
-  if (part === undefined) return value;
-  if (rest.length > 0) return withChild(document, part, added(child(document, part), rest, value));
-  if (Array.isArray(document))
-    return document.toSpliced(part === "-" ? document.length : indexIn(part, document.length), 0, value);
-  if (!isObject(document)) throw new PatchError(`${JSON.stringify(part)} has no parent`);
-  return Object.fromEntries([...Object.entries(document).filter(([name]) => name !== part), [part, value]]);
-}
-
-function removed(document: Json, [part, ...rest]: readonly string[]): Json {
-  if (part === undefined) throw new PatchError("the whole cannot be removed");
-  const there = child(document, part); // or there is nothing to remove
-  if (rest.length > 0) return withChild(document, part, removed(there, rest));
-  if (Array.isArray(document)) return document.toSpliced(Number(part), 1);
-  return Object.fromEntries(Object.entries(document as object).filter(([name]) => name !== part));
-}
-
-function withChild(parent: Json, part: string, value: Json): Json {
-  if (Array.isArray(parent)) return parent.with(Number(part), value);
-  return Object.fromEntries(Object.entries(parent as object).map(([name, old]) => [name, name === part ? value : old]));
+  throw new PatchError(`there is no ${shown(part)}`);
 }
 
 function indexIn(part: string, last: number): number {
-  if (!/^(0|[1-9]\d{0,9})$/.test(part) || Number(part) > last)
-    throw new PatchError(`there is no index ${JSON.stringify(part)}`);
+  if (!/^(0|[1-9]\d{0,9})$/.test(part) || Number(part) > last) throw new PatchError(`there is no index ${shown(part)}`);
   return Number(part);
 }
+
+const shown = (part: string): string => JSON.stringify(part.slice(0, 100));

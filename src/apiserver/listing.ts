@@ -2,6 +2,7 @@
 import { isCode } from "../domain/failures.ts";
 import type { Listed, ObjectStorage, Page as StoragePage, StoredItem } from "../storage/storage.ts";
 import type { Endpoint } from "./kind.ts";
+import { LIMITS, quoted } from "./limits.ts";
 import { badRequest, expired, Refusal } from "./refusal.ts";
 import type { Selection } from "./selectors.ts";
 import { endpointOf, type Keys } from "./stored.ts";
@@ -94,7 +95,7 @@ function startOf(query: ListQuery, prefix: string): { after: string | undefined;
   const { continueToken, resourceVersion, resourceVersionMatch: match, limit } = query;
   const version = versionIn(resourceVersion);
   if (match !== undefined && match !== "Exact" && match !== "NotOlderThan")
-    throw badRequest(`resourceVersionMatch must be Exact or NotOlderThan, not ${JSON.stringify(match)}`);
+    throw badRequest(`resourceVersionMatch must be Exact or NotOlderThan, not ${quoted(match)}`);
   if (match !== undefined && version === undefined)
     throw badRequest("resourceVersionMatch is forbidden unless resourceVersion is provided");
   if (continueToken !== undefined) {
@@ -125,7 +126,7 @@ const tooLarge = (version: bigint, now: bigint) =>
 /** @returns undefined when none is given. @throws Refusal 400 */
 export function versionIn(text: string | undefined): bigint | undefined {
   if (text === undefined || text === "") return undefined;
-  if (!/^\d{1,18}$/.test(text)) throw badRequest(`resourceVersion: Invalid value: ${JSON.stringify(text)}`);
+  if (!/^\d{1,18}$/.test(text)) throw badRequest(`resourceVersion: Invalid value: ${quoted(text)}`);
   return BigInt(text);
 }
 
@@ -142,6 +143,7 @@ const tokenOf = (revision: bigint, after: string): string =>
 /** Whoever makes up a token gets a list of what is below the same prefix, and no more. */
 function startIn(token: string): { revision: bigint; after: string } {
   try {
+    if (token.length > LIMITS.continueLength) throw new RangeError("too long");
     const { rv, start } = JSON.parse(Buffer.from(token, "base64url").toString()) as Record<string, unknown>;
     if (
       typeof rv === "string" &&

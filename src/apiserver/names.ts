@@ -3,6 +3,8 @@ import { isName, MAX_NAME_LENGTH } from "../kube/names.ts";
 
 const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const UID = /^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$/;
+/** Prefix, slash, name; what is cut behind it was too long anyhow. */
+const LONGEST_KEY = 253 + 1 + 63;
 const ANNOTATION_BYTES = 256 * 1024;
 
 const SUBDOMAIN_WORDS =
@@ -19,7 +21,10 @@ export const uidProblem = (uid: string): string | undefined =>
 
 /** `app`, `example.com/app`: of labels, annotations and finalizers. */
 export function qualifiedNameProblem(key: string): string | undefined {
-  const [name = "", prefix, ...more] = key.split("/").reverse();
+  const [name = "", prefix, ...more] = key
+    .slice(0, LONGEST_KEY + 1)
+    .split("/")
+    .reverse();
   if (more.length > 0 || name === "" || name.length > 63 || !QUALIFIED.test(name))
     return "a qualified name must consist of alphanumeric characters, '-', '_' or '.', at most 63 of them, and must start and end with an alphanumeric character, with an optional DNS subdomain prefix and '/'";
   if (prefix === undefined) return undefined;

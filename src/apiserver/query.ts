@@ -1,8 +1,10 @@
 /** What a query says, read once: what is decided about who may is decided about what is then done. */
+
+import { quoted } from "./limits.ts";
 import type { ListQuery } from "./listing.ts";
 import { versionIn } from "./listing.ts";
 import { badRequest, Refusal } from "./refusal.ts";
-import { type Selection, selectionIn } from "./selectors.ts";
+import { nameSelected, type Selection, selectionIn } from "./selectors.ts";
 import type { WatchQuery } from "./watching.ts";
 
 /** As the router gives it: a parameter that stands there twice is a list. */
@@ -37,6 +39,11 @@ export class Query {
     return selectionIn(this.text("labelSelector") ?? "", this.text("fieldSelector") ?? "");
   }
 
+  /** Of the selection, what is needed to tell who may: short, so it may be read before that is known. @throws Refusal 400 */
+  get selectedName(): string | undefined {
+    return nameSelected(this.text("fieldSelector") ?? "");
+  }
+
   get list(): ListQuery {
     const limit = this.#number("limit");
     return {
@@ -65,7 +72,7 @@ export class Query {
     const given = [...inBody, ...[this.#parameters["dryRun"] ?? []].flat()].filter((each) => each !== "");
     const other = given.find((each) => each !== "All");
     if (other === undefined) return given.length > 0;
-    throw new Refusal(422, "Invalid", `dryRun: Unsupported value: ${JSON.stringify(other)}: supported values: "All"`);
+    throw new Refusal(422, "Invalid", `dryRun: Unsupported value: ${quoted(other)}: supported values: "All"`);
   }
 
   get fieldValidation(): FieldValidation {
@@ -74,14 +81,14 @@ export class Query {
     throw new Refusal(
       422,
       "Invalid",
-      `fieldValidation: Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`,
+      `fieldValidation: Unsupported value: ${quoted(text)}: supported values: "Ignore", "Strict", "Warn"`,
     );
   }
 
   #number(name: string): number | undefined {
     const text = this.text(name);
     if (text === undefined || text === "") return undefined;
-    if (!/^\d{1,15}$/.test(text)) throw badRequest(`${name} must be a whole number, not ${JSON.stringify(text)}`);
+    if (!/^\d{1,15}$/.test(text)) throw badRequest(`${name} must be a whole number, not ${quoted(text)}`);
     return Number(text);
   }
 }

@@ -1,5 +1,6 @@
 /** What is answered instead of an object: metav1.Status, in the words that users of Kubernetes know. */
 import { DumpError, type FailureCode, reasonOf } from "../domain/failures.ts";
+import { clipped, LIMITS } from "./limits.ts";
 
 export interface Status {
   readonly kind: "Status";
@@ -92,8 +93,9 @@ export const unsupportedMediaType = (types: string) =>
 export const tooManyRequests = (message: string) =>
   new Refusal(429, "TooManyRequests", message, { retryAfterSeconds: 1 });
 
-/** @param causes what is wrong with which field; at least one */
-export function invalid(kind: string, name: string, group: string, causes: readonly Cause[]): Refusal {
+/** @param all  what is wrong with which field; at least one. The first few are told */
+export function invalid(kind: string, fullName: string, group: string, all: readonly Cause[]): Refusal {
+  const [name, causes] = [clipped(fullName), all.slice(0, LIMITS.words)];
   const words = causes.map(({ field, message }) => `${field}: ${message}`);
   const list = words.length === 1 ? words[0] : `[${words.join(", ")}]`;
   const message = `${kind}.${group} ${JSON.stringify(name)} is invalid: ${list}`;

@@ -1,5 +1,6 @@
 /** Label and field selectors, as they stand in a query. */
 
+import { LIMITS, quoted } from "./limits.ts";
 import { labelValueProblem, qualifiedNameProblem } from "./names.ts";
 import { badRequest } from "./refusal.ts";
 
@@ -31,14 +32,26 @@ export function selectionIn(labelSelector: string, fieldSelector: string): Selec
 type Test = (labels: Labels) => boolean;
 
 function labelsMatch(selector: string): Test {
-  const tests = requirementsIn(selector).map(labelTest);
+  const tests = requirementsIn(selector, LIMITS.labelSelectorLength).map(labelTest);
   return (labels) => tests.every((test) => test(labels));
 }
 
-/** At commas that are in no parentheses. */
-function requirementsIn(selector: string): string[] {
+/** At commas that are in no parentheses. @throws Refusal 400 when there is more of it than anybody needs */
+function requirementsIn(selector: string, mostLength: number): string[] {
+  if (selector.length > mostLength) throw badRequest(`a selector must be no longer than ${mostLength} characters`);
   if (selector.trim() === "") return [];
-  return selector.split(/,(?![^(]*\))/).map((each) => each.trim());
+  const found: string[] = [];
+  let [from, isInside] = [0, false];
+  for (const { 0: mark, index } of selector.matchAll(/[(),]/g)) {
+    if (mark !== ",") isInside = mark === "(";
+    else if (!isInside) {
+      found.push(selector.slice(from, index).trim());
+      from = index + 1;
+    }
+    if (found.length === LIMITS.requirements)
+      throw badRequest(`a selector must have no more than ${LIMITS.requirements} requirements`);
+  }
+  return [...found, selector.slice(from).trim()];
 }
 
 const KEY = "(?<key>[^\\s!=<>(),]+)";
@@ -53,18 +66,19 @@ function labelTest(requirement: string): Test {
   const found = Object.values(SHAPES)
     .map((shape) => shape.exec(requirement)?.groups)
     .find((groups) => groups !== undefined);
-  if (!found) throw badRequest(`unable to parse requirement: ${JSON.stringify(requirement)} is no label selector`);
+  if (!found) throw badRequest(`unable to parse requirement: ${quoted(requirement)} is no label selector`);
   const { key = "", how = "", value, values } = found;
   const wanted = (values ?? value ?? "").split(",").map((each) => each.trim());
   const problem = qualifiedNameProblem(key) ?? wanted.map(labelValueProblem).find((each) => each !== undefined);
   if (problem && how !== "<" && how !== ">")
-    throw badRequest(`unable to parse requirement: ${JSON.stringify(requirement)}: ${problem}`);
+    throw badRequest(`unable to parse requirement: ${quoted(requirement)}: ${problem}`);
   return testFor(key, how, wanted);
 }
 
 /** As Kubernetes has it: what is not there is unequal to anything, and in no set. */
 function testFor(key: string, how: string, wanted: readonly string[]): Test {
-  const isIn: Test = (labels) => Object.hasOwn(labels, key) && wanted.includes(labels[key] ?? "");
+  const values = new Set(wanted);
+  const isIn: Test = (labels) => Object.hasOwn(labels, key) && values.has(labels[key] ?? "");
   const number = (labels: Labels) => (/^-?\d+$/.test(labels[key] ?? "") ? Number(labels[key]) : Number.NaN);
   switch (how) {
     case "":
@@ -83,14 +97,17 @@ function testFor(key: string, how: string, wanted: readonly string[]): Test {
   }
 }
 
+/** The one name that a field selector asks for, read alone: a right may depend on it. @throws Refusal 400 */
+export const nameSelected = (fieldSelector: string): string | undefined => fieldsMatch(fieldSelector).name;
+
 const FIELD = /^(?<field>metadata\.(?:name|namespace))\s*(?<how>==|=|!=)\s*(?<value>[^\s=!,]*)$/;
 
 function fieldsMatch(selector: string): Fields {
-  const wanted = requirementsIn(selector).map((requirement) => {
+  const wanted = requirementsIn(selector, LIMITS.fieldSelectorLength).map((requirement) => {
     const { field, how, value = "" } = FIELD.exec(requirement)?.groups ?? {};
     if (field === undefined)
       throw badRequest(
-        `field label not supported: ${JSON.stringify(requirement)}; there are metadata.name and metadata.namespace`,
+        `field label not supported: ${quoted(requirement)}; there are metadata.name and metadata.namespace`,
       );
     return {
       field: field === "metadata.name" ? ("name" as const) : ("namespace" as const),

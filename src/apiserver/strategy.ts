@@ -4,6 +4,8 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { ENDPOINT, type Endpoint, GROUP, GROUP_VERSION, KIND, RESOURCE } from "./kind.ts";
+import { clipped, LIMITS, quoted } from "./limits.ts";
+import { assertCounts } from "./measure.ts";
 import type { ObjectMeta } from "./meta.ts";
 import { badRequest, type Cause, conflict, invalid, modified } from "./refusal.ts";
 import { isObject, shaped } from "./schema.ts";
@@ -32,7 +34,7 @@ export function draftOf(body: unknown, onUnknown: (path: string) => void): Draft
   const { apiVersion, kind } = body;
   if ((apiVersion !== undefined && apiVersion !== GROUP_VERSION) || (kind !== undefined && kind !== KIND))
     throw badRequest(
-      `${String(kind)} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${KIND} of ${GROUP_VERSION}`,
+      `${quoted(kind)} in version ${quoted(apiVersion)} cannot be handled as a ${KIND} of ${GROUP_VERSION}`,
     );
   const { metadata = {}, spec = {}, status } = shaped(ENDPOINT, body, "", onUnknown) as Partial<Draft>;
   return { metadata, spec, ...(status && { status }) };
@@ -51,6 +53,7 @@ export function created({ metadata, spec }: Draft, birth: Birth): Endpoint {
     },
     spec: { ...(spec.podname && { podname: spec.podname }), poduid: podUid, namespaceuid: namespaceUid },
   };
+  assertCounts(endpoint);
   const foreign = spec.namespaceuid && spec.namespaceuid !== namespaceUid;
   return valid(
     endpoint,
@@ -67,16 +70,18 @@ export function updated(old: Endpoint, { metadata, spec }: Draft): Endpoint {
     metadata: { ...kept(old.metadata), ...own(metadata) },
     spec: { ...(spec.podname && { podname: spec.podname }), ...rest },
   };
+  assertCounts(next, old);
   const immutable = (["poduid", "namespaceuid"] as const)
     .filter((field) => said[field] !== before[field])
     .map((field) => fieldInvalid(`spec.${field}`, said[field], "field is immutable"));
-  const more = (metadata.finalizers ?? []).filter((each) => !old.metadata.finalizers?.includes(each));
+  const known = new Set(old.metadata.finalizers);
+  const more = (metadata.finalizers ?? []).filter((each) => !known.has(each));
   const late = old.metadata.deletionTimestamp !== undefined && more.length > 0;
   const causes = late
     ? [
         fieldInvalid(
           "metadata.finalizers",
-          more.join(),
+          more.slice(0, LIMITS.words).join(),
           "no new finalizers can be added if the object is being deleted",
         ),
       ]
@@ -85,9 +90,12 @@ export function updated(old: Endpoint, { metadata, spec }: Draft): Endpoint {
   return valid({ ...next, metadata: { ...next.metadata, generation } }, [...immutable, ...causes]);
 }
 
-/** What a write to its status makes of it: nothing else changes. */
-export function withStatus({ status: _, ...old }: Endpoint, draft: Draft): Endpoint {
-  return { ...old, ...(draft.status && { status: draft.status }) };
+/** What a write to its status makes of it: nothing else changes. @throws Refusal 422 */
+export function withStatus(old: Endpoint, draft: Draft): Endpoint {
+  const { status: _, ...rest } = old;
+  const next = { ...rest, ...(draft.status && { status: draft.status }) };
+  assertCounts(next, old);
+  return next;
 }
 
 /** To go, as soon as nobody has an objection any more. */
@@ -120,7 +128,7 @@ export function expect(
   if (expected.uid && expected.uid !== metadata.uid)
     throw conflict(
       what,
-      `Precondition failed: UID in precondition: ${expected.uid}, UID in object meta: ${metadata.uid}`,
+      `Precondition failed: UID in precondition: ${clipped(expected.uid)}, UID in object meta: ${metadata.uid}`,
     );
   if (expected.resourceVersion && expected.resourceVersion !== String(revision)) throw modified(what);
 }
@@ -153,6 +161,6 @@ function valid(endpoint: Endpoint, causes: readonly Cause[]): Endpoint {
 
 const fieldInvalid = (field: string, value: unknown, message: string): Cause => ({
   reason: "FieldValueInvalid",
-  message: `Invalid value: ${JSON.stringify(String(value).slice(0, 100))}: ${message}`,
+  message: `Invalid value: ${quoted(value)}: ${message}`,
   field,
 });

@@ -106,7 +106,7 @@ const patches: readonly { on: string; target: unknown; patch: unknown; want?: un
   { on: "no op", target: {}, patch: [{ path: "/a" }] },
   { on: "no list", target: {}, patch: {} },
   { on: "no objects", target: {}, patch: [null] },
-  { on: "too many", target: {}, patch: Array.from({ length: 1001 }, () => ({ op: "test", path: "", value: {} })) },
+  { on: "too many", target: {}, patch: Array.from({ length: 10_001 }, () => ({ op: "test", path: "", value: {} })) },
   {
     on: "copies of copies",
     target: { a: "x".repeat(1000) },
@@ -148,4 +148,32 @@ test("jsonPatch() gives JSON or a PatchError for anything, and nothing is pollut
     }),
     { numRuns: 1000 },
   );
+});
+
+test("jsonPatch() ends a patch that would make much of little", () => {
+  const text = { long: "x".repeat(100_000) };
+  const below = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}{}${"}".repeat(depth)}`);
+  const patches = [
+    Array.from({ length: 10_000 }, (_, at) => ({ op: "copy", from: "/long", path: `/${at}` })),
+    Array.from({ length: 10_000 }, () => ({ op: "test", path: "", value: text })).map((each, at) =>
+      at % 2 ? each : { op: "add", path: `/${at}`, value: Array(1000).fill(0) },
+    ),
+    Array.from({ length: 300 }, () => [
+      { op: "add", path: "/x", value: below(50) },
+      { op: "move", from: "/y", path: "/x/a/a" },
+      { op: "move", from: "/x", path: "/y" },
+      { op: "copy", from: "/y", path: "/z" },
+    ]).flat(),
+    [{ op: "test", path: "/a".repeat(100), value: 1 }],
+    [{ op: "test", path: `/${"a".repeat(5000)}`, value: 1 }],
+  ];
+  for (const patch of patches) assert.throws(() => jsonPatch({ ...text, y: {} }, patch), PatchError);
+});
+
+test("jsonPatch() takes ten thousand operations, and what they put in is not shared", () => {
+  const value: { list: number[] } = { list: [] };
+  const fill = Array.from({ length: 5000 }, (_, at) => ({ op: "add", path: "/a/list/-", value: at }));
+  const patch = [{ op: "add", path: "/a", value }, { op: "copy", from: "/a", path: "/b" }, ...fill];
+  const result = jsonPatch({}, patch) as Record<string, typeof value>;
+  assert.deepEqual([result["a"]?.list.length, result["b"]?.list.length, value.list.length], [5000, 0, 0]);
 });
