@@ -27,6 +27,9 @@ const numbered = (part: (at: number) => string, length = BODY): string[] => {
 };
 const nested = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth);
 
+/** For a query: no escape is cut in two, or nothing would be decoded. */
+const encoded = (text: string): string => encodeURIComponent(text).slice(0, HEAD).replace(/%.?$/, "");
+
 const selectors: Readonly<Record<string, string>> = {
   commas: fill(",", HEAD),
   "many keys": fill("a,", HEAD),
@@ -43,16 +46,10 @@ const selectors: Readonly<Record<string, string>> = {
 };
 const queries: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    Object.entries(selectors).map(([on, text]) => [
-      `a label selector: ${on}`,
-      `labelSelector=${encodeURIComponent(text).slice(0, HEAD)}`,
-    ]),
+    Object.entries(selectors).map(([on, text]) => [`a label selector: ${on}`, `labelSelector=${encoded(text)}`]),
   ),
   ...Object.fromEntries(
-    Object.entries(selectors).map(([on, text]) => [
-      `a field selector: ${on}`,
-      `fieldSelector=${encodeURIComponent(text).slice(0, HEAD)}`,
-    ]),
+    Object.entries(selectors).map(([on, text]) => [`a field selector: ${on}`, `fieldSelector=${encoded(text)}`]),
   ),
   "a hundred thousand parameters": fill("a=&", HEAD),
   "parameters of many names": numbered((at) => `p${at}=1`, HEAD).join("&"),
