@@ -7,6 +7,7 @@ import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { KubeHttp } from "../kube/http.ts";
 import type { ClusterTrust, FrontProxy } from "./cluster-trust.ts";
+import { Places } from "./places.ts";
 import { badRequest, unauthorized } from "./refusal.ts";
 import { TimedCache } from "./timed-cache.ts";
 
@@ -19,26 +20,26 @@ export interface User {
 
 const KNOWN_TOKEN_MS = 10_000;
 const UNKNOWN_TOKEN_MS = 2_000;
-const MOST_TOKENS = 4096;
+/** Reviews of tokens at once: of strangers, whom kube-apiserver would be asked about. */
+const REVIEWS = 64;
+const REVIEWS_OF_ONE_ADDRESS = 8;
 const MAX_TOKEN = 16_384;
 const AUTHENTICATED = "system:authenticated";
 
 export class Authentication {
   readonly #trust: ClusterTrust;
   readonly #http: KubeHttp;
-  readonly #tokens = new TimedCache<User | undefined>(
-    (user) => (user ? KNOWN_TOKEN_MS : UNKNOWN_TOKEN_MS),
-    MOST_TOKENS,
-  );
+  readonly #tokens = new TimedCache<User | undefined>((user) => (user ? KNOWN_TOKEN_MS : UNKNOWN_TOKEN_MS));
+  readonly #reviews = new Places("reviews of tokens", REVIEWS, REVIEWS_OF_ONE_ADDRESS);
 
   constructor(trust: ClusterTrust, http: KubeHttp) {
     this.#trust = trust;
     this.#http = http;
   }
 
-  /** @throws Refusal 400, 401; DumpError when the cluster cannot be asked */
+  /** @throws Refusal 400, 401, 429; DumpError when the cluster cannot be asked */
   async userOf(request: IncomingMessage): Promise<User> {
-    const user = byCertificate(request, this.#trust) ?? (await this.#byToken(request.headers.authorization));
+    const user = byCertificate(request, this.#trust) ?? (await this.#byToken(request));
     if (!user) throw unauthorized();
     // kube-apiserver acts upon these and takes them away; whoever comes straight to us would only seem to be another.
     if (request.headers["impersonate-user"] !== undefined)
@@ -46,11 +47,14 @@ export class Authentication {
     return { ...user, groups: [...new Set([...user.groups, AUTHENTICATED])] };
   }
 
-  async #byToken(authorization: string | undefined): Promise<User | undefined> {
-    const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? "") ?? [];
+  async #byToken({ headers, socket }: IncomingMessage): Promise<User | undefined> {
+    const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(headers.authorization ?? "") ?? [];
     if (token === undefined || token.length > MAX_TOKEN) return undefined;
     const key = createHash("sha256").update(token).digest("base64");
-    return await this.#tokens.get(key, () => this.#review(token));
+    return await this.#tokens.get(key, async () => {
+      using _place = this.#reviews.take(socket.remoteAddress ?? "");
+      return await this.#review(token);
+    });
   }
 
   async #review(token: string): Promise<User | undefined> {

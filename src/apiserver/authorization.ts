@@ -1,7 +1,10 @@
 /** Who may: the cluster's own authorizers are asked, by SubjectAccessReview; what they do not allow is forbidden. */
+import { createHash } from "node:crypto";
 import type { KubeHttp } from "../kube/http.ts";
 import type { User } from "./authentication.ts";
 import { GROUP, VERSION } from "./kind.ts";
+import { clipped } from "./limits.ts";
+import { Places } from "./places.ts";
 import { forbidden, Refusal } from "./refusal.ts";
 import { TimedCache } from "./timed-cache.ts";
 
@@ -28,19 +31,30 @@ interface Decision {
 /** Who was given a right need not wait for it, and who lost it does not keep it for long. */
 const ALLOWED_MS = 10_000;
 const DENIED_MS = 5_000;
-const MOST = 8192;
+/** Reviews at once: each name that a user asks about is one. */
+const REVIEWS = 1024;
+const REVIEWS_OF_ONE_USER = 256;
+/** Of why it is so, as much as is remembered and told. */
+const REASON_LENGTH = 500;
 
 export class Authorization {
   readonly #http: KubeHttp;
-  readonly #decisions = new TimedCache<Decision>(({ allowed }) => (allowed ? ALLOWED_MS : DENIED_MS), MOST);
+  readonly #decisions = new TimedCache<Decision>(({ allowed }) => (allowed ? ALLOWED_MS : DENIED_MS));
+  readonly #reviews = new Places("reviews of rights", REVIEWS, REVIEWS_OF_ONE_USER);
 
   constructor(http: KubeHttp) {
     this.#http = http;
   }
 
-  /** @throws Refusal 403; DumpError when the cluster cannot be asked: nobody may then */
+  /** @throws Refusal 403, 429; DumpError when the cluster cannot be asked: nobody may then */
   async assertMay(user: User, act: ResourceAct | PathAct): Promise<void> {
-    const { allowed, reason } = await this.#decisions.get(JSON.stringify([user, act]), () => this.#review(user, act));
+    const key = createHash("sha256")
+      .update(JSON.stringify([user, act]))
+      .digest("base64");
+    const { allowed, reason } = await this.#decisions.get(key, async () => {
+      using _place = this.#reviews.take(user.name);
+      return await this.#review(user, act);
+    });
     if (!allowed) throw refusalOf(user, act, reason);
   }
 
@@ -60,7 +74,10 @@ export class Authorization {
         spec: { user: name, uid, groups, extra, ...attributes },
       },
     });
-    return { allowed: status?.allowed === true && status.denied !== true, reason: status?.reason ?? "" };
+    return {
+      allowed: status?.allowed === true && status.denied !== true,
+      reason: clipped(status?.reason ?? "", REASON_LENGTH),
+    };
   }
 }
 

@@ -10,8 +10,9 @@ import { targetOf } from "./guard.ts";
 import { DUMPS, RESOURCE } from "./kind.ts";
 import { clipped, quoted } from "./limits.ts";
 import type { ApiMetrics } from "./metrics.ts";
+import { Places } from "./places.ts";
 import { Query } from "./query.ts";
-import { badRequest, statusOf, tooManyRequests } from "./refusal.ts";
+import { badRequest, statusOf } from "./refusal.ts";
 import { IN_NAMESPACE } from "./routes.ts";
 import { send, untilGone } from "./sending.ts";
 
@@ -40,7 +41,7 @@ interface Wanted {
 }
 
 export function addDumpRoutes(app: FastifyInstance, parts: DumpParts): void {
-  const underWay = new Map<string, number>();
+  const underWay = new Places("downloads", Number.POSITIVE_INFINITY, parts.perUser);
   for (const resource of [DUMPS, RESOURCE] as const) {
     const config = { access: { verb: "get", resource, subresource: "dump" } } as const;
     app.get(`${IN_NAMESPACE}/${resource}/:name/dump`, { config }, (request, reply) =>
@@ -69,7 +70,7 @@ async function serve(
   request: FastifyRequest,
   reply: FastifyReply,
   parts: DumpParts,
-  underWay: Map<string, number>,
+  underWay: Places,
 ): Promise<FastifyReply> {
   const user = request.user?.name ?? "";
   const startMs = performance.now();
@@ -85,7 +86,8 @@ async function serve(
       },
       "Download",
     );
-  using _place = placeFor(user, underWay, parts);
+  using _place = underWay.take(user);
+  parts.metrics.downloads.inc();
   try {
     const gone = untilGone(reply.raw);
     const download = await opened(wanted, parts, gone);
@@ -104,6 +106,8 @@ async function serve(
     }
     reply.raw.destroy(); // less than was announced, so that nobody takes it for the whole
     return reply;
+  } finally {
+    parts.metrics.downloads.dec();
   }
 }
 
@@ -137,21 +141,4 @@ async function opened(wanted: Wanted, { downloads, endpoints }: DumpParts, signa
   const { spec } = (await endpoints.get(namespace, name, signal)).endpoint;
   const request = { namespace, namespaceUid: spec.namespaceuid, podUid: spec.poduid, container, part };
   return await downloads.openEndpoint(request, signal);
-}
-
-/** @throws Refusal 429 */
-function placeFor(user: string, underWay: Map<string, number>, { perUser, metrics }: DumpParts): Disposable {
-  const count = underWay.get(user) ?? 0;
-  if (count >= perUser)
-    throw tooManyRequests(`${JSON.stringify(user)} has ${count} downloads under way, which is as many as may be`);
-  underWay.set(user, count + 1);
-  metrics.downloads.inc();
-  return {
-    [Symbol.dispose]: () => {
-      metrics.downloads.dec();
-      const left = (underWay.get(user) ?? 1) - 1;
-      if (left > 0) underWay.set(user, left);
-      else underWay.delete(user);
-    },
-  };
 }

@@ -6,6 +6,7 @@ import type { Authorization, PathAct, ResourceAct, Verb } from "./authorization.
 import { RESOURCE } from "./kind.ts";
 import { LIMITS } from "./limits.ts";
 import { nameProblem } from "./names.ts";
+import { Places } from "./places.ts";
 import { Query } from "./query.ts";
 import { noSuchPath } from "./refusal.ts";
 
@@ -38,9 +39,24 @@ export function guardOf(authentication: Authentication, authorization: Authoriza
   };
 }
 
+/** Bodies that are held at once: 16 of the largest, of one user four. */
+const BODIES_BYTES = 16 * LIMITS.bodyBytes;
+const BODIES_BYTES_OF_ONE = 4 * LIMITS.bodyBytes;
+
 export function useGuard(app: FastifyInstance, guard: Guard): void {
+  const bodies = new Places("large requests", BODIES_BYTES, BODIES_BYTES_OF_ONE);
   app.decorateRequest("user", null);
-  app.addHook("onRequest", (request) => guard.check(request));
+  app.addHook("onRequest", async (request, reply) => {
+    await guard.check(request);
+    const place = bodies.take(request.user?.name ?? "", bodyBytesOf(request));
+    reply.raw.once("close", () => place[Symbol.dispose]());
+  });
+}
+
+/** What the body may come to. @throws nothing: what is too large is refused when it is read */
+function bodyBytesOf({ headers }: FastifyRequest): number {
+  if (headers["transfer-encoding"] !== undefined) return LIMITS.bodyBytes;
+  return Math.min(Number(headers["content-length"] ?? 0) || 0, LIMITS.bodyBytes);
 }
 
 /** @throws Refusal 404 for what can be no name: it never gets near a key or a path */

@@ -1,20 +1,21 @@
 /** The HTTPS server: limits, who may, and what is not about objects: discovery, OpenAPI, health, figures. */
 import { constants } from "node:crypto";
+import type { Server } from "node:https";
 import type { TlsOptions } from "node:tls";
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "pino";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 import { mediaTypesIn } from "./accept.ts";
+import { limitConnections } from "./connections.ts";
 import { apiGroup, apiResourceList, groupsFor } from "./discovery.ts";
 import { type Guard, useGuard } from "./guard.ts";
 import { GROUP, GROUP_VERSION } from "./kind.ts";
+import { LIMITS } from "./limits.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { type Document, openApi2, openApi3, openApi3Index } from "./openapi.ts";
 import { Query } from "./query.ts";
 import { badRequest, methodNotAllowed, noSuchPath, notAcceptable, Refusal, type Status, statusOf } from "./refusal.ts";
 
-/** As kube-apiserver takes them. */
-const MAX_BODY_BYTES = 3 << 20;
 /** A user of many groups has a header for each. */
 const MAX_HEADER_BYTES = 256 << 10;
 const MAX_NAME = 512;
@@ -53,7 +54,7 @@ export function createServer(tls: TlsOptions, parts: ServerParts): FastifyInstan
       handshakeTimeout: HEADERS_MS,
       connectionsCheckingInterval: CHECK_MS,
     },
-    bodyLimit: MAX_BODY_BYTES,
+    bodyLimit: LIMITS.bodyBytes,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: IDLE_MS,
     forceCloseConnections: "idle",
@@ -61,6 +62,7 @@ export function createServer(tls: TlsOptions, parts: ServerParts): FastifyInstan
     frameworkErrors: (_, __, reply) => void refuse(reply, badRequest("the path cannot be read").status),
   });
   app.server.headersTimeout = HEADERS_MS;
+  limitConnections(app.server as Server);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body));
   useGuard(app, parts.guard);
@@ -102,7 +104,7 @@ function count(
 function statusOfError(error: unknown): Status {
   const { statusCode, message } = error as FastifyError;
   if (statusCode === 413)
-    return new Refusal(413, "RequestEntityTooLarge", `Request entity too large: limit is ${MAX_BODY_BYTES}`).status;
+    return new Refusal(413, "RequestEntityTooLarge", `Request entity too large: limit is ${LIMITS.bodyBytes}`).status;
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return badRequest(message).status;
   return statusOf(error);
 }

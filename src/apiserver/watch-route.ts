@@ -70,7 +70,8 @@ function checkingAgain(request: FastifyRequest, guard: Guard, lost: AbortControl
         unanswered = 0;
       },
       (error) => {
-        if (error instanceof Refusal || !(error instanceof DumpError) || ++unanswered === UNANSWERED) lost.abort(error);
+        const isAnswer = error instanceof Refusal ? error.status.code !== 429 : !(error instanceof DumpError);
+        if (isAnswer || ++unanswered === UNANSWERED) lost.abort(error);
       },
     );
   }, RECHECK_MS);

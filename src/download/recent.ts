@@ -26,6 +26,14 @@ export class Recent<T> {
     }
   }
 
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  *[Symbol.iterator](): Generator<readonly [name: string, value: T]> {
+    for (const [name, { value }] of this.#kept) yield [name, value];
+  }
+
   delete(name: string): void {
     this.#weight -= this.#kept.get(name)?.weight ?? 0;
     this.#kept.delete(name);

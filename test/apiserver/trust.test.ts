@@ -4,7 +4,6 @@ import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { Authorities } from "../../src/apiserver/authorities.ts";
 import { ClusterTrust, type TrustMap } from "../../src/apiserver/cluster-trust.ts";
-import { TimedCache } from "../../src/apiserver/timed-cache.ts";
 import { issue, makeAuthority } from "../../src/pki/certificate.ts";
 
 const HOUR_MS = 3_600_000;
@@ -72,21 +71,3 @@ for (const text of ["{", '"all"', "[1]", "{}"]) {
     assert.deepEqual(trust.frontProxy.allowedNames, ["\0"]);
   });
 }
-
-test("TimedCache: who asks at once gets one answer; failures are asked again; the oldest goes first", async () => {
-  let asked = 0;
-  const cache = new TimedCache<number>(() => 60_000, 2);
-  const ask = async () => ++asked;
-  assert.deepEqual(await Promise.all([cache.get("a", ask), cache.get("a", ask)]), [1, 1]);
-  await assert.rejects(cache.get("b", () => Promise.reject(new Error("no"))));
-  assert.equal(await cache.get("b", ask), 2);
-  assert.equal(await cache.get("c", ask), 3); // a goes
-  assert.deepEqual([await cache.get("b", ask), await cache.get("a", ask)], [2, 4]);
-});
-
-test("TimedCache: an answer counts for its time", async () => {
-  let asked = 0;
-  const cache = new TimedCache<number>(() => 0, 2);
-  const ask = async () => ++asked;
-  assert.deepEqual([await cache.get("a", ask), await cache.get("a", ask)], [1, 2]);
-});
