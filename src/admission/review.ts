@@ -4,6 +4,7 @@
  */
 import type { Pod } from "../domain/claim.ts";
 import { DumpError, reasonOf } from "../domain/failures.ts";
+import { excessOf } from "../domain/json-measure.ts";
 import { judgePod, type Verdict } from "./patch.ts";
 
 interface Review {
@@ -26,11 +27,13 @@ export interface Answer {
   readonly review: object;
 }
 
+/** Pods of many thousand arguments are far below it; managed fields are the deepest that there is. */
+const MOST = { depth: 100, values: 100_000 };
 const VERSIONS = ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"];
 
 /** @throws DumpError API_INVALID when it is no AdmissionReview: then nothing is known of the pod, and nothing is allowed */
-export function answerReview(text: string): Answer {
-  const { apiVersion, kind, request } = decode(text);
+export function answerReview(body: Buffer | string): Answer {
+  const { apiVersion, kind, request } = decode(Buffer.from(body));
   const verdict = isNewPod(request) ? judgePod(podIn(request)) : UNTOUCHED;
   return {
     verdict,
@@ -41,10 +44,12 @@ export function answerReview(text: string): Answer {
 
 const UNTOUCHED: Verdict = { kind: "untouched" };
 
-function decode(text: string): Review {
+function decode(body: Buffer): Review {
+  const excess = excessOf(body, MOST);
+  if (excess !== undefined) throw undecodable(excess);
   let review: Partial<Review> | null;
   try {
-    review = JSON.parse(text);
+    review = JSON.parse(body.toString());
   } catch (error) {
     throw undecodable(reasonOf(error), error);
   }

@@ -1,7 +1,8 @@
 /** Bodies of requests: what they are, and what is said of fields that there are not. */
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { excessOf } from "../domain/json-measure.ts";
+import { duplicatesIn } from "./duplicates.ts";
 import { jsonPatch, mergePatch, PatchError } from "./json-patch.ts";
-import { assertModest, duplicatesIn } from "./json-tokens.ts";
 import { clipped, LIMITS, quoted } from "./limits.ts";
 import { PATCH_TYPES } from "./operations.ts";
 import { Query } from "./query.ts";
@@ -84,8 +85,9 @@ const textOr = (value: unknown): string | undefined => (typeof value === "string
 const typeIn = ({ headers }: FastifyRequest): string =>
   (headers["content-type"] ?? JSON_TYPE).split(";")[0]?.trim().toLowerCase() ?? "";
 
-function parsed(body: unknown, mostValues?: number): unknown {
-  if (Buffer.isBuffer(body)) assertModest(body, mostValues);
+function parsed(body: unknown, values: number = LIMITS.bodyValues): unknown {
+  const excess = Buffer.isBuffer(body) && excessOf(body, { depth: LIMITS.bodyDepth, values });
+  if (excess) throw badRequest(`the body is too much: ${excess}`);
   try {
     return JSON.parse(Buffer.isBuffer(body) ? body.toString() : "");
   } catch (error) {

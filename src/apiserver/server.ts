@@ -5,8 +5,8 @@ import type { TlsOptions } from "node:tls";
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "pino";
 import { DumpError, reasonOf } from "../domain/failures.ts";
+import { limitConnections } from "../system/connections.ts";
 import { mediaTypesIn } from "./accept.ts";
-import { limitConnections } from "./connections.ts";
 import { apiGroup, apiResourceList, groupsFor } from "./discovery.ts";
 import { type Guard, useGuard } from "./guard.ts";
 import { GROUP, GROUP_VERSION } from "./kind.ts";
@@ -19,6 +19,8 @@ import { badRequest, methodNotAllowed, noSuchPath, notAcceptable, Refusal, type 
 /** A user of many groups has a header for each. */
 const MAX_HEADER_BYTES = 256 << 10;
 const MAX_NAME = 512;
+/** Nearly all requests come through kube-apiserver, which has a certificate; strangers cannot take its places. */
+const CONNECTIONS = { all: 2000, strangers: 500, strangersOfOneAddress: 64 };
 const HEADERS_MS = 20_000;
 const REQUEST_MS = 30_000;
 const CHECK_MS = 5_000;
@@ -62,7 +64,7 @@ export function createServer(tls: TlsOptions, parts: ServerParts): FastifyInstan
     frameworkErrors: (_, __, reply) => void refuse(reply, badRequest("the path cannot be read").status),
   });
   app.server.headersTimeout = HEADERS_MS;
-  limitConnections(app.server as Server);
+  limitConnections(app.server as Server, CONNECTIONS);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body));
   useGuard(app, parts.guard);

@@ -59,8 +59,11 @@ export function claimOf(pod: Pod): string | undefined {
 
 export const isVolumeOf = (claim: string, volume: Volume): boolean => volume.persistentVolumeClaim?.claimName === claim;
 
+const PATH_MAX = 4096;
+
 /** Where a mount lies, however it is spelt. The kubelet takes a relative path from the root, too. */
 export function placeOf(path: string): "at" | "below" | "elsewhere" {
+  if (path.length > PATH_MAX) return "elsewhere"; // nothing can be mounted there (path_resolution(7))
   const plain = posix.join("/", path, "/");
   if (plain === `${CLAIM_MOUNT_PATH}/`) return "at";
   return plain.startsWith(`${CLAIM_MOUNT_PATH}/`) ? "below" : "elsewhere";
@@ -79,7 +82,8 @@ export function volumeNameFor(claim: string, taken: readonly (string | undefined
   const isLabel = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(claim) && PREFIX.length + claim.length <= LABEL_LENGTH;
   const name = PREFIX + (isLabel ? claim : hashed(claim, LABEL_LENGTH - PREFIX.length));
   const free = (number: number) => `${name.slice(0, LABEL_LENGTH - 4)}-${number}`;
-  for (let number = 2, next = name; ; next = free(number++)) if (!taken.includes(next)) return next;
+  const known = new Set(taken);
+  for (let number = 2, next = name; ; next = free(number++)) if (!known.has(next)) return next;
 }
 
 /** What can be kept of the name, for whoever reads it, and what tells it from others. */

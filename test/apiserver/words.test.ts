@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { wantedIn } from "../../src/apiserver/accept.ts";
-import { duplicatesIn } from "../../src/apiserver/json-tokens.ts";
+import { duplicatesIn } from "../../src/apiserver/duplicates.ts";
 import {
   annotationsProblem,
   labelValueProblem,

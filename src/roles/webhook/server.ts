@@ -4,6 +4,7 @@ import { createServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { type Answer, answerReview } from "../../admission/review.ts";
 import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
+import { limitConnections } from "../../system/connections.ts";
 import type { KeyPair } from "../../system/key-pair.ts";
 
 /** The API server takes no larger request itself. */
@@ -11,7 +12,10 @@ const MAX_BODY_BYTES = 3 << 20;
 const REQUEST_MS = 10_000;
 /** Longer than the API server keeps idle connections (90 s): else it would send into one that we are just closing. */
 const KEEP_ALIVE_MS = 120_000;
-const CONNECTIONS = 1000;
+/** The API server has a connection for each call under way, and mostly no certificate. */
+const CONNECTIONS = { all: 1000, strangers: 1000, strangersOfOneAddress: 500 };
+/** Of requests that are being read, together. */
+const HELD_BYTES = 64 << 20;
 /** `/` is where the predecessor was called. */
 const PATHS = ["/mutate", "/"];
 
@@ -40,7 +44,7 @@ export async function serveReviews(port: number, pair: KeyPair, listener: Listen
     void answer(request, response, listener).catch(() => response.destroy()); // the client is gone
   });
   Object.assign(server, { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS });
-  server.maxConnections = CONNECTIONS;
+  limitConnections(server, CONNECTIONS);
   const welcome = (socket: Socket) => current.add(socket);
   server.on("secureConnection", welcome).on("tlsClientError", () => listener.refused("handshake"));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -84,11 +88,12 @@ async function answer(request: IncomingMessage, response: ServerResponse, listen
   if (!/^application\/json\s*(;|$)/i.test(request.headers["content-type"] ?? ""))
     return refuse(415, "Cannot read the request: its content type is not application/json");
   const body = await bodyOf(request);
+  if (body === "busy") return refuse(429, "Cannot read the request: too much is being read; ask again");
   if (body === undefined) return refuse(413, `Cannot read the request: it is larger than ${MAX_BODY_BYTES} bytes`);
   const startMs = performance.now();
   let answer: Answer;
   try {
-    answer = answerReview(body.toString());
+    answer = answerReview(body);
   } catch (error) {
     const status = isCode(error, "API_INVALID") ? 400 : 500;
     return refuse(status, reasonOf(error));
@@ -97,14 +102,34 @@ async function answer(request: IncomingMessage, response: ServerResponse, listen
   listener.answered(answer, performance.now() - startMs);
 }
 
-/** Undefined when it is too large; read to its end all the same, because who still writes does not see an answer. */
-async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+/** What is held of all requests that are being read. */
+let heldBytes = 0;
+
+/**
+ * Undefined when it is too large, "busy" when all together are; read to its end all the same, because who still writes does
+ * not see an answer.
+ */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | "busy" | undefined> {
   const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
-    else chunks.length = 0;
+  let [bytes, held, isBusy] = [0, 0, false];
+  const letGo = () => {
+    heldBytes -= held;
+    [held, chunks.length] = [0, 0];
+  };
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      isBusy ||= heldBytes + chunk.length > HELD_BYTES;
+      if (isBusy || bytes > MAX_BODY_BYTES) letGo();
+      else {
+        chunks.push(chunk);
+        held += chunk.length;
+        heldBytes += chunk.length;
+      }
+    }
+    if (bytes > MAX_BODY_BYTES) return undefined;
+    return isBusy ? "busy" : Buffer.concat(chunks, bytes);
+  } finally {
+    letGo();
   }
-  return bytes <= MAX_BODY_BYTES ? Buffer.concat(chunks, bytes) : undefined;
 }

@@ -1,37 +1,10 @@
-/**
- * JSON by its bytes, before it is parsed: how deep it is and how much is in it, and fields that stand twice. One pass, no
- * recursion and no regular expression, because the text is anybody's and up to 3 MiB.
- */
+/** Fields that stand twice in an object of JSON. The last one counts, as everywhere; but a strict reader is to be told. */
+import { endOfText } from "../domain/json-measure.ts";
 import { clipped, LIMITS } from "./limits.ts";
-import { badRequest } from "./refusal.ts";
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-const COMMA = 0x2c;
 const [OBJECT, OBJECT_END, LIST, LIST_END] = [0x7b, 0x7d, 0x5b, 0x5d] as const;
-
-/** Where the text that begins at `at` ends: at its closing quotation mark, or at the end of all. */
-function endOfText(json: Buffer, at: number): number {
-  let end = at + 1;
-  while (end < json.length && json[end] !== QUOTE) end += json[end] === BACKSLASH ? 2 : 1;
-  return end;
-}
-
-/** @throws Refusal 400 when it would be dear to parse. Whether it is JSON, the parser says */
-export function assertModest(json: Buffer, mostValues: number = LIMITS.bodyValues): void {
-  let [depth, values] = [0, 0];
-  for (let at = 0; at < json.length; at++) {
-    const byte = json[at];
-    if (byte === QUOTE) at = endOfText(json, at);
-    else if (byte === OBJECT || byte === LIST) {
-      values++;
-      if (++depth > LIMITS.bodyDepth) throw badRequest(`the body is deeper than ${LIMITS.bodyDepth} levels`);
-    } else if (byte === OBJECT_END || byte === LIST_END) depth--;
-    else if (byte === COMMA) values++;
-    if (values > mostValues) throw badRequest(`the body has more than ${mostValues} values`);
-  }
-}
+const [QUOTE, COLON, COMMA] = [0x22, 0x3a, 0x2c] as const;
+const SPACES: readonly (number | undefined)[] = [0x20, 0x09, 0x0a, 0x0d];
 
 /** An object or a list that is open. */
 interface Level {
@@ -42,8 +15,7 @@ interface Level {
 }
 
 /**
- * The last of several fields of one name counts, as everywhere; but a strict reader is to be told.
- * @param json  valid JSON that is modest
+ * @param json  valid JSON of a bounded depth
  * @returns paths of the first few, such as `spec.podname`
  */
 export function duplicatesIn(json: Buffer): string[] {
@@ -72,7 +44,7 @@ export function duplicatesIn(json: Buffer): string[] {
 /** Whether a colon comes next. */
 function isField(json: Buffer, from: number): boolean {
   let at = from;
-  while (json[at] === 0x20 || json[at] === 0x09 || json[at] === 0x0a || json[at] === 0x0d) at++;
+  while (SPACES.includes(json[at])) at++;
   return json[at] === COLON;
 }
 
