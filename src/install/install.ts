@@ -27,6 +27,8 @@ export interface InstallOrder {
   /** The executable to copy, its `lib/` beside it; without one, the program that runs. */
   readonly from?: string | undefined;
   readonly settings: ReturnType<typeof settingsForFile>;
+  /** Whether these are all of them: an agent's release says them all. Default: they are added to those that are there. */
+  readonly settingsAreAll?: boolean;
   /** At boot: the files are there, only the kernel has forgotten. */
   readonly patternOnly: boolean;
   /** Whether the host's systemd is to set the pattern at boot; an agent does it by itself. Default: yes. */
@@ -46,7 +48,7 @@ export async function install(order: InstallOrder, host: Host, now: Date): Promi
   using _lock = await locked(places, host);
   const state = rememberFormer(places, ownFile(places, host), host, now);
   const handler = putHandler(source, places, host);
-  const settings = mergeSettings(seen(host, places.settings), given);
+  const settings = mergeSettings(seen(host, places.settings), given, order.settingsAreAll);
   const { dumpDir, filePattern, problems } = inForce(places, host);
   const boot = order.atBoot === false ? [] : [putUnits(places, filePattern ?? pipePattern, dumpDir, host)];
   const kernel = setKernel(pipePattern, places, state, host);
@@ -56,11 +58,19 @@ export async function install(order: InstallOrder, host: Host, now: Date): Promi
       `${places.binary} ${handler.version} (starts here in ${handler.startMs} ms)${handler.changed ? "" : "   unchanged"}`,
     ),
     ...kernel,
-    ...(settings.length > 0 ? [ok("settings", settings.join(", "))] : []),
+    ...(settings.changed.length > 0 ? [ok("settings", settings.changed.join(", "))] : []),
+    ...(settings.takenAway.length > 0 ? [takenAway(settings.takenAway)] : []),
     ...problems.map((problem) => warning("settings", problem)),
     ...boot,
   ];
 }
+
+const takenAway = (settings: readonly string[]): Step =>
+  warning(
+    "settings",
+    `${settings.join(", ")} taken away: the agent is not told so, and what it is told is all`,
+    "Put what the node needs among the agent's own options (chart: agent.options)",
+  );
 
 function applyPattern(places: Places, pattern: string, host: Host, now: Date): Step[] {
   if (!existsSync(seen(host, places.binary))) {

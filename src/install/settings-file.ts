@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { CAPTURE_OPTIONS, NODE_OPTIONS, type Option } from "../config/options.ts";
 import { expected, parseValue } from "../config/values.ts";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
+import { printable } from "../domain/text.ts";
 import { putText } from "./put.ts";
 
 /** The options that may stand in the file. */
@@ -40,31 +41,43 @@ const json = (option: Option, text: string): Json[string] =>
   option.kind === "integer" ? Number(text) : option.kind === "switch" ? text === "true" : text;
 
 /**
- * Adds to what the file says.
- * @returns the settings that are new or other than before, as `flag=value`
- * @throws DumpError SETTINGS_INVALID when the file is there and cannot be understood: it is somebody's work
+ * Adds to what the file says, or, with `whole`, makes it say this and nothing else: what an agent's release says no more goes
+ * back to its default, and what was set by hand beside it goes, too, rather than being mixed in without a word.
+ * @returns the settings that are new or other than before, as `flag=value`; those that nobody gave, as they were
+ * @throws DumpError SETTINGS_INVALID when the file is there and cannot be understood, unless it is replaced whole
  */
-export function mergeSettings(path: string, given: ReadonlyMap<string, Json[string] | null>): string[] {
-  if (given.size === 0) return [];
-  const settings = read(path);
-  const changed: string[] = [];
+export function mergeSettings(
+  path: string,
+  given: ReadonlyMap<string, Json[string] | null>,
+  whole = false,
+): { readonly changed: readonly string[]; readonly takenAway: readonly string[] } {
+  if (given.size === 0 && !whole) return { changed: [], takenAway: [] };
+  const before = read(path, whole);
+  const after = whole ? {} : { ...before };
   for (const [flag, value] of given) {
-    if ((settings[flag] ?? null) === value) continue;
-    changed.push(value === null ? `${flag} unset` : `${flag}=${value}`);
-    if (value === null) delete settings[flag];
-    else settings[flag] = value;
+    if (value === null) delete after[flag];
+    else after[flag] = value;
   }
-  putText(path, `${JSON.stringify(settings, null, 2)}\n`);
-  return changed;
+  const changed = [...given]
+    .filter(([flag, value]) => (before[flag] ?? null) !== value)
+    .map(([flag, value]) => (value === null ? `${flag} unset` : `${flag}=${value}`));
+  const takenAway = Object.entries(before)
+    .filter(([flag]) => !(flag in after) && !given.has(flag))
+    .map(([flag, value]) => printable(`${flag}=${typeof value === "object" ? "…" : value}`.slice(0, SHOWN)));
+  if (!whole || changed.length + takenAway.length > 0) putText(path, `${JSON.stringify(after, null, 2)}\n`);
+  return { changed, takenAway };
 }
 
-function read(path: string): Json {
+const SHOWN = 200;
+
+/** @param anyway  what cannot be understood is as nothing */
+function read(path: string, anyway: boolean): Json {
   try {
     const settings: unknown = JSON.parse(readFileSync(path, "utf8"));
     if (typeof settings === "object" && settings !== null && !Array.isArray(settings)) return settings as Json;
     throw new Error("not an object");
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return {};
+    if (anyway || errnoOf(error) === "ENOENT") return {};
     const hint = "Repair it or remove it; the handler uses its defaults meanwhile";
     throw new DumpError("SETTINGS_INVALID", `Cannot change ${path}: ${reasonOf(error)}`, { cause: error, hint });
   }

@@ -161,6 +161,28 @@ test("install() merges settings into settings.json, and an empty value takes one
   assert.equal(statSync(inBin(host, "settings.json")).mode & 0o7777, 0o644);
 });
 
+test("install() with all settings takes away what is not among them any more, and says so", async () => {
+  using host = fakeHost();
+  program(host);
+  const release = (flags: Record<string, string>) => put(host, { flags, settingsAreAll: true });
+  await release({ "dump-dir": "/srv/cores", "log-lines": "300" });
+  const upgraded = await release({ "dump-dir": "/srv/cores" }); // without it, as after an upgrade
+  assert.deepEqual(JSON.parse(host.read(`${DIR}/settings.json`)), { "dump-dir": "/srv/cores" });
+  const told = upgraded.filter(({ what }) => what === "settings");
+  assert.match(told.map(({ level, text }) => `${level}: ${text}`).join(), /^warning: log-lines=300 taken away/);
+  host.write(`${DIR}/settings.json`, '{ "dump-dir": "/srv/cores", "host": "keep", "by-hand": [1] }');
+  const again = await release({ "dump-dir": "/srv/cores" });
+  assert.match(again.map(({ text }) => text).join(), /host=keep, by-hand=… taken away/);
+  assert.deepEqual(JSON.parse(host.read(`${DIR}/settings.json`)), { "dump-dir": "/srv/cores" });
+  host.write(`${DIR}/settings.json`, "{ broken");
+  await release({ "dump-dir": "/srv/cores" });
+  assert.deepEqual(JSON.parse(host.read(`${DIR}/settings.json`)), { "dump-dir": "/srv/cores" });
+  assert.deepEqual(
+    (await release({ "dump-dir": "/srv/cores" })).filter(({ what }) => what === "settings"),
+    [],
+  );
+});
+
 const badFlags = [
   { flags: { "max-dumps": "many" }, message: /--max-dumps=many: not a whole number/ },
   { flags: { "dump-dir": "cores" }, message: /--dump-dir=cores: not an absolute path/ },

@@ -73,7 +73,7 @@ class PatternKeeper {
 
   async #install(patternOnly: boolean): Promise<void> {
     const { host, onConflict: _, ...order } = this.#order;
-    const steps = await install({ ...order, patternOnly, atBoot: false }, host, new Date());
+    const steps = await install({ ...order, settingsAreAll: true, patternOnly, atBoot: false }, host, new Date());
     this.#isInstalled = true;
     this.#diary.installed(steps);
     this.#well();

@@ -96,6 +96,16 @@ test("keepPattern() puts the handler back when somebody removed it", async () =>
   });
 });
 
+test("keepPattern() leaves no setting in force that the release does not say, whoever set it", async () => {
+  await kept({ settings: new Map([["host", "ignore"]]) }, async (host) => {
+    await isOurs(host);
+    host.write("/coredump/settings.json", '{ "host": "keep", "log-lines": 300 }');
+    rmSync(join(host.root, "coredump/coredump-detector")); // so it installs again, as a new agent does
+    const settings = () => JSON.parse(host.read("/coredump/settings.json"));
+    await eventually(async () => assert.deepEqual(settings(), { host: "ignore" }));
+  });
+});
+
 test("keepPattern() says what keeps it from installing, and goes on trying", async () => {
   await kept({}, async (host, heard) => {
     await isOurs(host);
