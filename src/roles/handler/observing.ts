@@ -13,6 +13,7 @@ import { type CrashedProcess, openCrashedProcess } from "../../kernel/crashed-pr
 import { startTicks, statusField, TICK_MS } from "../../system/proc.ts";
 import { mapsFit } from "./ceiling.ts";
 import type { World } from "./handler.ts";
+import { type Own, whoseProgram } from "./own.ts";
 
 export interface Scene extends Disposable {
   readonly kernelCall: KernelCall;
@@ -20,6 +21,8 @@ export interface Scene extends Disposable {
   readonly process: CrashedProcess | undefined;
   readonly quick: Identification;
   readonly record: DumpRecord;
+  /** Whether it is a process of this very program. */
+  readonly program: Own;
 }
 
 /** Looks at all there is; never throws, because no look is worth a core. */
@@ -29,13 +32,16 @@ export function observe(kernelCall: KernelCall, world: World, warnings: readonly
   const cgroup = process?.facts.get("cgroup");
   const [known, failed] = attempt(() => (cgroup ? world.identify.quickly(cgroup, world.settings) : undefined));
   const quick = known ?? nobody(gone ?? failed ?? "the process's cgroup cannot be read");
-  const record = draftRecord(kernelCall, process, quick, world, [
-    ...warnings,
-    ...(gone ? [gone] : []),
-    ...(process?.cut ?? []),
-  ]);
-  return { kernelCall, process, quick, record, [Symbol.dispose]: () => process?.[Symbol.dispose]() };
+  const program = whoseProgram(process, world.executable);
+  const problems = [...warnings, ...(gone ? [gone] : []), ...(process?.cut ?? [])];
+  const record = restrictedIf(program === "own", draftRecord(kernelCall, process, quick, world, problems));
+  return { kernelCall, process, quick, record, program, [Symbol.dispose]: () => process?.[Symbol.dispose]() };
 }
+
+const restrictedIf = (isOwn: boolean, record: DumpRecord): DumpRecord =>
+  isOwn ? { ...record, dumpable: 2, warnings: [...record.warnings, OWN] } : record;
+
+const OWN = "a process of coredump-detector itself: its memory may hold keys, so it is root's alone";
 
 function keepBelowCeiling(crashed: CrashedProcess | undefined): void {
   const bytes = crashed?.facts.get("maps")?.length ?? 0;

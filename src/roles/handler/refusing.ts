@@ -1,5 +1,4 @@
 /** What the node's policy says before the first byte of memory is read. */
-import { statSync } from "node:fs";
 import type { OpenEntry } from "../../cache/begin.ts";
 import { recordOnDisk, writeRecord } from "../../cache/record.ts";
 import type { DumpRecord, Reason } from "../../domain/dump.ts";
@@ -14,9 +13,6 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Names the process of `doctor --self-test` in its arguments: it is captured whatever the policy for the host is. */
-export const SELF_TEST = "coredump-detector-self-test";
-
 /** Why this dump is not to be taken at all, or undefined. A host crash that is chained is passed on here. */
 export async function refusedUnseen(scene: Scene, world: World, pipe: CorePipe): Promise<Refusal | undefined> {
   const { settings } = world;
@@ -25,10 +21,11 @@ export async function refusedUnseen(scene: Scene, world: World, pipe: CorePipe):
   if (settings.rlimit === "honour" && scene.kernelCall.call.coreLimit === "0") {
     return { reason: "OptedOut", message: "RLIMIT_CORE is 0, and the node's policy honours that" };
   }
-  if (scene.quick.owner !== "host" || isSelfTest(scene, world)) return undefined;
+  if (scene.quick.owner !== "host" || scene.program === "self-test") return undefined;
   const policy = settings.host ?? (world.formerHandler ? "chain" : "keep");
   if (policy === "ignore")
     return { reason: "HostIgnored", message: "the node's policy keeps no cores of host processes" };
+  if (scene.program === "own") return undefined; // not for another handler's eyes
   return policy === "chain" && world.formerHandler ? await chained(scene, world.formerHandler, world, pipe) : undefined;
 }
 
@@ -45,17 +42,6 @@ async function chained(
     return { reason: "Chained", message: `passed on to ${argv[0]}${exit === 0 ? "" : `, which ended with ${exit}`}` };
   kernelLog(`cannot start ${argv[0]}, which the pattern named before: pid ${record.hostPid} is kept here`);
   return undefined;
-}
-
-function isSelfTest({ process }: Scene, { executable }: World): boolean {
-  if (!process?.facts.get("cmdline")?.includes(SELF_TEST)) return false;
-  try {
-    const crashed = statSync(process.memory.path("exe"), { bigint: true });
-    const own = statSync(executable, { bigint: true });
-    return crashed.dev === own.dev && crashed.ino === own.ino;
-  } catch {
-    return false; // gone meanwhile, or replaced by an upgrade
-  }
 }
 
 /** The record stays and says why; its core was never held. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DumpRecord } from "../../../src/domain/dump.ts";
 import { OPT_OUT_LABEL } from "../../../src/policy/opt-out.ts";
-import { SELF_TEST } from "../../../src/roles/handler/refusing.ts";
+import { SELF_TEST } from "../../../src/roles/handler/own.ts";
 import { filesOf } from "../../cache/caches.ts";
 import { CORE, type Crash, HOST, handled, QUICK } from "../worlds.ts";
 
@@ -84,6 +84,21 @@ for (const { on, crash } of kept) {
 test("a program that only says it is our self-test is none", async () => {
   using done = await handled({ ...host, proc: { cmdline: SELF_TEST }, exe: "/bin/sh", settings: { host: "ignore" } });
   assert.equal(done.record.reason, "HostIgnored");
+});
+
+test("a host's process of this very program is kept for root alone, and handed to nobody", async () => {
+  using done = await handled({ ...host, exe: process.execPath, world: { formerHandler: "|/bin/false" } });
+  assert.deepEqual([done.record.state, done.record.dumpable], ["Restricted", 2]);
+  assert.match(done.record.warnings.join(), /a process of coredump-detector itself/);
+});
+
+test("so it is when an upgrade has replaced its file meanwhile", async () => {
+  using done = await handled({
+    ...host,
+    exe: `${process.execPath} (deleted)`,
+    world: { formerHandler: "|/bin/false" },
+  });
+  assert.equal(done.record.state, "Restricted");
 });
 
 test("a host's dump is kept here, and the kernel's log told, when its former handler cannot be started", async () => {
