@@ -38,7 +38,8 @@ export interface ApiServerOptions {
 /** CRDs, rights and service account, as an admin applies them. Harmless when it was done already. */
 export async function applyRights(cluster: Cluster): Promise<void> {
   await applyCrds(cluster);
-  for (const object of documents("install/rbac/apiserver.yaml")) await cluster.send("apply", object);
+  for (const file of ["apiserver", "tenants"])
+    for (const object of documents(`install/rbac/${file}.yaml`)) await cluster.send("apply", object);
 }
 
 const documents = (file: string): Resource[] =>

@@ -5,6 +5,9 @@ import { eventually } from "./eventually.ts";
 import type { Resource, User } from "./kubectl.ts";
 import { ROOT } from "./paths.ts";
 
+/** The admission policies, as an admin applies them. */
+export const POLICIES = join(ROOT, "install/admission");
+
 /** The CRDs, established. */
 export async function applyCrds(admin: User): Promise<void> {
   await admin.kubectl("apply", "--filename", join(ROOT, "install/crd"));
@@ -14,11 +17,21 @@ export async function applyCrds(admin: User): Promise<void> {
 /** The policy, in force. The API server takes a moment to compile it: `stranger` tries, with every right that roles give. */
 export async function applyPolicy(admin: User, stranger: User, namespace: string): Promise<void> {
   await admin.send("create", { apiVersion: "v1", kind: "Namespace", metadata: { name: "coredump-system" } });
-  await admin.kubectl("apply", "--filename", join(ROOT, "install/admission"));
+  await admin.kubectl("apply", "--filename", POLICIES);
   await eventually(async () => {
     const answer = await stranger.in(namespace).sendRefusal("create", coredump("probe"), "--dry-run=server");
     assert.match(answer, /only the parts of coredump-detector/);
   });
+}
+
+const POLICY = "coredump-writers.coredump.fujitsu.com";
+
+/** As the chart does where there is no controller. The API server takes a moment to compile it. */
+export async function letAgentsDecide(admin: User, yes: boolean): Promise<void> {
+  const policy = await admin.get("validatingadmissionpolicy", POLICY);
+  const variable = policy["spec"].variables.find(({ name }: { name: string }) => name === "agentsDecide");
+  variable.expression = `${yes}`;
+  await admin.send("replace", policy);
 }
 
 const UID = "6f1d6a2e-3c1b-4a5e-9a59-1f6f0f3f6c11";

@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
-import { applyCrds, applyPolicy, coredump, statusPatch } from "../../support/coredump-resources.ts";
+import {
+  applyCrds,
+  applyPolicy,
+  coredump,
+  letAgentsDecide,
+  POLICIES,
+  statusPatch,
+} from "../../support/coredump-resources.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { User } from "../../support/kubectl.ts";
 import { needs } from "../../support/set-up.ts";
@@ -133,15 +140,11 @@ describe("the admission policy", { skip }, () => {
         await who("agent").refusal("patch", "coredump", "undecided", ...setState(state)),
         /an agent does not decide/,
       );
-    const decide = (yes: boolean): Promise<string> =>
-      cluster
-        .in("coredump-system")
-        .kubectl("patch", "configmap", "coredump-writers", ...merge({ data: { agentsDecide: `${yes}` } }));
-    await decide(true);
+    await letAgentsDecide(cluster, true);
     try {
       await eventually(() => who("agent").kubectl("patch", "coredump", "undecided", ...setState("Allowed")));
     } finally {
-      await decide(false);
+      await letAgentsDecide(cluster, false);
     }
   });
 
@@ -178,13 +181,19 @@ describe("the admission policy", { skip }, () => {
     await who("tenant").kubectl("delete", "coredump", "final", "--cascade=orphan", "--timeout=60s");
   });
 
-  test("without the ConfigMap nobody writes, and whoever may can still delete", async () => {
-    await given("orphan", "Saved");
-    await cluster.in("coredump-system").kubectl("delete", "configmap", "coredump-writers");
-    await eventually(async () => {
-      assert.match(await who("agent").sendRefusal("create", coredump("none")), /no params found/);
-    });
-    await who("tenant").kubectl("delete", "coredump", "orphan");
+  test("taken away and put back, as by removing and installing all again, it is in force each time", async () => {
+    for (const round of [1, 2, 3]) {
+      await cluster.kubectl("delete", "--filename", POLICIES);
+      await eventually(() => who("tenant").send("create", coredump(`unguarded-${round}`)));
+      await cluster.kubectl("apply", "--filename", POLICIES);
+      await eventually(async () => {
+        assert.match(await who("tenant").sendRefusal("create", coredump(`probe-${round}`)), ONLY_OURS);
+      });
+      await who("agent").send("create", coredump(`round-${round}`));
+    }
+  });
+
+  test("a namespace goes away under it", async () => {
     await cluster.kubectl("delete", "namespace", namespace, "--timeout=60s");
   });
 });

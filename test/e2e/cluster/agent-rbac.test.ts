@@ -7,7 +7,7 @@ import { parseAllDocuments } from "yaml";
 import { tellAgent } from "../../../src/roles/agent/socket.ts";
 import { AgentNode } from "../../support/agent-node.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
-import { applyCrds, applyPolicy } from "../../support/coredump-resources.ts";
+import { applyCrds, applyPolicy, letAgentsDecide } from "../../support/coredump-resources.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Resource, User } from "../../support/kubectl.ts";
 import { ROOT } from "../../support/paths.ts";
@@ -61,10 +61,7 @@ describe("the agent's rights", { skip }, () => {
   });
   after(async () => await cluster?.[Symbol.asyncDispose]());
 
-  const agentsDecide = (yes: boolean): Promise<string> =>
-    cluster
-      .in(SYSTEM)
-      .kubectl("patch", "configmap", "coredump-writers", "-p", JSON.stringify({ data: { agentsDecide: `${yes}` } }));
+  const agentsDecide = (yes: boolean): Promise<void> => letAgentsDecide(cluster, yes);
 
   const grant = async (rights: ReadonlySet<string>): Promise<void> => {
     for (const role of ROLES) await cluster.send("apply", reduced(role, rights));
