@@ -63,7 +63,11 @@ certificate etcd "etcd-svc.$namespace.svc" serverAuth,clientAuth # both ends of 
 # go with those).
 apiVersion: v1
 kind: Namespace
-metadata: { name: $namespace, labels: { app.kubernetes.io/part-of: coredump-detector } }
+metadata:
+  name: $namespace
+  labels:
+    app.kubernetes.io/part-of: coredump-detector
+    pod-security.kubernetes.io/enforce: privileged # agents mount paths of their node
 YAML
   for file in "$here"/crd/*.yaml; do echo ---; cat "$file"; done
   secret servercrt server
@@ -73,3 +77,10 @@ YAML
 } > "$out/coredump.yaml.new"
 mv "$out/coredump.yaml.new" "$out/coredump.yaml"
 echo "$out/coredump.yaml is ready: kubectl create -f $out/coredump.yaml"
+cat << END
+It needs two things of your cluster; edit the file where they are otherwise:
+  the image $(sed -n 's/.*image: "*\([^" ]*coredump-detector:[^" ]*\)"*$/\1/p' "$out/coredump.yaml" | sort -u) on every node
+    (install/image/image.sh makes it; then push it, or on each node: ctr --namespace k8s.io images import FILE)
+  volumes for the claims coredump-backend (10Gi, ReadWriteMany: bundles) and etcd-data-dir (2Gi), of the default StorageClass:
+    kubectl get storageclass
+END

@@ -7,7 +7,7 @@ import { ifThere } from "../kube/answers.ts";
 import { pause } from "../kube/backoff.ts";
 import { type KubeHttp, MERGE_PATCH } from "../kube/http.ts";
 import { type Lease, leasePath, leasesPath } from "../kube/lease.ts";
-import { collection, type KubeObject } from "../kube/objects.ts";
+import { collection, type KubeObject, member } from "../kube/objects.ts";
 import { AGENT_LEASE, LABELLED_BY } from "../policy/node-label.ts";
 import { RETIRE, RETIRED } from "../policy/retirement.ts";
 
@@ -79,6 +79,11 @@ async function answers(http: KubeHttp, namespace: string, over: AbortSignal): Pr
 
 async function remove(http: KubeHttp, lease: Lease, signal: AbortSignal): Promise<void> {
   await ifThere(http.json({ verb: "delete", ...request(lease, signal) }));
+}
+
+/** @param name of a pod, which need not be there */
+export async function removePod(http: KubeHttp, namespace: string, name: string, signal: AbortSignal): Promise<void> {
+  await ifThere(http.json({ verb: "delete", resource: "pods", path: member("v1", "pods", name, namespace), signal }));
 }
 
 /** The controller needs a moment; where there is none, nobody has labelled anything. */

@@ -29,11 +29,19 @@
 {{- if include "coredump.etcdSecret" . }}
 - { name: etcd, secret: { secretName: {{ include "coredump.etcdSecret" . }}, defaultMode: 0440 } }
 {{- else if not (include "coredump.etcdServers" .) }}
-- { name: data, persistentVolumeClaim: { claimName: coredump-api } }
+- { name: data, {{ ternary "persistentVolumeClaim: { claimName: coredump-api }" "emptyDir: { sizeLimit: 1Gi }" (ne "" (include "coredump.databaseSize" .)) }} }
 {{- end }}
 {{- include "coredump.storeVolumes" (dict "root" . "credentials" (include "coredump.readerCredentials" .) "reader" true) }}
 {{- end }}
 {{- define "coredump.apiProbes" }}
 livenessProbe: { httpGet: { path: /livez, port: https, scheme: HTTPS }, periodSeconds: 20, timeoutSeconds: 5 }
 readinessProbe: { httpGet: { path: /readyz, port: https, scheme: HTTPS }, periodSeconds: 5, timeoutSeconds: 5 }
+{{- end }}
+
+{{/* Of the claim for the database; empty where there is none. One that is there stays: endpoints are in it. */}}
+{{- define "coredump.databaseSize" -}}
+{{- with .Values.apiserver.database.size }}{{ . }}
+{{- else }}
+{{- with lookup "v1" "PersistentVolumeClaim" .Release.Namespace "coredump-api" }}{{ .spec.resources.requests.storage }}{{ end }}
+{{- end }}
 {{- end }}

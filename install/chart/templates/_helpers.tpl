@@ -6,6 +6,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
+{{/* On every pod of ours: their cores hold keys and tokens, and would be Coredumps of their namespace. */}}
+{{- define "coredump.optedOut" -}}
+coredump.fujitsu.com/no-coredump: "true"
+{{- end }}
+
+{{- define "coredump.testName" -}}
+{{- printf "%s-crash-test" .Release.Name | trunc 50 }}
+{{- end }}
+
 {{- define "coredump.image" -}}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
@@ -15,6 +24,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $root := .root -}}
 {{- range $document := regexSplit "(?m)^---\\n" ($root.Files.Get .path | replace "coredump-system" $root.Release.Namespace) -1 }}
 {{- $object := fromYaml $document }}
+{{- with $object.Error }}{{ fail (printf "%s: %s" $.path .) }}{{ end }}
 {{- if and $object (ne $object.kind "Namespace") }}
 {{- if and (eq $object.kind "ServiceAccount") $.annotations }}{{ $_ := set $object.metadata "annotations" $.annotations }}{{ end }}
 ---
@@ -92,9 +102,7 @@ labels:
   app.kubernetes.io/name: {{ .name }}
   app.kubernetes.io/instance: {{ .root.Release.Name }}
   {{- include "coredump.labels" .root | nindent 2 }}
-  {{- with .part.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "coredump.optedOut" .root | fromYaml | merge (.part.podLabels | default dict | deepCopy) | toYaml | nindent 2 }}
 {{- with .part.podAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}

@@ -41,10 +41,7 @@ without a word.
 {{- $options := deepCopy (.Values.agent.options | default dict) }}
 {{- $same := dict "crioEndpoint" "cri-endpoint" "hostContainerRuntimeEndpoint" "cri-endpoint" "logLength" "log-lines" "NS_DISK_QUOTA" "namespace-disk-quota" }}
 {{- range $old, $value := merge (dict) (.Values.daemonset | default dict) (.Values.composer | default dict) }}
-{{- if hasKey $same $old }}{{ $_ := set $options (index $same $old) $value }}
-{{- else if not (has $old (list "s3BucketName" "s3Region" "hostDirectory" "coreDirectory")) }}
-{{- fail (printf "%s is a value of another chart: %s" $old (index (include "coredump.replacements" $ | fromYaml) $old | default "there is nothing like it here; see the values of this chart (helm show values)")) }}
-{{- end }}
+{{- if hasKey $same $old }}{{ $_ := set $options (index $same $old) $value }}{{ end }}
 {{- end }}
 {{- toYaml $options }}
 {{- end }}

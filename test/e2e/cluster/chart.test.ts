@@ -54,24 +54,9 @@ const REFUSED: readonly { readonly on: string; readonly flags: readonly string[]
     says: /webhook\.enabled needs controller\.enabled/,
   },
   {
-    on: "a predecessor's bucket without its place",
-    flags: ["--set=pvc.bucketName=cores"],
-    says: /s3-endpoint and store\.options\.s3-region are required/,
-  },
-  {
     on: "two buckets",
     flags: [...S3, "--set=pvc.bucketName=cores"],
     says: /store\.url is s3:\/\/cores\/prod, but pvc\.bucketName .* says cores: give one/,
-  },
-  {
-    on: "a predecessor's value that means nothing here",
-    flags: ["--set=daemonset.interval=60"],
-    says: /interval is a value of another chart: nothing is polled here/,
-  },
-  {
-    on: "a key in the values",
-    flags: ["--set=daemonset.s3Secret=x"],
-    says: /keys do not belong into values; put them into a Secret/,
   },
 ];
 

@@ -57,7 +57,6 @@ describe("deploy.sh, installed", { skip }, () => {
     const node = cluster.nodeFolder();
     const own = [`--cri-endpoint=${node}/run/containerd.sock`, `--kubelet-root=${node}/kubelet`, "--free-share=5"];
     const text = readFileSync(join(out, "coredump.yaml"), "utf8")
-      .replaceAll("coredump-detector:1.0.0", "localhost/coredump-detector:1.0.0")
       .replaceAll(/registry\.k8s\.io\/etcd:\S+?"/g, `${etcd}"`)
       .replaceAll("/host/coredump", `/host${binDir}`)
       .replaceAll("path: /coredump,", `path: ${binDir},`)

@@ -66,7 +66,13 @@ describe("deploy.sh", { skip }, () => {
 
   test("writes certificates with names, keeps all to itself, and prints nothing secret", async () => {
     const { stdout, stderr } = await deploy("dumps", "coredumps", out);
-    assert.match(stdout, /^\S+coredump\.yaml is ready: kubectl create -f \S+\n$/);
+    assert.match(stdout, /^\S+coredump\.yaml is ready: kubectl create -f \S+\n/);
+    assert.match(stdout, /the image localhost\/coredump-detector:\S+ on every node/);
+    assert.match(
+      stdout,
+      /volumes for the claims coredump-backend \(10Gi, ReadWriteMany: bundles\) and etcd-data-dir \(2Gi\)/,
+    );
+    assert.doesNotMatch(stdout, /PRIVATE KEY|[A-Za-z0-9+/=]{64}/);
     assert.equal(stderr, "");
     const certificate = new X509Certificate(read("server.crt"));
     assert.equal(certificate.subjectAltName, "DNS:coredumps.dumps.svc, DNS:coredumps.dumps.svc.cluster.local");
@@ -101,6 +107,8 @@ describe("deploy.sh", { skip }, () => {
     const api = objects.find(({ kind }) => kind === "APIService");
     assert.equal(Buffer.from(api?.["spec"].caBundle, "base64").toString(), read("server-ca.crt"));
     const text = read("coredump.yaml");
+    const [{ metadata }] = objects.filter(({ kind }) => kind === "Namespace") as [Resource];
+    assert.equal(metadata["labels"]?.["pod-security.kubernetes.io/enforce"], "privileged");
     for (const volume of ["etcd-data-dir", "coredump-backend"]) assert.match(text, new RegExp(`name: ${volume}\\b`));
     assert.doesNotMatch(text, /placeholder/i);
     await cluster.kubectl("delete", "apiservice", "v1alpha1.coredump.fujitsu.com");

@@ -54,7 +54,7 @@ describe("helm install", { skip }, () => {
   });
 
   const valuesFor = () => ({
-    image: { repository: "localhost/coredump-detector", pullPolicy: "Never" },
+    image: { pullPolicy: "Never" },
     store: {
       url: `s3://${s3.bucket}/prod`,
       credentialsSecret: "cos-write-access",
@@ -154,22 +154,50 @@ describe("helm install", { skip }, () => {
     });
   });
 
-  test("helm uninstall gives the node back, and leaves records and bundles", async () => {
+  test("helm uninstall gives the node back, and leaves records and bundles, and nothing else", async () => {
     assert.ok(isInstalled);
+    // As a test of helm's that failed.
+    const system = cluster.in(SYSTEM);
+    await system.kubectl(
+      "run",
+      `${RELEASE}-crash-test`,
+      "--image=localhost/testbed:1",
+      "--restart=Never",
+      "--",
+      "false",
+    );
+    await system.kubectl("create", "serviceaccount", `${RELEASE}-crash-test`);
     const said = await run("uninstall", RELEASE, "--wait", "--timeout=3m");
     assert.match(said, /release "coredump-handler" uninstalled/);
     assert.deepEqual(kernelValues(), ["core", "0", "0"]);
     assert.deepEqual(existsSync(binDir) ? globSync(join(binDir, "{,.}*")) : [], []);
     assert.equal((await cluster.get("node", "node-1")).metadata["labels"]?.["coredump"], undefined);
     await eventually(async () => {
-      const left = await cluster.in(SYSTEM).kubectl("get", "all,configmaps,secrets,serviceaccounts", "--output=name");
-      assert.doesNotMatch(left, /coredump/);
+      const kinds = "all,configmaps,secrets,serviceaccounts,roles,rolebindings,leases,networkpolicies,pvc";
+      assert.doesNotMatch(await system.kubectl("get", kinds, "--output=name"), /coredump/);
     });
     const wide =
       "clusterroles,clusterrolebindings,validatingadmissionpolicies,mutatingwebhookconfigurations,apiservices";
     assert.doesNotMatch(await cluster.kubectl("get", wide, "--output=name"), /coredump-/);
     assert.ok((await dumps("default")).length > 0);
   });
+
+  for (const round of [2, 3])
+    test(`installed again (${round}), it registers and saves the next crash, and is removed again`, async () => {
+      assert.ok(isInstalled);
+      const flags = ["--values", values, "--set=retireWait=1s,webhook.enabled=false", "--wait", "--timeout=3m"];
+      await run("install", RELEASE, CHART, ...flags);
+      await eventually(async () => assert.equal(programOf(readPattern()), join(binDir, "coredump-detector")));
+      await busybox(`round-${round}`, "sleep", "3600");
+      const user = cluster.in("default");
+      await user.kubectl("exec", `round-${round}`, "--", "sh", "-c", "kill -11 $$").catch(() => undefined);
+      await eventually(async () => {
+        const found = (await dumps("default")).find(({ spec }) => spec.pod === `round-${round}`);
+        assert.equal(found?.["status"]?.state, "Saved", await agentSaid());
+      });
+      await run("uninstall", RELEASE, "--wait", "--timeout=3m");
+      assert.deepEqual(kernelValues(), ["core", "0", "0"]);
+    });
 });
 
 /** The way from the pods to a server that listens for this machine alone. */
