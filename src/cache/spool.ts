@@ -9,7 +9,7 @@
  *   <dump-dir>/.lock              held while room is shared out
  *   <dump-dir>/.slots/<n>         held by each handler that copies
  */
-import { lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { isDumpId } from "../domain/id.ts";
@@ -28,7 +28,8 @@ export class Spool {
   }
 
   /**
-   * @param create  make the directory (root's, 0700) when it is not there
+   * @param create  make the directory (root's, 0700) when it is not there; whoever writes there also takes away from others what
+   *   the kubelet gave them when it made it (hostPath DirectoryOrCreate: 0755)
    * @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED
    */
   static open(dir: string, create = false): Spool {
@@ -49,6 +50,7 @@ export class Spool {
         throw new DumpError("CACHE_UNUSABLE", `Cannot use ${dir} as the cache: ${problem}`, {
           hint: `chown root ${dir}; chmod 700 ${dir}, or choose another with --dump-dir`,
         });
+      if (create && (stat.mode & 0o077) !== 0) tighten(dir);
       return new Spool(dir);
     } catch (cause) {
       if (cause instanceof DumpError) throw cause;
@@ -79,6 +81,19 @@ export class Spool {
   /** For sharing out room; held for as long as it takes to look, never while bytes are copied. */
   lock(waitMs: number): Promise<FileLock | undefined> {
     return FileLock.within(join(this.dir, ".lock"), waitMs);
+  }
+}
+
+/** What lies in a cache besides dumps. */
+const OWN_NAMES = /^\.(?:lock|slots|agent\.sock)$/;
+
+/** 0700, by the descriptor; a directory in which others keep things is theirs to close, `doctor` says so. */
+function tighten(dir: string): void {
+  const fd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    if (readdirSync(dir).every((name) => isDumpId(name) || OWN_NAMES.test(name))) fchmodSync(fd, 0o700);
+  } finally {
+    closeSync(fd);
   }
 }
 

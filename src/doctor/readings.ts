@@ -9,10 +9,10 @@ import { limitsFor, usageOf } from "../cache/pressure.ts";
 import type { HandlerSettings } from "../config/options.ts";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { criSockets, dockerHosts, socketPath } from "../identity/places.ts";
-import { start } from "../install/handler.ts";
+import { start, weakSpotOf } from "../install/handler.ts";
 import { type Host, seen } from "../install/host.ts";
 import { filesIn } from "../install/put.ts";
-import { mountOf, weakSpot } from "../install/trusted.ts";
+import { mountOf } from "../install/trusted.ts";
 import { ENABLED, hasSystemd } from "../install/units.ts";
 import { type KernelLog, readKmsg } from "../kernel/kmsg.ts";
 import { type BootReading, SYSCTL_DIRECTORIES, type SysctlFile } from "./boot.ts";
@@ -49,7 +49,7 @@ export function readSelinux(binary: string, host: Host): SelinuxReading {
 
 /** Runs the handler only where nobody but root can have put it. */
 export function readHandler(path: string, host: Host): HandlerReading {
-  const weak = attempt(() => weakSpot(path, host.root));
+  const weak = attempt(() => weakSpotOf(path, host));
   const file = attempt(() => statSync(seen(host, path)));
   const mount = mountOf(seen(host, path), textOf("/proc/self/mountinfo") ?? "");
   return {

@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { printable } from "../domain/text.ts";
 import { type Host, type Places, seen } from "./host.ts";
+import { record, recordedLibraries } from "./manifest.ts";
 import { filesIn, makeDirectory, Replacement, remove, sameContent, settle, stage } from "./put.ts";
 import { mountOf, weakSpot } from "./trusted.ts";
 
@@ -13,7 +14,7 @@ export function assertGoodPlace(
   host: Host,
   mountinfo = readFileSync("/proc/self/mountinfo", "utf8"),
 ): void {
-  const weak = weakSpot(places.binary, host.root);
+  const weak = weakSpotOf(places.binary, host);
   const refuse = (why: string, hint: string) =>
     new DumpError("NOT_PERMITTED", `Cannot install in ${places.binDir}: ${why}`, { hint });
   if (weak !== undefined) {
@@ -31,6 +32,13 @@ export function assertGoodPlace(
   }
 }
 
+/** What somebody but root can change of an executable, or of the libraries beside it, which its RUNPATH leads to. */
+export function weakSpotOf(binary: string, host: Host): string | undefined {
+  const lib = join(dirname(binary), "lib");
+  const paths = [binary, lib, ...filesIn(seen(host, lib)).map((name) => join(lib, name))];
+  return paths.map((path) => weakSpot(path, host.root)).find((weak) => weak !== undefined);
+}
+
 export interface Started {
   readonly version: string;
   readonly startMs: number;
@@ -39,29 +47,44 @@ export interface Started {
 /**
  * Copies `source` and the `lib/` beside it. The new executable takes the old one's name only when it has started here.
  * @returns whether anything was new
- * @throws DumpError NOT_PERMITTED; UNEXPECTED when it does not start here: all is as it was then
+ * @throws DumpError NOT_PERMITTED, also where a file of others' has a library's name; UNEXPECTED when it does not start here: all is as it was then
  */
 export function putHandler(source: string, places: Places, host: Host): Started & { changed: boolean } {
   const [binary, lib, ownLib] = [seen(host, places.binary), seen(host, places.lib), join(dirname(source), "lib")];
   if (!lstatSync(source, { throwIfNoEntry: false }))
     throw new DumpError("USAGE", `Cannot install ${source}: no such file`);
-  const wanted = filesIn(ownLib);
+  const [wanted, before] = [filesIn(ownLib), recordedLibraries(places, host)];
+  assertNotOthers(places, ownLib, before, host);
   const libraries = new Replacement(lib);
   try {
     makeDirectory(dirname(binary));
+    record(places, [...new Set([...before, ...wanted])], host);
     for (const name of wanted) libraries.put(join(ownLib, name), name);
     const changed = !sameContent(source, binary);
     const started = changed ? putExecutable(source, places, host) : start(places.binary, host);
     libraries.keep();
     // Only now: a library of another build left there (a libc of its own) would be loaded in place of the host's.
-    const stale = filesIn(lib).filter((name) => !wanted.includes(name));
+    const stale = before.filter((name) => !wanted.includes(name));
     for (const name of stale) remove(join(lib, name));
+    record(places, wanted, host);
     return { ...started, changed: changed || libraries.changed.length + stale.length > 0 };
   } catch (error) {
     libraries.undo();
     if (error instanceof DumpError || !errnoOf(error)) throw error;
     throw new DumpError("NOT_PERMITTED", `Cannot install in ${places.binDir}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+function assertNotOthers(places: Places, ownLib: string, ours: readonly string[], host: Host): void {
+  const lib = seen(host, places.lib);
+  const there = new Set(filesIn(lib));
+  const isOthers = (name: string) =>
+    there.has(name) && !ours.includes(name) && !sameContent(join(ownLib, name), join(lib, name));
+  const others = filesIn(ownLib).find(isOthers);
+  if (others === undefined) return;
+  throw new DumpError("NOT_PERMITTED", `Cannot install in ${places.binDir}: lib/${others} is not ours`, {
+    hint: "Choose another --bin-dir",
+  });
 }
 
 function putExecutable(source: string, { binary }: Places, host: Host): Started {

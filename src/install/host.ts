@@ -51,9 +51,8 @@ export const placesIn = (binDir: string) => ({
   lib: join(binDir, "lib"),
   settings: join(binDir, "settings.json"),
   state: join(binDir, "install-state.json"),
+  manifest: join(binDir, "installed.json"),
   lock: join(binDir, ".install.lock"),
-  /** Of an install that was killed. */
-  leftovers: [`.${BINARY_NAME}.new`, "settings.json.part", "install-state.json.part"].map((name) => join(binDir, name)),
 });
 
 export type Places = ReturnType<typeof placesIn>;

@@ -14,8 +14,10 @@ import { patternFor } from "../kernel/core-pattern.ts";
 import { FileLock } from "../system/lock.ts";
 import { assertGoodFilePattern, DUMP_DIR_APART, filePatternOf, isInCache } from "./file-mode.ts";
 import { assertGoodPlace, putHandler, start } from "./handler.ts";
-import { type Host, type Places, placesIn, seen } from "./host.ts";
+import { type Host, type Places, seen } from "./host.ts";
 import { leaveToKernel, takeOver } from "./kernel-settings.ts";
+import { record, recordedLibraries } from "./manifest.ts";
+import { placesFor } from "./place.ts";
 import { makeDirectory } from "./put.ts";
 import { mergeSettings, type settingsForFile } from "./settings-file.ts";
 import { type InstallState, rememberFormer } from "./state.ts";
@@ -37,7 +39,7 @@ export interface InstallOrder {
 
 /** @throws DumpError NOT_PERMITTED, PATTERN_REFUSED, SETTINGS_INVALID, UNEXPECTED; whatever came before the failure is safe */
 export async function install(order: InstallOrder, host: Host, now: Date): Promise<Step[]> {
-  const places = placesIn(order.binDir);
+  const places = placesFor(order.binDir, host);
   const pipePattern = patternFor(places.binary, host.kernelRelease);
   assertGoodPlace(places, host);
   if (order.patternOnly) return applyPattern(places, pipePattern, host, now);
@@ -49,6 +51,7 @@ export async function install(order: InstallOrder, host: Host, now: Date): Promi
   const state = rememberFormer(places, ownFile(places, host), host, now);
   const handler = putHandler(source, places, host);
   const settings = mergeSettings(seen(host, places.settings), given, order.settingsAreAll);
+  record(places, recordedLibraries(places, host), host); // by now settings.json may have become ours
   const { dumpDir, filePattern, problems } = inForce(places, host);
   const boot = order.atBoot === false ? [] : [putUnits(places, filePattern ?? pipePattern, dumpDir, host)];
   const kernel = setKernel(pipePattern, places, state, host);

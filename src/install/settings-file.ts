@@ -4,6 +4,7 @@ import { CAPTURE_OPTIONS, NODE_OPTIONS, type Option } from "../config/options.ts
 import { expected, parseValue } from "../config/values.ts";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { printable } from "../domain/text.ts";
+import { readTrusted } from "../system/trusted-file.ts";
 import { putText } from "./put.ts";
 
 /** The options that may stand in the file. */
@@ -70,12 +71,29 @@ export function mergeSettings(
 
 const SHOWN = 200;
 
+/** Whether a settings.json is ours: an object, root's own, in which a setting of ours stands or nothing. */
+export function isSettings(path: string): boolean {
+  try {
+    return areOurs(JSON.parse(readTrusted(path) ?? "null"));
+  } catch {
+    return false;
+  }
+}
+
+const FLAGS: ReadonlySet<string> = new Set(Object.values(SETTABLE).map(({ flag }) => flag));
+
+/** Settings of a later version of ours may stand beside. */
+const areOurs = (json: unknown): json is Json =>
+  isObject(json) && (Object.keys(json).length === 0 || Object.keys(json).some((flag) => FLAGS.has(flag)));
+
+const isObject = (json: unknown): json is Json => typeof json === "object" && json !== null && !Array.isArray(json);
+
 /** @param anyway  what cannot be understood is as nothing */
 function read(path: string, anyway: boolean): Json {
   try {
     const settings: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (typeof settings === "object" && settings !== null && !Array.isArray(settings)) return settings as Json;
-    throw new Error("not an object");
+    if (areOurs(settings) || (anyway && isObject(settings))) return settings;
+    throw new Error("these are no settings of ours");
   } catch (error) {
     if (anyway || errnoOf(error) === "ENOENT") return {};
     const hint = "Repair it or remove it; the handler uses its defaults meanwhile";

@@ -1,7 +1,7 @@
 /** What the kernel's settings were before us: saved once, for `uninstall`, and for handing host crashes on. */
-import { lstatSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { ownerOf, programOf, readSetting } from "../kernel/core-pattern.ts";
+import { readTrusted } from "../system/trusted-file.ts";
 import { type Host, type Places, placesIn, seen } from "./host.ts";
 import { putText } from "./put.ts";
 
@@ -16,9 +16,7 @@ export interface InstallState {
 /** Undefined when there is none that can be believed: it must be root's, and whole. */
 export function readState(path: string): InstallState | undefined {
   try {
-    const stat = lstatSync(path);
-    const trusted = stat.isFile() && (stat.uid === 0 || stat.uid === process.getuid?.()) && (stat.mode & 0o022) === 0;
-    const state: unknown = trusted ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+    const state: unknown = JSON.parse(readTrusted(path) ?? "null");
     return isState(state) ? state : undefined;
   } catch {
     return undefined;

@@ -2,7 +2,7 @@
  * What keeps the pattern ours over a reboot, on hosts with systemd. `systemd/` in the repository holds these files for
  * the default places; a test compares them.
  */
-import { existsSync, lstatSync, symlinkSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Host, type Places, seen } from "./host.ts";
 import { PIPE_LIMIT, SUID_DUMPABLE } from "./kernel-settings.ts";
@@ -86,12 +86,30 @@ export function putUnits(places: Places, pattern: string, dumpDir: string, host:
   return reloaded(host, "coredump-detector.service enabled, sysctl.d and tmpfiles.d written");
 }
 
-/** @returns undefined when there were none */
-export function removeUnits(host: Host): Step | undefined {
-  const gone = [ENABLED, UNIT, SYSCTL, TMPFILES].map((path) => remove(seen(host, path)));
+/** Those that we wrote, unless they are for an installation elsewhere. @returns undefined when there were none */
+export function removeUnits(places: Places, host: Host): Step | undefined {
+  if (isElsewhere(places, host)) return undefined;
+  const gone = [UNIT, SYSCTL, TMPFILES].map((path) => isOurs(seen(host, path)) && remove(seen(host, path)));
+  if (gone[0]) remove(seen(host, ENABLED));
   if (!gone.includes(true)) return undefined;
   const text = "coredump-detector.service, sysctl.d and tmpfiles.d removed";
   return hasSystemd(host) ? reloaded(host, text) : ok("boot", text);
+}
+
+const isOurs = (path: string): boolean => textIn(path)?.startsWith(HEADER) === true;
+
+/** Whether the unit starts an executable that is there, and is not the one at hand. */
+function isElsewhere({ binary }: Places, host: Host): boolean {
+  const started = /^ExecStart=(\S+)/m.exec(textIn(seen(host, UNIT)) ?? "")?.[1];
+  return started !== undefined && started !== binary && existsSync(seen(host, started));
+}
+
+function textIn(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 function reloaded(host: Host, text: string): Step {

@@ -11,6 +11,7 @@ import { checkFileMode, checkLimits, checkPattern, checkRlimit } from "../doctor
 import * as read from "../doctor/readings.ts";
 import { selfTest } from "../doctor/self-test.ts";
 import { type Host, placesIn, seen } from "../install/host.ts";
+import { placesOf } from "../install/place.ts";
 import { type Step, warning } from "../install/step.ts";
 import { ownerOf, programOf, readSetting } from "../kernel/core-pattern.ts";
 
@@ -28,7 +29,7 @@ const SELF_TEST_WAIT_MS = 30_000;
 export async function examine(order: Examination, host: Host, now: Date): Promise<Step[]> {
   const pattern = readSetting("pattern", host.procSys);
   const ours = ownerOf(pattern) === "ours" ? programOf(pattern) : undefined;
-  const places = placesIn(ours === undefined ? order.binDir : dirname(ours));
+  const places = ours === undefined ? placesOf(order.binDir, host) : placesIn(dirname(ours));
   const wrong: string[] = [];
   const settings = loadSettings(seen(host, places.settings), order.flags, (problem) => wrong.push(problem));
   const isFileMode = settings.mode === "file";

@@ -16,6 +16,24 @@ test("Spool.open() makes the directory, its own and nobody else's", () => {
   assert.equal(Spool.open(path, true).dir, path); // again
 });
 
+const lax: readonly { on: string; names: readonly string[]; create?: boolean; mode: number }[] = [
+  { on: "an empty directory, as the kubelet makes it", names: [], mode: 0o700 },
+  { on: "a cache", names: [idOf(1), ".lock", ".slots", ".agent.sock"], mode: 0o700 },
+  { on: "a directory in which others keep things", names: [idOf(1), "theirs"], mode: 0o755 },
+  { on: "a directory that is only looked into", names: [], create: false, mode: 0o755 },
+];
+for (const { on, names, create = true, mode } of lax) {
+  test(`Spool.open() of mode 0755 leaves ${on} ${mode.toString(8)}`, () => {
+    using dir = tempDir();
+    const path = join(dir.path, "cache");
+    mkdirSync(path);
+    chmodSync(path, 0o755);
+    for (const name of names) mkdirSync(join(path, name));
+    Spool.open(path, create);
+    assert.equal(statSync(path).mode & 0o7777, mode);
+  });
+}
+
 const refused: readonly { on: string; make: (path: string) => void; code: string; skip?: boolean }[] = [
   { on: "nothing there", make: () => {}, code: "CACHE_UNUSABLE" },
   { on: "a file", make: (path) => writeFileSync(path, ""), code: "CACHE_UNUSABLE" },

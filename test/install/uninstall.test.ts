@@ -43,7 +43,7 @@ test("uninstall() run again finds nothing to do", async () => {
   host.set("pipeLimit", "64"); // somebody's own choice by now
   const steps = await off(host);
   assert.deepEqual(values(host), [SYSTEMD, "64", "0"]);
-  assert.match(words(steps), /not ours: left alone.*nothing in \/coredump/s);
+  assert.match(words(steps), /not ours: left alone.*nothing of ours in \/coredump/s);
 });
 
 test("uninstall() leaves alone what another handler took over, limits included", async () => {

@@ -4,8 +4,9 @@
  */
 import { existsSync } from "node:fs";
 import { DumpError } from "../../domain/failures.ts";
-import { type Host, placesIn, seen } from "../../install/host.ts";
+import { type Host, seen } from "../../install/host.ts";
 import { type InstallOrder, install } from "../../install/install.ts";
+import { placesFor } from "../../install/place.ts";
 import type { Step } from "../../install/step.ts";
 import { programOf, readPattern, readSetting } from "../../kernel/core-pattern.ts";
 import { pause } from "../../kube/backoff.ts";
@@ -48,21 +49,20 @@ export async function keepPattern(
 class PatternKeeper {
   readonly #order: PatternOrder;
   readonly #diary: PatternDiary;
-  readonly #binary: string;
   #isInstalled = false;
   #others: string | undefined;
 
   constructor(order: PatternOrder, diary: PatternDiary) {
     this.#order = order;
     this.#diary = diary;
-    this.#binary = placesIn(order.binDir).binary;
   }
 
   async look(): Promise<void> {
-    const { host, onConflict } = this.#order;
-    if (!this.#isInstalled || !existsSync(seen(host, this.#binary))) return await this.#install(false);
+    const { host, binDir, onConflict } = this.#order;
+    const { binary } = placesFor(binDir, host);
+    if (!this.#isInstalled || !existsSync(seen(host, binary))) return await this.#install(false);
     const pattern = readPattern(host.procSys);
-    const isOurs = programOf(pattern) === this.#binary && Number(readSetting("pipeLimit", host.procSys)) > 0;
+    const isOurs = programOf(pattern) === binary && Number(readSetting("pipeLimit", host.procSys)) > 0;
     if (isOurs) return this.#well();
     if (this.#others !== pattern) this.#diary.conflict(pattern);
     this.#others = pattern;
