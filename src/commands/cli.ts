@@ -3,7 +3,7 @@ import { NODE_OPTIONS } from "../config/options.ts";
 import { DumpError } from "../domain/failures.ts";
 import { report, verbosityIn } from "./failure.ts";
 import { flagsOf } from "./flags.ts";
-import { parserOf } from "./parser.ts";
+import { missingWord, orHelp, parserOf } from "./parser.ts";
 
 const PROGRAM = "coredump-detector";
 
@@ -46,7 +46,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   // A reader that went away is told by each write; as an event without a listener it would end the program.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
-    const parser = await parserFor(argv);
+    const parser = await parserFor(orHelp(argv));
     await parser.parseAsync();
     return 0;
   } catch (error) {
@@ -57,7 +57,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 async function parserFor(argv: readonly string[]) {
   const named = Object.hasOwn(VERBS, argv[0] ?? "") ? VERBS[argv[0] ?? ""] : undefined;
   const commands = await Promise.all((named ? [named] : Object.values(VERBS)).map((load) => load()));
-  const parser = parserOf(argv, PROGRAM, LISTS, (message) => usageError(argv, message))
+  const parser = parserOf(argv, PROGRAM, LISTS, (message) => usageError(argv, message, named && commands[0]))
     .usage("$0 <command>\n\nCore dumps of this node's containers and processes.")
     .options(flagsOf({ verbosity: NODE_OPTIONS.verbosity }));
   return parser.command(commands);
@@ -67,12 +67,14 @@ async function parserFor(argv: readonly string[]) {
 const LISTS: ReadonlySet<string> = new Set(["ids", "state"]);
 
 /** yargs calls an unknown command an argument, or only says what may have been meant. */
-function usageError(argv: readonly string[], message: string): DumpError {
+function usageError(argv: readonly string[], message: string, command: CommandModule | undefined): DumpError {
   const [word = ""] = argv;
   const known = Object.hasOwn(VERBS, word);
   if (word === "" || word.startsWith("-") || known) {
     const help = [PROGRAM, ...(known ? [word] : []), "--help"].join(" ");
-    return new DumpError("USAGE", message.replace(/\s*\n\s*/g, " "), { hint: help });
+    const missing = missingWord(message, command);
+    const what = missing === undefined ? message : `Cannot run ${word}: no ${missing} is given`;
+    return new DumpError("USAGE", what, { hint: help });
   }
   return new DumpError("USAGE", `Cannot run ${JSON.stringify(word)}: there is no such command`, {
     hint: message.startsWith("Did you mean") ? message : `${PROGRAM} --help`,

@@ -32,9 +32,12 @@ function asFailure(error: unknown): DumpError<FailureCode> {
   return new DumpError("UNEXPECTED", reasonOf(error), { cause: error });
 }
 
-/** The table of `--help`, generated from the catalogue: ` 66  dump not found, dump ambiguous, …`. */
-export function exitCodes(): string {
-  const byCode = Map.groupBy(Object.keys(FAILURES) as FailureCode[], (code) => FAILURES[code].exitCode);
+/**
+ * The table of `--help`, generated from the catalogue: ` 66  dump not found, dump ambiguous, …`.
+ * @param of  what can go wrong in this program
+ */
+export function exitCodes(of = Object.keys(FAILURES) as readonly FailureCode[]): string {
+  const byCode = Map.groupBy(of, (code) => FAILURES[code].exitCode);
   const rows = [...byCode]
     .sort(([a], [b]) => a - b)
     .map(([exitCode, codes]) => [exitCode, codes.map(words).join(", ")]);

@@ -40,7 +40,7 @@ export function selected(records: readonly DumpRecord[], argv: Parsed, now: Date
 }
 
 /** A name to be met exactly, but that `*` stands for anything. */
-function pattern(value: unknown): ((name: string | null | undefined) => boolean) | undefined {
+export function pattern(value: unknown): ((name: string | null | undefined) => boolean) | undefined {
   if (value === undefined) return undefined;
   const expression = new RegExp(`^${String(value).split("*").map(RegExp.escape).join(".*")}$`, "su");
   return (name) => typeof name === "string" && expression.test(name);
@@ -50,7 +50,8 @@ function pattern(value: unknown): ((name: string | null | undefined) => boolean)
 const idStartsWith = ({ container }: DumpRecord, digits: string): boolean =>
   digits.length >= 6 && (container?.id.startsWith(digits) ?? false);
 
-function notBefore(since: unknown, now: Date): number | undefined {
+/** Milliseconds since the epoch; undefined where no `--since` is given. @throws DumpError USAGE */
+export function notBefore(since: unknown, now: Date): number | undefined {
   if (since === undefined) return undefined;
   const ms = parseDurationMs(String(since));
   if (ms === undefined) throw new DumpError("USAGE", `Cannot use --since=${since}: not a duration such as 15m or 2d`);

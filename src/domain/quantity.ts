@@ -52,6 +52,27 @@ export function formatQuantity({ nanos, format }: Quantity): string {
   return `${sign}${value}${power === 3 ? "" : `e${(power - 3) * 3}`}`;
 }
 
+/** Exactly, in the suffixes of `format` or in binary ones, whichever is shorter: bytes on a disk are whole Ki, and `2060288` says little. */
+export function shortQuantity({ nanos, format }: Quantity): string {
+  const [own, binary] = [formatQuantity({ nanos, format }), formatQuantity({ nanos, format: "binary" })];
+  return binary.length < own.length ? binary : own;
+}
+
+/** As many digits as one reads at a glance. */
+const GLANCE = 5;
+
+/** For people: exactly where that is short, else in binary suffixes with two decimals, rounded up: 2124Ki, 9.01Gi. */
+export function readableQuantity(quantity: Quantity): string {
+  const exact = shortQuantity(quantity);
+  const bytes = dividedUp(quantity.nanos, NANO);
+  if (exact.replace(/\D/g, "").length <= GLANCE || bytes < 1024n) return exact;
+  let power = 1;
+  while (power < BINARY.length - 1 && bytes >= 1024n ** BigInt(power + 1)) power++;
+  const hundredths = dividedUp(bytes * 100n, 1024n ** BigInt(power));
+  const decimals = String(hundredths % 100n).padStart(2, "0");
+  return `${hundredths / 100n}.${decimals}`.replace(/\.00$|(?<=\.\d)0$/, "") + BINARY[power];
+}
+
 /** The value without the powers of `base` that it holds, and how many those were. */
 function reduced(value: bigint, base: bigint, most: number): [bigint, number] {
   let power = 0;

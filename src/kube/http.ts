@@ -153,7 +153,9 @@ class Connection implements KubeAnswers {
       return { options, url: new URL(`${cluster.server.replace(/\/$/, "")}${path}?${new URLSearchParams(query)}`) };
     } catch (error) {
       this.#config = undefined;
-      throw new DumpError("API_UNAVAILABLE", `Cannot use the kubeconfig: ${reasonOf(error)}`, { cause: error });
+      const { path: file } = error as NodeJS.ErrnoException; // of a certificate, a key, a token
+      const why = [reasonOf(error), ...(file === undefined ? [] : [file])].join(": ");
+      throw new DumpError("API_UNAVAILABLE", `Cannot use the kubeconfig: ${why}`, { cause: error });
     }
   }
 }

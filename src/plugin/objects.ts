@@ -38,6 +38,12 @@ export interface Coredump extends KubeObject {
     readonly threads?: readonly { readonly tid: number; readonly name?: string; readonly crashed?: boolean }[];
     readonly threadCount?: number;
     readonly repeats?: number;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: "True" | "False" | "Unknown";
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
   };
 }
 

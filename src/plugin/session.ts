@@ -1,10 +1,9 @@
 /** Who calls, and whom: a kubeconfig and the flags over it, read as kubectl reads them. */
-import { existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
 import type { Cluster, Context, KubeConfig, User } from "@kubernetes/client-node";
-import { DumpError, reasonOf } from "../domain/failures.ts";
+import { DumpError } from "../domain/failures.ts";
 import { connectAs, type KubeAnswers, type KubeRequest } from "../kube/http.ts";
+import { isNamespace } from "../kube/names.ts";
+import { type Found, kubeconfigOf } from "./kubeconfig.ts";
 
 /** kubectl's own flags; each says more than the kubeconfig does. */
 export interface Access {
@@ -30,80 +29,72 @@ export interface Session {
   readonly contexts: readonly string[];
 }
 
-/** @throws DumpError USAGE, API_UNAVAILABLE when there is no usable kubeconfig */
+/** @throws DumpError USAGE; SETTINGS_INVALID when there is no usable kubeconfig */
 export async function openSession(access: Access): Promise<Session> {
   const { KubeConfig: Config } = await import("@kubernetes/client-node");
-  const { config, context } = read(() => new Config(), access);
-  const chosen = { cluster: clusterFor(config, context, access), user: userFor(config, context, access) };
+  const found = kubeconfigOf(() => new Config(), access);
+  const { config } = found;
+  const context = contextIn(found, access);
+  const chosen = { cluster: clusterFor(found, context, access), user: userFor(found, context, access) };
   const load = (): KubeConfig => {
     const loaded = new Config();
     loaded.loadFromClusterAndUser(chosen.cluster, chosen.user);
     return loaded;
   };
+  const namespace = access.namespace ?? (context?.namespace || "default");
+  if (!isNamespace(namespace))
+    throw new DumpError("USAGE", `Cannot look into ${JSON.stringify(namespace)}: that is not the name of a namespace`);
   const groups = access.asGroups.length === 0 ? {} : { "impersonate-group": [...access.asGroups] };
   return {
     http: patient(connectAs(load, groups), access.idleMs),
-    namespace: access.namespace ?? context?.namespace ?? "default",
+    namespace,
     contexts: config.getContexts().map(({ name }) => name),
   };
 }
 
-function read(empty: () => KubeConfig, access: Access): { config: KubeConfig; context: Context | undefined } {
-  const config = empty();
-  try {
-    const files = filesFor(access);
-    if (files.length === 0) config.loadFromDefault(); // in a pod: its service account
-    for (const file of files) merge(config, file, empty());
-  } catch (cause) {
-    throw new DumpError("API_UNAVAILABLE", `Cannot read the kubeconfig: ${reasonOf(cause)}`, { cause });
-  }
-  const name = access.context ?? config.getCurrentContext();
+function contextIn({ config, words }: Found, access: Access): Context | undefined {
+  const name = access.context ?? config.getCurrentContext() ?? "";
   const context = config.getContextObject(name) ?? undefined;
   if (access.context !== undefined && !context)
-    throw new DumpError("USAGE", `Cannot use context ${JSON.stringify(name)}: the kubeconfig has none of that name`);
-  return { config, context };
+    throw new DumpError("USAGE", `Cannot use context ${JSON.stringify(name)}: the ${words} has none of that name`, {
+      hint: "kubectl config get-contexts",
+    });
+  return context;
 }
 
-/** Of those that KUBECONFIG lists some may be missing; one that was named must be there. */
-function filesFor({ kubeconfig }: Access): string[] {
-  if (kubeconfig !== undefined) return [kubeconfig];
-  const listed = (process.env["KUBECONFIG"] ?? "").split(delimiter).filter(Boolean);
-  const files = listed.length > 0 ? listed : [join(process.env["HOME"] || homedir(), ".kube/config")];
-  return files.filter((file) => existsSync(file));
-}
-
-/** Of two entries of a name the first counts. */
-function merge(into: KubeConfig, file: string, more: KubeConfig): void {
-  more.loadFromFile(file);
-  const absent = <T extends { readonly name: string }>(known: readonly T[], found: readonly T[]): T[] => [
-    ...known,
-    ...found.filter(({ name }) => !known.some((each) => each.name === name)),
-  ];
-  into.clusters = absent(into.clusters, more.clusters);
-  into.users = absent(into.users, more.users);
-  into.contexts = absent(into.contexts, more.contexts);
-  into.currentContext ||= more.currentContext;
-}
-
-function clusterFor(config: KubeConfig, context: Context | undefined, access: Access): Cluster {
+function clusterFor({ config, words }: Found, context: Context | undefined, access: Access): Cluster {
   const name = access.cluster ?? context?.cluster ?? "";
   const found = config.getCluster(name) ?? undefined;
   const server = access.server ?? found?.server;
   if (server === undefined) {
-    const why = name === "" ? "the kubeconfig names no current context" : `the kubeconfig has no cluster ${name}`;
+    const current = access.context ?? config.getCurrentContext() ?? "";
+    const why =
+      access.cluster !== undefined
+        ? `the ${words} has no cluster ${JSON.stringify(name)}`
+        : current === ""
+          ? `the ${words} names no current context`
+          : !context
+            ? `the ${words} has no context ${JSON.stringify(current)}, which it names as the current one`
+            : `the ${words} has no cluster ${JSON.stringify(name)}, which its context ${JSON.stringify(current)} names`;
     throw new DumpError("USAGE", `Cannot tell which cluster is meant: ${why}`, {
       hint: "--context or --server, or kubectl config use-context",
     });
   }
+  if (!/^https?:/.test(server) || !URL.canParse(server))
+    throw new DumpError(
+      "USAGE",
+      `Cannot use server ${JSON.stringify(server)}: it is not an address such as https://host:6443`,
+    );
   const cluster: Cluster = { skipTLSVerify: false, ...found, name: "chosen", server };
-  return access.insecure ? { ...cluster, skipTLSVerify: true } : cluster;
+  // client-node refuses http:, which kubectl takes: it is what `kubectl proxy` listens with.
+  return access.insecure || server.startsWith("http:") ? { ...cluster, skipTLSVerify: true } : cluster;
 }
 
-function userFor(config: KubeConfig, context: Context | undefined, access: Access): User {
+function userFor({ config, words }: Found, context: Context | undefined, access: Access): User {
   const name = access.user ?? context?.user ?? "";
   const found = config.getUser(name) ?? undefined;
   if (access.user !== undefined && !found)
-    throw new DumpError("USAGE", `Cannot use user ${JSON.stringify(name)}: the kubeconfig has none of that name`);
+    throw new DumpError("USAGE", `Cannot use user ${JSON.stringify(name)}: the ${words} has none of that name`);
   const user: User =
     access.token === undefined ? { ...found, name: "chosen" } : { name: "chosen", token: access.token };
   return access.asUser === undefined ? user : { ...user, impersonateUser: access.asUser };

@@ -2,7 +2,7 @@
  * The quota's verdicts: pure, from the objects as they are. `used` is never counted up or down, only added up anew from the
  * dumps that hold storage, so that a replay, a crash between two writes or a second controller cannot count a dump twice.
  */
-import { formatQuantity, parseQuantity, type Quantity } from "../domain/quantity.ts";
+import { formatQuantity, parseQuantity, type Quantity, readableQuantity, shortQuantity } from "../domain/quantity.ts";
 
 /** What the verdicts need of a Coredump. Text is as the API has it. */
 export interface Charge {
@@ -74,13 +74,13 @@ const isWaiting = ({ state, sizeNanos }: Charge): boolean =>
 
 /** The predecessor's words, which its users' scripts look for. */
 const denialBy = (quota: Quota, hard: Quantity, totalNanos: bigint): string =>
-  `Quota exceed, required ${formatQuantity({ nanos: totalNanos, format: hard.format })}, but ${quota.name} has only ${formatQuantity(hard)}`;
+  `Quota exceed, required ${readableQuantity({ nanos: totalNanos, format: hard.format })}, but ${quota.name} has only ${formatQuantity(hard)}`;
 
 /** The status that a quota should have when so much is held; undefined when it says that already, in whatever way. */
 export function statusFor(quota: Quota, usedNanos: bigint): { used: string; hard: string } | undefined {
   const hard = parseQuantity(quota.hard);
   if (!hard || (isCounted(quota, usedNanos) && quota.statusHard === quota.hard)) return undefined;
-  return { used: formatQuantity({ nanos: usedNanos, format: hard.format }), hard: quota.hard };
+  return { used: shortQuantity({ nanos: usedNanos, format: hard.format }), hard: quota.hard };
 }
 
 /** Whether its status says that so much is held. */

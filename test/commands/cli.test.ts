@@ -9,15 +9,16 @@ import { HOSTILE, RECORDS, testCache } from "./records.ts";
 import { run } from "./run.ts";
 
 const wrong = [
-  { args: [], says: /No command given/ },
+  { args: ["--v=1"], says: /No command given/ },
   { args: ["lits"], says: /no such command\nhint: Did you mean list\?/ },
   { args: ["constructor"], says: /no such command/ }, // no property of Object's
   { args: ["list", "--foo"], says: /Unknown argument: foo\nhint: coredump-detector list --help/ },
   { args: ["list", "extra"], says: /Unknown argument: extra/ },
-  { args: ["list", "--state", "Great"], says: /Choices: "Capturing", / },
+  { args: ["list", "--state", "Great"], says: /Cannot use --state="Great": it is one of "Capturing", / },
   { args: ["list", "--since", "yesterday"], says: /--since=yesterday: not a duration/ },
   { args: ["list", "--v", "loud"], says: /--v=loud: not a whole number/ },
-  { args: ["info"], says: /Not enough/ },
+  { args: ["info"], says: /Cannot run info: no id is given/ },
+  { args: ["list", "--state"], says: /Cannot use --state without a value/ },
   { args: ["verify"], says: /--all/ },
   { args: ["verify", "--all", "0123"], says: /--all/ },
   { args: ["delete"], says: /--all/ },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatQuantity, parseQuantity } from "../../src/domain/quantity.ts";
+import { formatQuantity, parseQuantity, readableQuantity, shortQuantity } from "../../src/domain/quantity.ts";
 
 const NANO = 10n ** 9n;
 
@@ -78,5 +78,27 @@ test("formatQuantity() loses nothing, and is as short as it can be", () => {
 test("parseQuantity() takes any text without a fuss", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[-+.0-9eEKMGi]{0,80}$/)), (text) => void parseQuantity(text)),
+  );
+});
+
+const readable = [
+  { bytes: 0n, want: "0" },
+  { bytes: 1000n, want: "1k" },
+  { bytes: 2174976n, want: "2124Ki" },
+  { bytes: 1024n ** 3n + 1n, want: "1.01Gi" }, // rounded up: it does not fit into 1Gi
+  { bytes: (1024n ** 3n * 3n) / 2n + 4096n, want: "1.51Gi" },
+  { bytes: 1024n ** 2n * 1000n - 1n, want: "1000Mi" },
+  { bytes: 10n ** 18n + 1n, want: "888.18Pi" },
+];
+for (const { bytes, want } of readable)
+  test(`readableQuantity() writes ${bytes} as ${want}`, () =>
+    assert.equal(readableQuantity({ nanos: bytes * NANO, format: "decimal" }), want));
+
+test("shortQuantity() loses nothing", () => {
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 2n ** 62n }), (bytes) => {
+      const text = shortQuantity({ nanos: bytes * NANO, format: "decimal" });
+      assert.equal(parseQuantity(text)?.nanos, bytes * NANO);
+    }),
   );
 });

@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { answerFor } from "../../src/download/answer.ts";
 import type { Coredump, Endpoint } from "../../src/plugin/objects.ts";
 import { type TempDir, tempDir } from "../support/tmp.ts";
@@ -27,6 +28,8 @@ export class Api implements AsyncDisposable {
   etag: string | undefined;
   /** May answer by itself, or break the connection; `n` counts requests for bytes from 1 on. */
   onDump: (n: number, response: ServerResponse, asked: Asked) => boolean | Promise<boolean> = () => false;
+  /** Answers a POST. */
+  onCreate: (body: unknown, response: ServerResponse) => void = (_, response) => send(response, 405, {});
   readonly #server: Server;
   readonly #watches: ServerResponse[] = [];
 
@@ -95,6 +98,7 @@ export class Api implements AsyncDisposable {
       response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
       return void this.#watches.push(response);
     }
+    if (request.method === "POST") return this.onCreate(await json(request), response);
     if (name === undefined)
       return send(response, 200, {
         kind: "List",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { DumpError } from "../../src/domain/failures.ts";
 import { type Access, openSession } from "../../src/plugin/session.ts";
+import { tempDir } from "../support/tmp.ts";
 import { Api } from "./api.ts";
 
 const PLAIN: Access = { asGroups: [], insecure: false };
@@ -95,9 +96,61 @@ test("openSession() asks an exec credential plugin", async () => {
 const wrong: readonly { on: string; access: Partial<Access>; says: RegExp }[] = [
   { on: "a context that is not there", access: { context: "none" }, says: /Cannot use context "none"/ },
   { on: "a user that is not there", access: { user: "none" }, says: /Cannot use user "none"/ },
-  { on: "a cluster that is not there", access: { cluster: "none" }, says: /no cluster none/ },
-  { on: "no such kubeconfig", access: { kubeconfig: "/nonexistent/config" }, says: /Cannot read the kubeconfig: / },
+  { on: "a cluster that is not there", access: { cluster: "none" }, says: /no cluster "none"/ },
+  {
+    on: "no such kubeconfig",
+    access: { kubeconfig: "/nonexistent/config" },
+    says: /Cannot read the kubeconfig \/nonexistent\/config: ENOENT/,
+  },
+  {
+    on: "a folder as the kubeconfig",
+    access: { kubeconfig: "/tmp" },
+    says: /Cannot read the kubeconfig \/tmp: EISDIR/,
+  },
+  {
+    on: "a namespace that is a path",
+    access: { namespace: "a/../b" },
+    says: /Cannot look into "a\/\.\.\/b": that is not the name/,
+  },
+  { on: "a server without a scheme", access: { server: "localhost:8080" }, says: /Cannot use server "localhost:8080"/ },
 ];
+
+const broken = [
+  { on: "broken YAML", text: "a: [b", says: /Cannot read the kubeconfig \S+\/broken: unexpected end/ },
+  {
+    on: "an entry without its content",
+    text: '{"clusters":[{"name":"x"}]}',
+    says: /\/broken: clusters\[0\]\.cluster is missing/,
+  },
+  { on: "other text", text: "hello", says: /the kubeconfig \S+\/broken names no current context/ },
+  {
+    on: "a context whose cluster is missing",
+    text: '{"current-context":"c","contexts":[{"name":"c","context":{"cluster":"gone","user":"u"}}]}',
+    says: /the kubeconfig \S+\/broken has no cluster "gone", which its context "c" names/,
+  },
+];
+for (const { on, text, says } of broken) {
+  test(`openSession() names the kubeconfig with ${on}`, async () => {
+    using folder = tempDir();
+    const kubeconfig = join(folder.path, "broken");
+    writeFileSync(kubeconfig, text);
+    await assert.rejects(openSession({ ...PLAIN, kubeconfig }), (error: DumpError) => {
+      assert.match(error.message, says);
+      return true;
+    });
+  });
+}
+
+test("openSession() names the certificate that is missing", async () => {
+  await using api = await Api.start();
+  const user = { "client-certificate": "/nonexistent/client.crt", "client-key": "/nonexistent/client.key" };
+  const kubeconfig = config(api, "a", user, "https://127.0.0.1:1");
+  await assert.rejects(
+    sent(api, { ...PLAIN, kubeconfig }),
+    /ENOENT: no such file or directory: \/nonexistent\/client\.(crt|key)/,
+  );
+});
+
 for (const { on, access, says } of wrong) {
   test(`openSession() refuses ${on}`, async () => {
     await using api = await Api.start();

@@ -28,7 +28,7 @@ test("judge() allows what just fits, and not one byte more", () => {
   assert.deepEqual(allowed, []);
   assert.deepEqual(
     denied.map(({ denial }) => denial),
-    ["Quota exceed, required 1073741825, but q has only 1Gi"],
+    ["Quota exceed, required 1.01Gi, but q has only 1Gi"],
   );
 });
 
@@ -38,6 +38,8 @@ test("judge() denies in the words that users know, as the limit is written", () 
     { hard: "1.5Gi", bytes: 2n * GI, words: "Quota exceed, required 2Gi, but default has only 1536Mi" },
     { hard: "5G", bytes: 6_000_000_000n, words: "Quota exceed, required 6G, but default has only 5G" },
     { hard: "1e3", bytes: 2000n, words: "Quota exceed, required 2e3, but default has only 1e3" },
+    { hard: "1k", bytes: 2174976n, words: "Quota exceed, required 2124Ki, but default has only 1k" },
+    { hard: "9Gi", bytes: 9n * GI + 4096n, words: "Quota exceed, required 9.01Gi, but default has only 9Gi" },
     { hard: "0", bytes: 1n, words: "Quota exceed, required 1, but default has only 0" },
   ];
   for (const { hard, bytes, words } of cases)
@@ -108,6 +110,9 @@ test("statusFor() changes a status only when it says something else", () => {
     hard: "3Gi",
   });
   assert.equal(statusFor(quota("q", "ten"), GI * NANO), undefined);
+  assert.deepEqual(statusFor(quota("q", "1G"), 2060288n * NANO)?.used, "2012Ki"); // what a disk holds is whole Ki
+  assert.deepEqual(statusFor(quota("q", "5G"), 3_000_000_000n * NANO)?.used, "3G");
+  assert.deepEqual(statusFor(quota("q", "1G"), 2060289n * NANO)?.used, "2060289"); // to the byte
 });
 
 const charges = fc.array(

@@ -27,6 +27,10 @@ export const COLOURS: Readonly<Record<State, Colour | undefined>> = {
   Lost: "red",
 };
 
+/** Of a state as the API says it, which may be one that we do not know. */
+export const colourOf = (state: string | undefined): Colour | undefined =>
+  state !== undefined && Object.hasOwn(COLOURS, state) ? COLOURS[state as State] : undefined;
+
 const narrow = (now: Date): readonly Column<DumpRecord>[] => [
   { title: "ID", text: ({ id }) => shortId(id) },
   { title: "STATE", text: ({ state }) => state, colour: ({ state }) => COLOURS[state] },

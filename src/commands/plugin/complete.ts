@@ -4,15 +4,16 @@
  */
 import yargs, { type CommandModule } from "yargs";
 import { Parser } from "yargs/helpers";
-import { KUBECTL_OPTIONS } from "../../config/kubectl-options.ts";
+import { NODE_OPTIONS } from "../../config/options.ts";
 import { printable } from "../../domain/text.ts";
 import type { KubeObject } from "../../kube/objects.ts";
 import { listed } from "../../plugin/objects.ts";
 import { openSession, type Session } from "../../plugin/session.ts";
-import type { Parsed } from "../flags.ts";
+import { flagsOf, type Parsed } from "../flags.ts";
 import { print } from "../output/print.ts";
 import { ACCESS_FLAGS, accessOf } from "./access.ts";
-import { COMMANDS } from "./cli.ts";
+import { COMMANDS, named, namesOf } from "./cli.ts";
+import { command as dump } from "./dump.ts";
 import { create, COMMANDS as ENDPOINT_COMMANDS, command as endpoint, removal } from "./endpoint.ts";
 
 const FILES = ":0\n";
@@ -51,12 +52,13 @@ async function offerFor(before: readonly string[], current: string): Promise<Off
   const top = named(COMMANDS, first);
   const command = top === endpoint ? named(ENDPOINT_COMMANDS, rest[0] ?? "") : top;
   const words = top === endpoint ? rest.slice(1) : rest;
-  const { flags, choicesOf } = optionsOf(command);
+  const { flags, choicesOf, takesValue } = optionsOf(command);
   if (flag.startsWith("-") && !current.startsWith("-")) {
     const values = VALUES[flag];
     if (values) return { candidates: await values(await quickSession(argv)) };
     const known = choicesOf(flag.replace(/^--?/, ""));
     if (known) return { candidates: known };
+    if (takesValue(flag.replace(/^--?/, ""))) return { candidates: [], files: FILE_FLAGS.has(flag) };
   }
   if (current.startsWith("-")) return { candidates: flags };
   if (!command) return { candidates: (top ? ENDPOINT_COMMANDS : COMMANDS).map((each) => namesOf(each)[0] ?? "") };
@@ -68,32 +70,36 @@ async function objectsFor(command: CommandModule, given: readonly string[], argv
   const isMany = taken === "names..";
   if (command === create || (taken !== "name" && !isMany))
     return { candidates: optionsOf(command).choicesOf(taken) ?? [] };
-  if (!isMany && given.length > 0) return { candidates: [], files: true };
+  const isEndpoint = argv["endpoint"] !== undefined; // instead of a dump's name
+  if (!isMany && (given.length > 0 || isEndpoint))
+    return { candidates: [], files: command === dump && given.length === (isEndpoint ? 0 : 1) };
   const { http, namespace } = await quickSession(argv);
   const objects = await listed(http, command === removal ? "coredumpendpoints" : "coredumps", namespace);
   return { candidates: objects.map(({ metadata }) => metadata.name).filter((name) => !given.includes(name)) };
 }
 
-/** `list`, `ls`; the first is the proper one. */
-const namesOf = ({ command }: CommandModule): string[] =>
-  [command ?? []].flat().map((each) => String(each).split(" ")[0] ?? "");
-
-const named = (commands: readonly CommandModule[], name: string): CommandModule | undefined =>
-  commands.find((command) => namesOf(command).includes(name));
-
 /** What yargs knows of a command's options, ours included. (Its types do not have this method.) */
 function optionsOf(command: CommandModule | undefined) {
-  const probe = yargs([]).options(ACCESS_FLAGS);
+  const probe = yargs([])
+    .options(ACCESS_FLAGS)
+    .options(flagsOf({ verbosity: NODE_OPTIONS.verbosity }))
+    .help()
+    .alias({ help: "h" });
   const builder = command?.builder;
   if (typeof builder === "function") builder(probe);
   else if (builder) probe.options(builder);
-  const { key, choices, alias } = (probe as unknown as { getOptions(): Known }).getOptions();
+  const { key, choices, alias, boolean, count } = (probe as unknown as { getOptions(): Known }).getOptions();
+  const known = (name: string): string => Object.keys(alias).find((each) => alias[each]?.includes(name)) ?? name;
   const isFlag = (each: string): boolean => !String(command?.command).includes(each);
   return {
     flags: Object.keys(key)
       .filter(isFlag)
       .map((each) => (each.length === 1 ? `-${each}` : `--${each}`)),
-    choicesOf: (name: string) => choices[Object.keys(alias).find((each) => alias[each]?.includes(name)) ?? name],
+    choicesOf: (name: string) => choices[known(name)],
+    takesValue: (name: string) =>
+      Object.hasOwn(key, known(name)) && ![...boolean, ...count].includes(known(name)) && isFlag(known(name)),
+    boolean,
+    alias,
   };
 }
 
@@ -101,6 +107,8 @@ interface Known {
   readonly key: Readonly<Record<string, unknown>>;
   readonly choices: Readonly<Record<string, readonly string[]>>;
   readonly alias: Readonly<Record<string, readonly string[]>>;
+  readonly boolean: readonly string[];
+  readonly count: readonly string[];
 }
 
 const names = async ({ http }: Session, path: string, resource: string): Promise<string[]> => {
@@ -114,6 +122,9 @@ const contexts: Values = async (session) => session.contexts;
 const endpoints: Values = async ({ http, namespace }) =>
   (await listed(http, "coredumpendpoints", namespace)).map(({ metadata }) => metadata.name);
 
+/** Those whose value is a file or a folder. */
+const FILE_FLAGS: ReadonlySet<string> = new Set(["--kubeconfig", "--core", "--sysroot", "--gdb"]);
+
 /** What may stand behind a flag. */
 const VALUES: Readonly<Record<string, Values>> = {
   "-n": namespaces,
@@ -122,13 +133,23 @@ const VALUES: Readonly<Record<string, Values>> = {
   "--endpoint": endpoints,
 };
 
-const parsed = (words: readonly string[]) =>
-  Parser([...words], {
-    string: Object.values(KUBECTL_OPTIONS).flatMap(({ flag, kind }) => (kind === "switch" ? [] : [flag])),
+/** Words before the cursor: what is a flag's value and what stands alone, only the flags of all commands can tell. */
+function parsed(words: readonly string[]) {
+  const all = [...COMMANDS, ...ENDPOINT_COMMANDS].map((command) => optionsOf(command));
+  const boolean = [...new Set(all.flatMap((each) => each.boolean))];
+  const flags = new Set(all.flatMap(({ flags }) => flags.map((flag) => flag.replace(/^--?/, ""))));
+  return Parser([...words], {
+    string: [...flags].filter((flag) => !boolean.includes(flag)),
     array: ["as-group"],
-    boolean: ["all-namespaces", "bundle", "force", "in-cluster", "print-backtrace", "yes", "all"],
-    alias: { namespace: ["n"], server: ["s"], "all-namespaces": ["A"] },
-    configuration: { "greedy-arrays": false, "parse-numbers": false, "parse-positional-numbers": false },
+    boolean,
+    alias: Object.assign({}, ...all.map(({ alias }) => alias)),
+    configuration: {
+      "greedy-arrays": false,
+      "parse-numbers": false,
+      "parse-positional-numbers": false,
+      "dot-notation": false,
+    },
   });
+}
 
 const quickSession = (argv: Parsed): Promise<Session> => openSession({ ...accessOf(argv), idleMs: PATIENCE_MS });

@@ -20,7 +20,7 @@ import { say } from "../output/print.ts";
 import { boundsIn, printBacktrace, refuse } from "./debug-output.ts";
 import { fill, sealed } from "./download.ts";
 import { downloadable, sha256Of, wantedCore } from "./dump.ts";
-import { one } from "./select.ts";
+import { theDump } from "./select.ts";
 
 /** @throws DumpError; whatever ends it, nothing of it stays */
 export async function debugHere(argv: Parsed, ours: Session, signal: AbortSignal): Promise<void> {
@@ -64,7 +64,7 @@ async function coreOf(
   if (here !== undefined) {
     const core = resolve(String(here));
     if (!existsSync(core)) throw new DumpError("USAGE", `Cannot open ${core}: it is not there`);
-    return { coredump: await one<Coredump>(ours, "coredumps", name), core };
+    return { coredump: await theDump(ours, name), core };
   }
   const coredump = await downloadable(ours, name);
   const remote = await Remote.open(ours.http, wantedCore(coredump), signal);

@@ -8,21 +8,21 @@ import { confirmed } from "../ask.ts";
 import type { Parsed } from "../flags.ts";
 import { say } from "../output/print.ts";
 import { session } from "./access.ts";
-import { one, SELECTOR_FLAGS, select, selectionIn } from "./select.ts";
+import { DUMP_FLAGS, selectDumps, theDump } from "./select.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: ["delete [names..]", "rm"],
   describe: "delete dumps: the record, and with it the bundle in the store",
   builder: (yargs) =>
     yargs
-      .positional("names", { type: "string", array: true, default: [], describe: "names of Coredumps" })
+      .positional("names", { type: "string", array: true, default: [], describe: "names or ids of Coredumps" })
       .option("all", {
         alias: "a",
         type: "boolean",
         default: false,
         describe: "all of the namespace, or all that these match:",
       })
-      .options(SELECTOR_FLAGS)
+      .options(DUMP_FLAGS)
       .option("yes", {
         alias: "y",
         type: "boolean",
@@ -31,18 +31,22 @@ export const command: CommandModule<object, Parsed> = {
       }),
   async handler(argv) {
     const [names, all] = [argv["names"] as string[], argv["all"] === true];
-    const isSelection = Object.keys(SELECTOR_FLAGS).some((flag) => argv[flag] !== undefined);
+    const isSelection = Object.keys(DUMP_FLAGS).some((flag) => argv[flag] !== undefined);
     if (all ? names.length > 0 : names.length === 0)
       throw new DumpError("USAGE", "Cannot tell which: name dumps, or give --all");
     if (!all && isSelection) throw new DumpError("USAGE", "Cannot filter names: --all goes with selectors");
     const ours = await session(argv);
-    const coredumps = all
-      ? await select<Coredump>(ours, "coredumps", ours.namespace, selectionIn(argv))
-      : await Promise.all([...new Set(names)].map((name) => one<Coredump>(ours, "coredumps", name)));
+    const coredumps = all ? await selectDumps(ours, ours.namespace, argv) : await eachNamed(ours, names);
     if (all && argv["yes"] !== true && !(await confirmed(coredumps.length, `in namespace ${ours.namespace}`))) return;
     await removeEach(ours, coredumps);
   },
 };
+
+/** Each once, whatever it was called. */
+async function eachNamed(ours: Session, names: readonly string[]): Promise<Coredump[]> {
+  const dumps = await Promise.all([...new Set(names)].map((name) => theDump(ours, name, false)));
+  return [...new Map(dumps.map((dump) => [dump.metadata.uid, dump])).values()];
+}
 
 /** One that cannot be deleted does not save the others. @throws DumpError the first failure */
 async function removeEach({ http }: Session, coredumps: readonly Coredump[]): Promise<void> {

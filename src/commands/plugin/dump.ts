@@ -11,14 +11,17 @@ import { session } from "./access.ts";
 import { type Download, intoFile, intoStdout } from "./download.ts";
 import { interruptible } from "./interrupt.ts";
 import { sizeWords } from "./output/quantity.ts";
-import { one } from "./select.ts";
+import { one, theDump } from "./select.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "dump [name] [file]",
   describe: "download a core, checked; goes on where an earlier attempt ended",
   builder: (yargs) =>
     yargs
-      .positional("name", { type: "string", describe: "name of the Coredump; with --endpoint there is none" })
+      .positional("name", {
+        type: "string",
+        describe: "name or id of the Coredump, or its pod's name: the newest; with --endpoint there is none",
+      })
       .positional("file", {
         type: "string",
         describe: "file or directory; - is stdout, as is nothing when stdout is no terminal",
@@ -91,7 +94,7 @@ async function endpointIn(ours: Session, argv: Parsed): Promise<Subject> {
 
 /** @throws DumpError why its core cannot be had; says so when it is not complete */
 export async function downloadable(ours: Session, name: string): Promise<Coredump> {
-  const coredump = await one<Coredump>(ours, "coredumps", name);
+  const coredump = await theDump(ours, name);
   const refusal = refusalOf(coredump);
   if (refusal) throw refusal;
   const { complete, logicalSize, expectedSize } = coredump.status ?? {};

@@ -1,5 +1,6 @@
 /** `endpoint …`: names for a pod's dumps, which stay when the pod has gone. */
 import type { CommandModule } from "yargs";
+import { DumpError, isCode } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import { formatDuration } from "../../domain/units.ts";
 import { ENDPOINT_API, type Endpoint, pathOf, remove } from "../../plugin/objects.ts";
@@ -10,7 +11,7 @@ import { print, say } from "../output/print.ts";
 import { table } from "../output/table.ts";
 import { session } from "./access.ts";
 import { LIST } from "./list.ts";
-import { ALL_NAMESPACES, namespaceIn, one, SELECTOR_FLAGS, select, selectionIn } from "./select.ts";
+import { ALL_NAMESPACES, nameIn, namespaceIn, one, SELECTOR_FLAGS, select, selectionIn } from "./select.ts";
 
 const RESOURCE = "coredumpendpoints";
 
@@ -28,17 +29,27 @@ export const create: CommandModule<object, Parsed> = {
       .option("pod-uid", { type: "string", requiresArg: true, describe: "uid of a pod, which may be gone" }),
   async handler(argv) {
     const { http, namespace } = await session(argv);
-    const { name, pod, "pod-uid": uid } = argv as Record<string, string | undefined>;
+    const { "pod-uid": uid, ...given } = argv as Record<string, string | undefined>;
+    const name = nameIn(given["name"] ?? "");
+    const pod = given["pod"] ?? (uid === undefined ? name : undefined);
     const spec = { ...(pod !== undefined && { podname: pod }), ...(uid !== undefined && { poduid: uid }) };
     const body = { apiVersion: ENDPOINT_API, kind: "CoredumpEndpoint", metadata: { name, namespace }, spec };
     const path = pathOf(RESOURCE, namespace);
     const made = await http.json<Endpoint>({ verb: "create", resource: RESOURCE, path, body }).catch((error) => {
-      throw explained(error, RESOURCE, { namespace }, "create");
+      throw isCode(error, "NOT_FOUND") && pod !== undefined
+        ? noPod(pod, namespace, error)
+        : explained(error, RESOURCE, { namespace }, "create");
     });
     say(`${printable(made.metadata.name)} created, for pod uid ${printable(made.spec?.poduid ?? "unknown")}`);
     say(`Next: kubectl coredump dump --endpoint ${printable(made.metadata.name)} -n ${namespace}`);
   },
 };
+
+const noPod = (pod: string, namespace: string, cause: unknown): DumpError =>
+  new DumpError("NOT_FOUND", `Cannot name the dumps of pod ${pod}: it is not there in namespace ${namespace}`, {
+    cause,
+    hint: "--pod names one that is there; for one that is gone, --pod-uid with the uid that `kubectl coredump info NAME -o yaml` tells",
+  });
 
 const list: CommandModule<object, Parsed> = {
   command: ["list", "ls"],
@@ -46,7 +57,7 @@ const list: CommandModule<object, Parsed> = {
   builder: {
     ...ALL_NAMESPACES,
     ...SELECTOR_FLAGS,
-    output: { alias: "o", choices: ["json", "yaml"], describe: "how to print (default: a table)" },
+    output: { alias: "o", requiresArg: true, choices: ["json", "yaml"], describe: "how to print (default: a table)" },
   },
   async handler(argv) {
     const ours = await session(argv);
@@ -66,7 +77,7 @@ const columns = (now: Date, namespaces: boolean) => [
     ? [{ title: "NAMESPACE", text: ({ metadata }: Endpoint) => printable(metadata.namespace ?? "") }]
     : []),
   { title: "NAME", text: ({ metadata }: Endpoint) => printable(metadata.name) },
-  { title: "POD", text: ({ spec }: Endpoint) => printable(spec?.podname || "<none>") },
+  { title: "POD", text: ({ metadata, spec }: Endpoint) => printable(spec?.podname || metadata.name) /* its default */ },
   { title: "POD UID", text: ({ spec }: Endpoint) => printable(spec?.poduid || "<none>") },
   {
     title: "AGE",

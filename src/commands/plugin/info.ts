@@ -1,22 +1,30 @@
 import type { CommandModule } from "yargs";
-import type { Coredump } from "../../plugin/objects.ts";
 import type { Parsed } from "../flags.ts";
 import { json, yaml } from "../output/document.ts";
 import { print } from "../output/print.ts";
 import { accessWords, session } from "./access.ts";
 import { screen } from "./output/screen.ts";
-import { one } from "./select.ts";
+import { theDump } from "./select.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "info <name>",
   describe: "say all that is known of one dump",
   builder: (yargs) =>
     yargs
-      .positional("name", { type: "string", demandOption: true, describe: "name of the Coredump" })
-      .option("output", { alias: "o", choices: ["json", "yaml"], describe: "how to print (default: for people)" }),
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: "name or id of the Coredump, or its pod's name: the newest",
+      })
+      .option("output", {
+        alias: "o",
+        requiresArg: true,
+        choices: ["json", "yaml"],
+        describe: "how to print (default: for people)",
+      }),
   async handler(argv) {
     const ours = await session(argv);
-    const coredump = await one<Coredump>(ours, "coredumps", String(argv["name"]));
+    const coredump = await theDump(ours, String(argv["name"]));
     const format = argv["output"];
     await print(
       format === "json" ? json(coredump) : format === "yaml" ? await yaml(coredump) : screen(coredump, pasted(argv)),

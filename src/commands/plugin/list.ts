@@ -6,7 +6,7 @@ import { print, say } from "../output/print.ts";
 import { table } from "../output/table.ts";
 import { session } from "./access.ts";
 import { columns, nameLine, ORDERS } from "./output/rows.ts";
-import { ALL_NAMESPACES, namespaceIn, SELECTOR_FLAGS, select, selectionIn } from "./select.ts";
+import { ALL_NAMESPACES, DUMP_FLAGS, filterIn, namespaceIn, selectDumps, selectionIn } from "./select.ts";
 import { watch } from "./watch.ts";
 
 export const command: CommandModule<object, Parsed> = {
@@ -14,17 +14,23 @@ export const command: CommandModule<object, Parsed> = {
   describe: "list the dumps of a namespace, the newest first",
   builder: {
     ...ALL_NAMESPACES,
-    ...SELECTOR_FLAGS,
-    "sort-by": { choices: Object.keys(ORDERS), default: "age", describe: "what comes first" },
+    ...DUMP_FLAGS,
+    "sort-by": { requiresArg: true, choices: Object.keys(ORDERS), default: "age", describe: "what comes first" },
     watch: { alias: "w", type: "boolean", default: false, describe: "go on with what changes" },
-    output: { alias: "o", choices: ["wide", "json", "yaml", "name"], describe: "how to print (default: a table)" },
+    output: {
+      alias: "o",
+      requiresArg: true,
+      choices: ["wide", "json", "yaml", "name"],
+      describe: "how to print (default: a table)",
+    },
   },
   async handler(argv) {
     const ours = await session(argv);
     const namespace = namespaceIn(argv, ours);
     const format = argv["output"] as string | undefined;
-    if (argv["watch"] === true) return await watch(ours, namespace, selectionIn(argv), format);
-    const coredumps = await select<Coredump>(ours, "coredumps", namespace, selectionIn(argv));
+    const isMeant = filterIn(argv, new Date());
+    if (argv["watch"] === true) return await watch(ours, namespace, { ...selectionIn(argv), isMeant }, format);
+    const coredumps = await selectDumps(ours, namespace, argv);
     coredumps.sort(ORDERS[String(argv["sort-by"])]);
     if (coredumps.length === 0)
       say(namespace === undefined ? "No dumps found" : `No dumps found in namespace ${namespace}`);

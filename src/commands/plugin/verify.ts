@@ -23,8 +23,19 @@ export const command: CommandModule<object, Parsed> = {
   describe: "download cores, keep nothing, and prove that they are whole and unchanged",
   builder: (yargs) =>
     yargs
-      .positional("names", { type: "string", array: true, demandOption: true, describe: "names of Coredumps" })
-      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "how to print" }),
+      .positional("names", {
+        type: "string",
+        array: true,
+        demandOption: true,
+        describe: "names or ids of Coredumps, or of their pods: the newest",
+      })
+      .option("output", {
+        alias: "o",
+        requiresArg: true,
+        choices: ["table", "json", "yaml"],
+        default: "table",
+        describe: "how to print",
+      }),
   async handler(argv) {
     using stopping = interruptible();
     const ours = await session(argv);

@@ -26,7 +26,7 @@ const LEAST_COLUMNS: Readonly<Record<string, number>> = {
 export async function watch(
   { http }: Session,
   namespace: string | undefined,
-  selection: Selection,
+  { isMeant, ...selection }: Selection & { readonly isMeant: (coredump: Coredump) => boolean },
   format: string | undefined,
 ): Promise<void> {
   const stopping = new AbortController();
@@ -36,7 +36,7 @@ export async function watch(
   let [failure, lines, begun] = [undefined as unknown, Promise.resolve(), false];
   const show = (coredump: Coredump): void => {
     const { uid, resourceVersion } = coredump.metadata;
-    if (shown.get(uid) === resourceVersion) return;
+    if (shown.get(uid) === resourceVersion || !isMeant(coredump)) return;
     shown.set(uid, resourceVersion);
     const line = rendered(coredump, format, namespace === undefined, shown.size === 1 && !begun);
     begun = true;

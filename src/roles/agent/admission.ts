@@ -3,15 +3,13 @@ import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { mayFollow } from "../../domain/life-cycle.ts";
 import { formatBytes, parseBytes } from "../../domain/units.ts";
-import { OPT_OUT_LABEL, optedOut } from "../../policy/opt-out.ts";
+import { MAX_SIZE_ANNOTATION, OPT_OUT_LABEL } from "../../domain/wishes.ts";
+import { optedOut } from "../../policy/opt-out.ts";
 import { hasPod, type PodRecord } from "../../registration/coredump.ts";
 import { refuseAndDrop } from "../handler/finishing.ts";
 import { withDelivery } from "./deliver.ts";
 import type { Seat } from "./desk.ts";
 import { identifyLate } from "./identify.ts";
-
-/** Annotation of a namespace: the largest dump that its owner wants, which an administrator's limit may undercut. */
-export const MAX_SIZE_ANNOTATION = "coredump.fujitsu.com/max-dump-size";
 
 /**
  * The record as it may be registered: identified as far as anybody can, refused where the owner wants none.

@@ -56,3 +56,41 @@ for (const [order, names] of Object.entries({
     );
   });
 }
+
+const gone: readonly { status: object; next: RegExp }[] = [
+  { status: { state: "Denied" }, next: /kubectl get coredumpquotas -n shop .*ask for a larger quota/ },
+  { status: { state: "Refused", reason: "OptedOut" }, next: /Without the label coredump\.fujitsu\.com\/no-coredump/ },
+  {
+    status: { state: "Refused", reason: "TooBig" },
+    next: /annotation coredump\.fujitsu\.com\/max-dump-size .*node node-1/,
+  },
+  { status: { state: "Refused", reason: "NoRoom" }, next: /Ask who runs node node-1 for more room/ },
+  { status: { state: "Evicted", reason: "MadeRoom" }, next: /Ask who runs node node-1 for more room/ },
+  { status: { state: "Lost", reason: "KernelGaveUp" }, next: /log of node node-1 .*journalctl -k/ },
+  { status: { state: "Deleted", reason: "constructor" }, next: /Nothing of it is left but this record/ },
+];
+for (const { status, next } of gone)
+  test(`screen() of ${JSON.stringify(status)} says what to do, and does not lead to itself`, () => {
+    const [, words = ""] = /\n {2}Next {6}(.*)\n/.exec(screen(coredump("a-b", { status }))) ?? [];
+    assert.match(words, next);
+    assert.doesNotMatch(words, /coredump info/);
+  });
+
+const deliveries = [
+  {
+    status: "True",
+    message: "claim cores: /var/coredump/a.core of container app",
+    says: "delivered, claim cores: /var/coredump/a.core of container app",
+  },
+  {
+    status: "False",
+    message: "claim cores: no room in it; it will be tried again",
+    says: "not delivered, claim cores: no room in it; it will be tried again",
+  },
+  { status: "Unknown", message: "for claim cores", says: "not there yet, claim cores" },
+];
+for (const { status, message, says } of deliveries)
+  test(`screen() tells a delivery: ${says}`, () => {
+    const conditions = [{ type: "Delivered", status, reason: "X", message }];
+    assert.ok(screen(coredump("a-b", { status: { conditions } })).includes(`\n  Claim     ${says}\n`));
+  });

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { runPlugin } from "../../../src/commands/plugin/cli.ts";
 import { ROOT } from "../../support/paths.ts";
 import { tempDir } from "../../support/tmp.ts";
 import type { Ended } from "../run.ts";
@@ -51,4 +52,25 @@ export async function atTerminal(args: readonly string[], typed: string, env: No
   ]);
   child.stdin.destroy();
   return { code, stdout: chunks.join("").replaceAll("\r\n", "\n") };
+}
+
+/** The same in this process, where words are all that is looked at: starting a process takes longer than most commands. */
+export async function inProcess(args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
+  let output = "";
+  const streams = [process.stdout, process.stderr];
+  for (const stream of streams) stream.setMaxListeners(0); // each run adds one of its own
+  const before = streams.map(({ write }) => write);
+  const taking = (write: typeof process.stdout.write, stream: NodeJS.WriteStream) =>
+    ((chunk: string | Uint8Array, ...rest: []) => {
+      if (typeof chunk !== "string") return write.call(stream, chunk, ...rest); // the test runner's own
+      output += chunk;
+      (rest as (() => void)[]).at(-1)?.();
+      return true;
+    }) as typeof process.stdout.write;
+  for (const [at, stream] of streams.entries()) stream.write = taking(before[at] as typeof stream.write, stream);
+  try {
+    return { code: await runPlugin(args), output };
+  } finally {
+    for (const [at, stream] of streams.entries()) stream.write = before[at] as typeof stream.write;
+  }
 }

@@ -1,8 +1,9 @@
 /** Coredumps as a table, as `kubectl get` would show them. */
 import { printable } from "../../../domain/text.ts";
 import { formatDuration } from "../../../domain/units.ts";
+import { byAge, crashedAtMs } from "../../../plugin/named.ts";
 import type { Coredump } from "../../../plugin/objects.ts";
-import { COLOURS } from "../../output/list.ts";
+import { colourOf } from "../../output/list.ts";
 import type { Column } from "../../output/table.ts";
 import { bytesOf } from "./quantity.ts";
 
@@ -15,7 +16,7 @@ export const columns = (now: Date, { wide = false, namespaces = false } = {}): r
   {
     title: "STATE",
     text: stateOf,
-    colour: ({ status }) => (status?.state === undefined ? undefined : COLOURS[status.state]),
+    colour: ({ status }) => colourOf(status?.state),
   },
   { title: "POD", text: ({ spec }) => orNone(spec.pod), ...(!wide && { maxColumns: 40 }) },
   { title: "CONTAINER", text: ({ spec }) => orNone(spec.containerName), ...(!wide && { maxColumns: 24 }) },
@@ -45,17 +46,13 @@ function short(bytes: bigint | undefined): string {
   return `${value < 9.95 && unit > 0 ? Number(value.toFixed(1)) : Math.round(value)}${units[unit]}`;
 }
 
-/** Since the crash, not since the object: it may have been registered days later. */
-export const crashedAtMs = ({ spec, metadata }: Coredump): number =>
-  Date.parse(spec.dumptime ?? metadata.creationTimestamp ?? "");
-
 function age(coredump: Coredump, now: Date): string {
   const ms = now.getTime() - crashedAtMs(coredump);
   return Number.isNaN(ms) ? "<unknown>" : formatDuration(Math.max(0, Math.floor(ms / 1000)) * 1000);
 }
 
 export const ORDERS: Readonly<Record<string, (a: Coredump, b: Coredump) => number>> = {
-  age: (a, b) => crashedAtMs(b) - crashedAtMs(a), // the newest first
+  age: byAge,
   size: (a, b) => compared(bytesOf(b.spec.size) ?? -1n, bytesOf(a.spec.size) ?? -1n), // the largest first
   name: (a, b) => compared(a.metadata.name, b.metadata.name),
   pod: (a, b) => compared(a.spec.pod ?? "", b.spec.pod ?? ""),

@@ -5,7 +5,7 @@ import { formatDuration } from "../../../domain/units.ts";
 import type { Coredump } from "../../../plugin/objects.ts";
 import { refusalOf } from "../../../plugin/refusal.ts";
 import { safeName } from "../../output/describe.ts";
-import { COLOURS } from "../../output/list.ts";
+import { colourOf } from "../../output/list.ts";
 import { coloured } from "../../output/table.ts";
 import { displayWidth } from "../../output/width.ts";
 import { sizeWords } from "./quantity.ts";
@@ -21,6 +21,7 @@ export function screen(coredump: Coredump, flags = ""): string {
     ["Image", [image(coredump)]],
     ["When", [when(coredump)]],
     ["Core", core(coredump)],
+    ["Claim", [claim(coredump)]],
     ["Held up", [heldUp(coredump)]],
     ["Stored", [stored(coredump)]],
     ["Repeats", [repeats(coredump)]],
@@ -36,7 +37,7 @@ export function screen(coredump: Coredump, flags = ""): string {
 function heading({ metadata, status = {} }: Coredump): string {
   const { state, complete } = status;
   const words = [
-    state === undefined ? "not ready" : coloured(COLOURS[state], state),
+    state === undefined ? "not ready" : coloured(colourOf(state), printable(state)),
     ...(complete === undefined ? [] : [complete ? "complete" : "incomplete"]),
     ...(state === "Saved" ? ["verified"] : []),
   ];
@@ -95,6 +96,14 @@ function core({ spec, status = {} }: Coredump): (string | undefined)[] {
     `${sizeWords(spec.size)} held of ${sizeWords(expectedSize ?? logicalSize)} address space, ${proof}`,
     checksum === undefined ? undefined : printable(checksum.replace(":", " ")),
   ];
+}
+
+/** The copy for the pod's own claim, where its owner wants one. */
+function claim({ status }: Coredump): string | undefined {
+  const told = status?.conditions?.find(({ type }) => type === "Delivered");
+  if (!told) return undefined;
+  const word = { True: "delivered", False: "not delivered", Unknown: "not there yet" }[told.status] ?? "unknown";
+  return printable([word, told.message?.replace(/^(for )?claim /, "claim ")].filter(Boolean).join(", "));
 }
 
 const heldUp = ({ status }: Coredump): string | undefined =>

@@ -1,0 +1,7 @@
+/** What an owner says of the cores of a pod or a namespace, and by which names. */
+
+/** Label of a pod or namespace (there also an annotation): `true`, and no core is kept. */
+export const OPT_OUT_LABEL = "coredump.fujitsu.com/no-coredump";
+
+/** Annotation of a namespace: the largest dump that its owner wants, which an administrator's limit may undercut. */
+export const MAX_SIZE_ANNOTATION = "coredump.fujitsu.com/max-dump-size";
