@@ -7,7 +7,8 @@ import { readerOf } from "../../elf/bytes.ts";
 import { type MappedFile, mappedFiles } from "../../elf/mapped.ts";
 import { type Image, referencesOf } from "../../plugin/debug/engine.ts";
 import { batchArguments, gdbArguments, interactive, type Subject } from "../../plugin/debug/gdb.ts";
-import { CORE, type DebugPod, podFor, pullSecretsOf, SYSROOT, startPod } from "../../plugin/debug/pod.ts";
+import { gdbImageOf } from "../../plugin/debug/gdb-image.ts";
+import { CORE, type DebugPod, podFor, pullSecretsOf, SYSROOT, startPod, type Wish } from "../../plugin/debug/pod.ts";
 import { needKubectl, PodShell } from "../../plugin/debug/pod-shell.ts";
 import { isPlain } from "../../plugin/debug/view.ts";
 import type { Coredump } from "../../plugin/objects.ts";
@@ -29,10 +30,11 @@ const FILE_HEAD_BYTES = 64 << 10;
 export async function debugInCluster(argv: Parsed, ours: Session, signal: AbortSignal): Promise<void> {
   needKubectl();
   const bounds = boundsIn(argv);
+  const gdbImage = gdbImageOf(argv["gdb-image"] as string | undefined, process.env);
   const coredump = await downloadable(ours, String(argv["name"]));
   const remote = await Remote.open(ours.http, wantedCore(coredump), signal);
-  await using pod = await podWith(argv, ours, coredump, remote.lengthBytes, signal);
-  const shell = new PodShell([...accessWords(argv), "--namespace", ours.namespace], pod.name);
+  await using pod = await podWith(argv, ours, coredump, { gdbImage, coreBytes: remote.lengthBytes }, signal);
+  const shell = new PodShell([...accessWords(argv), "--namespace", ours.namespace], pod.name, gdbImage);
   say(`Copying the core into pod ${pod.name}`);
   const mapped = await copied(shell, { remote, sha256: sha256Of(coredump), signal });
   const executable = await executableOf(shell, coredump, mapped, signal);
@@ -59,14 +61,9 @@ async function podWith(
   argv: Parsed,
   { http, namespace }: Session,
   coredump: Coredump,
-  coreBytes: number,
+  wish: Pick<Wish, "gdbImage" | "coreBytes">,
   signal: AbortSignal,
 ): Promise<DebugPod> {
-  const gdbImage = argv["gdb-image"] ?? process.env["KUBECTL_COREDUMP_GDB_IMAGE"];
-  if (gdbImage === undefined || gdbImage === "")
-    throw new DumpError("USAGE", "Cannot debug in the cluster without an image that has gdb", {
-      hint: "--gdb-image, or KUBECTL_COREDUMP_GDB_IMAGE: with gdb, sh, cat, head, od, wc and sleep",
-    });
   const patienceMs = parseDurationMs(String(argv["pod-timeout"]));
   if (patienceMs === undefined)
     throw new DumpError("USAGE", `Cannot use --pod-timeout=${argv["pod-timeout"]}: not a duration such as 2m`);
@@ -81,7 +78,7 @@ async function podWith(
     hint: "--image",
   });
   for (const reference of references) {
-    const body = podFor(coredump, { gdbImage: String(gdbImage), reference, coreBytes, pullSecrets });
+    const body = podFor(coredump, { ...wish, reference, pullSecrets });
     try {
       return await startPod(http, namespace, body, patienceMs, say, signal);
     } catch (error) {

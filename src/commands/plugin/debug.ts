@@ -27,7 +27,9 @@ export const command: CommandModule<object, Parsed> = {
         sysroot: text("folder with the image's files (default: from an engine here, by digest)"),
         gdb: text("the debugger to run (default: gdb)"),
         "in-cluster": flag("run gdb in a pod beside the image"),
-        "gdb-image": text("in the cluster: image with gdb (default: KUBECTL_COREDUMP_GDB_IMAGE)"),
+        "gdb-image": text(
+          "in the cluster: image with gdb (default: COREDUMP_GDB_IMAGE, then ~/.config/coredump/gdb-image)",
+        ),
         image: text("in the cluster: the crashed image, by another name"),
         "pod-timeout": { ...text("in the cluster: how long the pod may take to start"), default: "2m" },
       }),

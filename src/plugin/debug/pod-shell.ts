@@ -7,15 +7,24 @@ import { CONTAINER, CORE } from "./pod.ts";
 import { type Bounds, complaint, type Ended, isThere, run, runBounded } from "./tool.ts";
 
 const KUBECTL = "kubectl";
+/** Looked for before anything is copied: later its absence would be an exit code. */
+const NEEDS = `for tool in gdb cat head od wc; do command -v "$tool" > /dev/null || { echo "lacks $tool" >&2; exit 127; }; done`;
+/** Ours, or the container engine's words for a missing shell. */
+const LACKS = /^lacks (\w+)$|"(sh)": executable file not found/m;
 
 export class PodShell {
   readonly #access: readonly string[];
   readonly #pod: string;
+  readonly #image: string;
 
-  /** @param access  flags that make kubectl the same user of the same namespace */
-  constructor(access: readonly string[], pod: string) {
+  /**
+   * @param access  flags that make kubectl the same user of the same namespace
+   * @param image   the container's, for messages
+   */
+  constructor(access: readonly string[], pod: string, image: string) {
     this.#access = access;
     this.#pod = pod;
+    this.#image = image;
   }
 
   /** kubectl's arguments for a command in the pod, with a terminal of its own. */
@@ -39,9 +48,9 @@ export class PodShell {
     return Buffer.from(stdout.replace(/\s+/g, ""), "hex");
   }
 
-  /** Writes the core. @throws DumpError when not all of it arrived */
+  /** Writes the core. @throws DumpError TOOL_MISSING when the image lacks a tool; when not all of it arrived */
   async putCore(chunks: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
-    const command = ["sh", "-c", 'cat > "$0" && wc -c < "$0"', CORE];
+    const command = ["sh", "-c", `${NEEDS}; cat > "$0" && wc -c < "$0"`, CORE];
     const child = spawn(KUBECTL, this.#args(["-i"], command), { stdio: ["pipe", "pipe", "pipe"], signal });
     const ended = once(child, "close");
     const said = Promise.all([text(child.stdout), text(child.stderr), ended]);
@@ -60,6 +69,8 @@ export class PodShell {
       throw error;
     });
     if (Number(stdout.trim()) === sent && exitCode === 0) return;
+    const [, tool, shell = tool] = LACKS.exec(stderr) ?? [];
+    if (shell !== undefined) throw lacking(this.#image, shell);
     throw new DumpError(
       "API_UNAVAILABLE",
       `Cannot write the core into the pod: ${complaint({ stdout, stderr, exitCode })}`,
@@ -70,6 +81,11 @@ export class PodShell {
     return [...this.#access, "exec", ...how, this.#pod, "--container", CONTAINER, "--", ...command];
   }
 }
+
+const lacking = (image: string, tool: string): DumpError =>
+  new DumpError("TOOL_MISSING", `Cannot debug in the cluster: the image ${image} has no ${tool}`, {
+    hint: "--gdb-image names another: it has gdb, sh, cat, head, od, wc and sleep",
+  });
 
 /** @throws DumpError TOOL_MISSING */
 export function needKubectl(): void {

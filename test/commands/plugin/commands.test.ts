@@ -1,12 +1,14 @@
 /** list, info, delete, verify, endpoint, completion: their words, their exit codes. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
+import { FAILURES_HERE } from "../../../src/commands/plugin/cli.ts";
 import { answerTo } from "../../../src/commands/plugin/complete.ts";
 import type { State } from "../../../src/domain/dump.ts";
+import { FAILURES } from "../../../src/domain/failures.ts";
 import type { Coredump } from "../../../src/plugin/objects.ts";
 import { Api, refuse } from "../../plugin/api.ts";
 import { ROOT } from "../../support/paths.ts";
@@ -336,5 +338,27 @@ test("endpoint create names the pod, and says in flags what to do when it is gon
   assert.match(
     ended.output,
     /^error: Cannot name the dumps of pod gone: it is not there in namespace shop\nhint: --pod names .*--pod-uid/,
+  );
+});
+
+test("FAILURES_HERE are those that the plugin's own code names", () => {
+  const folders = ["src/plugin", "src/commands/plugin", "src/kube"];
+  const sources = folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts") && name !== "cli.ts")
+      .map((name) => readFileSync(join(ROOT, folder, name), "utf8")),
+  );
+  const quoted = new Set(sources.flatMap((source) => source.match(/(?<=")[A-Z][A-Z_]+(?=")/g) ?? []));
+  const code =
+    readFileSync(join(ROOT, "src/commands/failure.ts"), "utf8") +
+    readFileSync(join(ROOT, "src/bundle/seek-table.ts"), "utf8");
+  const print = readFileSync(join(ROOT, "src/commands/output/print.ts"), "utf8");
+  const shared = new Set(`${code}${print}`.match(/(?<=")[A-Z][A-Z_]+(?=")/g) ?? []);
+  const isFailure = (word: string): boolean => Object.hasOwn(FAILURES, word);
+  const missing = [...quoted].filter((word) => isFailure(word) && !FAILURES_HERE.some((each) => each === word));
+  assert.deepEqual(missing, []);
+  assert.deepEqual(
+    FAILURES_HERE.filter((each) => !quoted.has(each) && !shared.has(each)),
+    [],
   );
 });
