@@ -45,7 +45,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   bundle: ["domain"],
   delivery: ["domain", "system"],
   kube: ["domain"],
-  plugin: ["domain", "elf", "kube", "system"],
+  plugin: ["bundle", "domain", "elf", "kube", "system"],
   registration: ["domain", "kube"],
   admission: ["domain"],
   pki: [],

@@ -67,6 +67,20 @@ export class SeekableReader {
   }
 
   /**
+   * Where frames end that are asked for together: as many from this place on as fit into both bounds, and one at least.
+   * @param packedBytes  what they may take in the file
+   * @param plainBytes   what they may hold
+   */
+  framesEnd(fromBytes: number, packedBytes: number, plainBytes: number): number {
+    const { count, packedAt, plainAt } = this.#places;
+    const first = firstWhere(count, (frame) => at(plainAt, frame + 1) > fromBytes);
+    const tooMuch = (frame: number): boolean =>
+      at(packedAt, frame + 1) - at(packedAt, first) > packedBytes || at(plainAt, frame + 1) - fromBytes > plainBytes;
+    const end = firstWhere(count, (frame) => frame > first && tooMuch(frame));
+    return plainAt[end] ?? this.plainBytes;
+  }
+
+  /**
    * The tar's bytes in [from, to), in order, some at a time; what comes next is fetched meanwhile. Once it has ended,
    * however it did, nothing is fetched any more.
    *

@@ -4,7 +4,6 @@
  */
 import { DumpError, FAILURES, type FailureCode } from "../domain/failures.ts";
 import { backoffMs, pause } from "../kube/backoff.ts";
-import type { Remote } from "./remote.ts";
 
 /** Well below kube-apiserver's 60 s, however the rate drops meanwhile. */
 const PIECE_MS = 8_000;
@@ -16,6 +15,23 @@ const MOST_WAITING_BYTES = 4 << 20;
 const PARALLEL = 4;
 /** Attempts in a row without a byte: a minute, all in all. */
 const PATIENCE = 8;
+
+/** What can be downloaded in pieces. */
+export interface Bytes {
+  readonly lengthBytes: number;
+  /** Another one for other bytes. */
+  readonly etag: string;
+  /** Whether what breaks off has been tried again already. */
+  readonly isSteady: boolean;
+  /**
+   * Where a piece from there on is to end.
+   * @param wireBytes   what may come over the wire for it, about
+   * @param plainBytes  what it may hold
+   */
+  pieceEnd(fromBytes: number, wireBytes: number, plainBytes: number): number;
+  /** The bytes in [from, to), by one attempt. @throws DumpError */
+  read(fromBytes: number, toBytes: number, signal: AbortSignal): AsyncGenerator<Buffer>;
+}
 
 export interface Range {
   readonly fromBytes: number;
@@ -47,12 +63,12 @@ export interface How {
 }
 
 /** The bytes of a range, by as many requests and attempts as it takes. @throws DumpError what does not go away */
-export async function* steadily(remote: Remote, { fromBytes, toBytes }: Range, how: How): AsyncGenerator<Buffer> {
-  const { pace, signal, patience = PATIENCE } = how;
+export async function* steadily(source: Bytes, { fromBytes, toBytes }: Range, how: How): AsyncGenerator<Buffer> {
+  const { pace, signal, patience = source.isSteady ? 1 : PATIENCE } = how;
   for (let at = fromBytes, failures = 0; at < toBytes; ) {
-    const [from, to, startMs] = [at, Math.min(toBytes, at + pace.bytes), performance.now()];
+    const [from, to, startMs] = [at, Math.min(toBytes, source.pieceEnd(at, pace.bytes, Infinity)), performance.now()];
     try {
-      for await (const chunk of remote.read(from, to, signal)) {
+      for await (const chunk of source.read(from, to, signal)) {
         at += chunk.length;
         failures = 0;
         yield chunk;
@@ -71,7 +87,7 @@ const mayPass = (error: unknown): boolean => error instanceof DumpError && FAILU
 
 /** Several pieces at once, each to `write` as it comes in. */
 export async function scattered(
-  remote: Remote,
+  source: Bytes,
   ranges: readonly Range[],
   how: How,
   write: (chunk: Buffer, atBytes: number) => Promise<void>,
@@ -82,10 +98,10 @@ export async function scattered(
   const worker = async (): Promise<void> => {
     for (let next = left.pop(); next; next = left.pop()) {
       const { fromBytes, toBytes } = next;
-      const end = Math.min(toBytes, fromBytes + how.pace.bytes);
+      const end = Math.min(toBytes, source.pieceEnd(fromBytes, how.pace.bytes, Infinity));
       if (end < toBytes) left.push({ fromBytes: end, toBytes });
       let at = fromBytes;
-      for await (const chunk of steadily(remote, { fromBytes, toBytes: end }, { ...how, signal })) {
+      for await (const chunk of steadily(source, { fromBytes, toBytes: end }, { ...how, signal })) {
         await write(chunk, at);
         at += chunk.length;
       }
@@ -104,16 +120,16 @@ export async function scattered(
 }
 
 /** All of it in order, the next pieces being fetched meanwhile. */
-export async function* inOrder(remote: Remote, how: How): AsyncGenerator<Buffer> {
+export async function* inOrder(source: Bytes, how: How): AsyncGenerator<Buffer> {
   const stopping = new AbortController();
   const signal = AbortSignal.any([how.signal, stopping.signal]);
   const coming: Promise<Buffer[]>[] = [];
   let asked = 0;
   const ask = (): void => {
     const fromBytes = asked;
-    if (fromBytes >= remote.lengthBytes) return;
-    asked = Math.min(remote.lengthBytes, fromBytes + Math.min(how.pace.bytes, MOST_WAITING_BYTES));
-    const piece = Array.fromAsync(steadily(remote, { fromBytes, toBytes: asked }, { ...how, signal }));
+    if (fromBytes >= source.lengthBytes) return;
+    asked = Math.min(source.lengthBytes, source.pieceEnd(fromBytes, how.pace.bytes, MOST_WAITING_BYTES));
+    const piece = Array.fromAsync(steadily(source, { fromBytes, toBytes: asked }, { ...how, signal }));
     piece.catch(() => undefined); // looked at in its turn
     coming.push(piece);
   };

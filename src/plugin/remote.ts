@@ -4,6 +4,7 @@ import { DumpError } from "../domain/failures.ts";
 import type { KubeAnswers } from "../kube/http.ts";
 import { member } from "../kube/objects.ts";
 import { ENDPOINT_API, type Plural } from "./objects.ts";
+import type { Bytes } from "./pieces.ts";
 import { explained } from "./trouble.ts";
 
 export interface Wanted {
@@ -16,7 +17,8 @@ export interface Wanted {
 
 const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+)$/;
 
-export class Remote {
+export class Remote implements Bytes {
+  readonly isSteady = false;
   readonly lengthBytes: number;
   /** Of all answers the same, else somebody has put another thing there. */
   readonly etag: string;
@@ -38,6 +40,10 @@ export class Remote {
     const total = CONTENT_RANGE.exec(range ?? "")?.[3];
     if (total !== undefined && etag !== undefined) return new Remote(http, wanted, Number(total), etag);
     throw new DumpError("API_INVALID", `Cannot download ${wanted.name}: the server gives no ranges of it`);
+  }
+
+  pieceEnd(fromBytes: number, wireBytes: number, plainBytes: number): number {
+    return Math.min(this.lengthBytes, fromBytes + Math.min(wireBytes, plainBytes));
   }
 
   /**

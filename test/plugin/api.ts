@@ -9,6 +9,7 @@ import { json } from "node:stream/consumers";
 import { answerFor } from "../../src/download/answer.ts";
 import type { Coredump, Endpoint } from "../../src/plugin/objects.ts";
 import { type TempDir, tempDir } from "../support/tmp.ts";
+import { bundled, testDump } from "../upload/dumps.ts";
 
 /** A request for bytes. */
 export interface Asked {
@@ -25,6 +26,8 @@ export class Api implements AsyncDisposable {
   readonly folder: TempDir = tempDir();
   /** By path behind `/namespaces/`: `shop/coredumps/web-0?part=core`. */
   readonly files = new Map<string, Buffer>();
+  /** By the same path, made when they are asked for. */
+  readonly bundles = new Map<string, () => Promise<Buffer>>();
   etag: string | undefined;
   /** May answer by itself, or break the connection; `n` counts requests for bytes from 1 on. */
   onDump: (n: number, response: ServerResponse, asked: Asked) => boolean | Promise<boolean> = () => false;
@@ -75,6 +78,13 @@ export class Api implements AsyncDisposable {
       status: { state: "Saved", checksum, complete: true, ...changes.status },
     });
     this.files.set(`shop/coredumps/${name}?part=core`, core);
+    let bundle: Promise<Buffer> | undefined;
+    this.bundles.set(`shop/coredumps/${name}`, () => (bundle ??= bundleWith(core)));
+  }
+
+  /** As it is stored; a change of its bytes is a damage of the store. */
+  async bundleOf(name: string): Promise<Buffer> {
+    return (await this.bundles.get(`shop/coredumps/${name}`)?.()) ?? Buffer.alloc(0);
   }
 
   /** Tells whoever watches. */
@@ -117,7 +127,9 @@ export class Api implements AsyncDisposable {
     const asked: Asked = { url, range, ifRange, headers: request.headers };
     const n = this.asked.push(asked);
     if (await this.onDump(n, response, asked)) return;
-    const bytes = this.files.get(`${key}?part=${url.searchParams.get("part") ?? "core"}`);
+    const part = url.searchParams.get("part") ?? "core";
+    const bytes =
+      this.files.get(`${key}?part=${part}`) ?? (part === "bundle" ? await this.bundles.get(key)?.() : undefined);
     if (!bytes) return refuse(response, 404, "NotFound", `no bytes of ${key}`, key);
     const etag = this.etag ?? `"${createHash("sha256").update(bytes).digest("hex")}"`;
     const what = { etag, lengthBytes: bytes.length, filename: "x", contentType: "application/octet-stream" };
@@ -132,6 +144,11 @@ export class Api implements AsyncDisposable {
     await once(this.#server, "close");
     this.folder[Symbol.dispose]();
   }
+}
+
+async function bundleWith(core: Buffer): Promise<Buffer> {
+  using dump = testDump(core.length, [{ atBytes: 0, bytes: core }]);
+  return await bundled(dump);
 }
 
 function send(response: ServerResponse, status: number, body: object): void {

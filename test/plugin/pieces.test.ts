@@ -3,8 +3,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { DumpError } from "../../src/domain/failures.ts";
-import { inOrder, Pace, scattered, steadily } from "../../src/plugin/pieces.ts";
-import type { Remote } from "../../src/plugin/remote.ts";
+import { type Bytes, inOrder, Pace, scattered, steadily } from "../../src/plugin/pieces.ts";
 
 const FOREVER = new AbortController().signal;
 const lost = (): DumpError => new DumpError("API_UNAVAILABLE", "Cannot download x: the connection broke off");
@@ -22,7 +21,10 @@ function remote(bytes: Buffer, breaks: (request: number, sentBytes: number) => b
       yield bytes.subarray(at, Math.min(to, at + 1000));
     }
   }
-  return { remote: { lengthBytes: bytes.length, etag: '"e"', read } as unknown as Remote, asked };
+  const pieceEnd = (fromBytes: number, wireBytes: number, plainBytes: number): number =>
+    Math.min(bytes.length, fromBytes + Math.min(wireBytes, plainBytes));
+  const source: Bytes = { lengthBytes: bytes.length, etag: '"e"', isSteady: false, pieceEnd, read };
+  return { remote: source, asked };
 }
 
 const small = (): Pace => Object.assign(new Pace(), { bytes: 4096, went: () => undefined, broke: () => undefined });
@@ -58,7 +60,7 @@ test("steadily() gives up after so many attempts in a row without a byte, and at
     read: () => {
       throw denied;
     },
-  } as unknown as Remote;
+  } as Bytes;
   await assert.rejects(Array.fromAsync(steadily(refusing, { fromBytes: 0, toBytes: 10 }, how)), denied);
 });
 

@@ -13,13 +13,12 @@ import { runBounded } from "../../plugin/debug/tool.ts";
 import { type View, viewOf } from "../../plugin/debug/view.ts";
 import type { Coredump } from "../../plugin/objects.ts";
 import { PartFile } from "../../plugin/part-file.ts";
-import { Remote } from "../../plugin/remote.ts";
 import type { Session } from "../../plugin/session.ts";
 import type { Parsed } from "../flags.ts";
 import { say } from "../output/print.ts";
 import { boundsIn, printBacktrace, refuse } from "./debug-output.ts";
 import { fill, sealed } from "./download.ts";
-import { downloadable, sha256Of, wantedCore } from "./dump.ts";
+import { downloadable, openCore, sha256Of } from "./dump.ts";
 import { theDump } from "./select.ts";
 
 /** @throws DumpError; whatever ends it, nothing of it stays */
@@ -67,7 +66,7 @@ async function coreOf(
     return { coredump: await theDump(ours, name), core };
   }
   const coredump = await downloadable(ours, name);
-  const remote = await Remote.open(ours.http, wantedCore(coredump), signal);
+  const remote = await openCore(ours, coredump, signal);
   using part = new PartFile(path, remote);
   await fill(part, remote, signal);
   await sealed(part, { remote, sha256: sha256Of(coredump), signal }, false);

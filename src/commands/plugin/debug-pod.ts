@@ -12,14 +12,13 @@ import { CORE, type DebugPod, podFor, pullSecretsOf, SYSROOT, startPod, type Wis
 import { needKubectl, PodShell } from "../../plugin/debug/pod-shell.ts";
 import { isPlain } from "../../plugin/debug/view.ts";
 import type { Coredump } from "../../plugin/objects.ts";
-import { Remote } from "../../plugin/remote.ts";
 import type { Session } from "../../plugin/session.ts";
 import type { Parsed } from "../flags.ts";
 import { say } from "../output/print.ts";
 import { accessWords } from "./access.ts";
 import { boundsIn, printBacktrace, refuse } from "./debug-output.ts";
 import { type Download, streamed } from "./download.ts";
-import { downloadable, sha256Of, wantedCore } from "./dump.ts";
+import { downloadable, openCore, sha256Of } from "./dump.ts";
 
 /** Headers and notes, as a rule; what lies behind it of mapped files stays unknown. */
 const HEAD_BYTES = 32 << 20;
@@ -32,7 +31,7 @@ export async function debugInCluster(argv: Parsed, ours: Session, signal: AbortS
   const bounds = boundsIn(argv);
   const gdbImage = gdbImageOf(argv["gdb-image"] as string | undefined, process.env);
   const coredump = await downloadable(ours, String(argv["name"]));
-  const remote = await Remote.open(ours.http, wantedCore(coredump), signal);
+  const remote = await openCore(ours, coredump, signal);
   await using pod = await podWith(argv, ours, coredump, { gdbImage, coreBytes: remote.lengthBytes }, signal);
   const shell = new PodShell([...accessWords(argv), "--namespace", ours.namespace], pod.name, gdbImage);
   say(`Copying the core into pod ${pod.name}`);

@@ -4,15 +4,14 @@ import { existsSync, statSync } from "node:fs";
 import { DumpError } from "../../domain/failures.ts";
 import { formatBytes } from "../../domain/units.ts";
 import { PartFile } from "../../plugin/part-file.ts";
-import { inOrder, Pace, scattered } from "../../plugin/pieces.ts";
-import type { Remote } from "../../plugin/remote.ts";
+import { type Bytes, inOrder, Pace, scattered } from "../../plugin/pieces.ts";
 import { digestOf } from "../core-file.ts";
 import { print, say } from "../output/print.ts";
 import { Progress } from "../output/progress.ts";
 import { Device } from "../output/sinks.ts";
 
 export interface Download {
-  readonly remote: Remote;
+  readonly remote: Bytes;
   /** What it must be, in hex; undefined: nobody states it. */
   readonly sha256: string | undefined;
   readonly signal: AbortSignal;
@@ -43,7 +42,7 @@ export async function intoFile(download: Download, path: string, force: boolean)
 }
 
 /** What is still missing of it. */
-export async function fill(part: PartFile, remote: Remote, signal: AbortSignal): Promise<void> {
+export async function fill(part: PartFile, remote: Bytes, signal: AbortSignal): Promise<void> {
   let done = part.doneBytes;
   using progress = new Progress(remote.lengthBytes);
   await scattered(remote, part.missing(), { pace: new Pace(), signal }, async (chunk, atBytes) => {

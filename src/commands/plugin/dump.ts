@@ -1,6 +1,9 @@
 import type { CommandModule } from "yargs";
-import { DumpError } from "../../domain/failures.ts";
+import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
+import { printable } from "../../domain/text.ts";
+import { CoreBytes } from "../../plugin/core-bytes.ts";
 import type { Coredump, Endpoint } from "../../plugin/objects.ts";
+import type { Bytes } from "../../plugin/pieces.ts";
 import { refusalOf } from "../../plugin/refusal.ts";
 import { Remote, type Wanted } from "../../plugin/remote.ts";
 import type { Session } from "../../plugin/session.ts";
@@ -41,18 +44,18 @@ export const command: CommandModule<object, Parsed> = {
   async handler(argv) {
     using stopping = interruptible();
     const ours = await session(argv);
-    const { wanted, name, sha256, file } =
+    const { signal } = stopping;
+    const { open, name, sha256, file } =
       argv["endpoint"] === undefined ? await dumpIn(ours, argv) : await endpointIn(ours, argv);
     const path = targetPath(file, name);
-    const remote = await Remote.open(ours.http, wanted, stopping.signal);
-    const download: Download = { remote, sha256, signal: stopping.signal };
+    const download: Download = { remote: await open(signal), sha256, signal };
     if (path === undefined) await intoStdout(download);
     else await intoFile(download, path, argv["force"] === true);
   },
 };
 
 interface Subject {
-  readonly wanted: Wanted;
+  readonly open: (signal: AbortSignal) => Promise<Bytes>;
   /** Of the file, unless one is named. */
   readonly name: string;
   readonly sha256: string | undefined;
@@ -71,7 +74,9 @@ async function dumpIn(ours: Session, argv: Parsed): Promise<Subject> {
   const { name } = coredump.metadata;
   const bundle = argv["bundle"] === true;
   return {
-    wanted: wantedCore(coredump, bundle ? "bundle" : "core"),
+    open: bundle
+      ? (signal) => Remote.open(ours.http, wantedOf(coredump, "bundle"), signal)
+      : (signal) => openCore(ours, coredump, signal),
     name: bundle ? `${name}.tar.zst` : `${name}.core`,
     sha256: bundle ? undefined : sha256Of(coredump),
     file: word(argv["file"]),
@@ -89,7 +94,8 @@ async function endpointIn(ours: Session, argv: Parsed): Promise<Subject> {
     ...(container !== undefined && { container: String(container) }),
   };
   const wanted = { resource: "coredumpendpoints", namespace: ours.namespace, name, query } as const;
-  return { wanted, name: `${name}.tar`, sha256: undefined, file: word(argv["name"]) };
+  const open = (signal: AbortSignal) => Remote.open(ours.http, wanted, signal);
+  return { open, name: `${name}.tar`, sha256: undefined, file: word(argv["name"]) };
 }
 
 /** @throws DumpError why its core cannot be had; says so when it is not complete */
@@ -103,7 +109,22 @@ export async function downloadable(ours: Session, name: string): Promise<Coredum
   return coredump;
 }
 
-export const wantedCore = ({ metadata }: Coredump, part: "core" | "bundle" = "core"): Wanted => ({
+/**
+ * The core, by its bundle's frames; as the server unpacks it where the bundle is not one that this program can read.
+ * @throws DumpError with what stands in the way
+ */
+export async function openCore({ http }: Session, coredump: Coredump, signal: AbortSignal): Promise<Bytes> {
+  const bundle = await Remote.open(http, wantedOf(coredump, "bundle"), signal);
+  try {
+    return await CoreBytes.open(bundle, signal);
+  } catch (error) {
+    if (!isCode(error, "STORE_CORRUPT")) throw error;
+    say(`warning: ${printable(reasonOf(error))}; asking the server for the core itself`);
+    return await Remote.open(http, wantedOf(coredump, "core"), signal);
+  }
+}
+
+const wantedOf = ({ metadata }: Coredump, part: "core" | "bundle"): Wanted => ({
   resource: "coredumps",
   namespace: metadata.namespace ?? "",
   name: metadata.name,

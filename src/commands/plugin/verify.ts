@@ -7,7 +7,6 @@ import { readerOf } from "../../elf/bytes.ts";
 import { layoutOf } from "../../elf/layout.ts";
 import { MAX_HELD_BYTES } from "../../elf/program-headers.ts";
 import type { Coredump } from "../../plugin/objects.ts";
-import { Remote } from "../../plugin/remote.ts";
 import type { Session } from "../../plugin/session.ts";
 import type { Parsed } from "../flags.ts";
 import { json, yaml } from "../output/document.ts";
@@ -15,7 +14,7 @@ import { print } from "../output/print.ts";
 import { table } from "../output/table.ts";
 import { session } from "./access.ts";
 import { streamed } from "./download.ts";
-import { downloadable, sha256Of, wantedCore } from "./dump.ts";
+import { downloadable, openCore, sha256Of } from "./dump.ts";
 import { interruptible } from "./interrupt.ts";
 
 export const command: CommandModule<object, Parsed> = {
@@ -60,8 +59,8 @@ interface Finding {
 }
 
 /** The headers are at a core's beginning; the rest only passes by. */
-async function examined({ http }: Session, coredump: Coredump, signal: AbortSignal): Promise<Finding> {
-  const remote = await Remote.open(http, wantedCore(coredump), signal);
+async function examined(ours: Session, coredump: Coredump, signal: AbortSignal): Promise<Finding> {
+  const remote = await openCore(ours, coredump, signal);
   const head: Buffer[] = [];
   let headBytes = 0;
   const hash = createHash("sha256");

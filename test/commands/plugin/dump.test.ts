@@ -38,13 +38,14 @@ test("dump - streams the core; so does dump into a pipe", async () => {
 test("dump goes on behind every connection that breaks off", async () => {
   await using api = await Api.start();
   api.saved(NAME, CORE);
+  const bundle = await api.bundleOf(NAME);
   api.onDump = (n, response, { range }) => {
     const [, first = "0", last = "0"] = /bytes=(\d+)-(\d+)/.exec(range ?? "") ?? [];
     if (n < 2 || n % 2 === 0 || Number(last) - Number(first) < 1000) return false;
-    const part = CORE.subarray(Number(first), Number(last) + 1);
+    const part = bundle.subarray(Number(first), Number(last) + 1);
     response.writeHead(206, {
       "content-length": part.length,
-      "content-range": `bytes ${first}-${last}/${CORE.length}`,
+      "content-range": `bytes ${first}-${last}/${bundle.length}`,
       etag: '"e"',
     });
     response.write(part.subarray(0, part.length >> 1), () => setTimeout(() => response.destroy(), 5));
@@ -64,7 +65,7 @@ test("dump that was interrupted goes on from FILE.part, and asks only for what i
   const args = ["dump", NAME, path, "--kubeconfig", api.kubeconfig];
   const { promise: stuck, resolve: isStuck } = Promise.withResolvers<void>();
   api.onDump = (n) => {
-    if (n <= 4) return false;
+    if (n <= 8) return false;
     isStuck();
     return new Promise(() => undefined);
   };
@@ -116,6 +117,58 @@ test("dump gives no file its name whose checksum is wrong, and goes on from noth
   assert.equal((await plugin(["dump", NAME, "-", "--kubeconfig", api.kubeconfig])).code, 65);
 });
 
+/** Bytes that were asked for. */
+const onTheWire = (api: Api): number =>
+  api.asked.reduce((sum, { range }) => {
+    const [, first = 0, last = 0] = /bytes=(\d+)-(\d+)/.exec(range ?? "") ?? [];
+    return sum + Number(last) - Number(first) + 1;
+  }, 0);
+
+for (const [on, args] of [
+  ["into a file", ["x.core"]],
+  ["to stdout", ["-"]],
+] as const) {
+  test(`dump ${on} sends what the bundle holds, and no hole of the core`, async () => {
+    await using api = await Api.start();
+    const core = Buffer.alloc(48 << 20);
+    randomBytes(2 << 20).copy(core, (9 << 20) + 77);
+    randomBytes(1 << 20).copy(core, 40 << 20);
+    api.saved(NAME, core);
+    const cwd = api.folder.path;
+    const { code, stdout, stderr } = await plugin(["dump", NAME, ...args, "--kubeconfig", api.kubeconfig], { cwd });
+    assert.equal(code, 0, stderr);
+    const bundleBytes = (await api.bundleOf(NAME)).length;
+    assert.ok(onTheWire(api) <= 1.05 * bundleBytes, `${onTheWire(api)} for a bundle of ${bundleBytes}`);
+    assert.ok((on === "to stdout" ? stdout : readFileSync(join(cwd, "x.core"))).equals(core));
+    if (on === "into a file") assert.ok(statSync(join(cwd, "x.core")).blocks * 512 < 5 << 20);
+  });
+}
+
+test("dump says which frame's checksum is wrong, and gives no file its name", async () => {
+  await using api = await Api.start();
+  api.saved(NAME, CORE);
+  const bundle = await api.bundleOf(NAME);
+  bundle[bundle.length - (1 << 20)] = ~(bundle.at(-(1 << 20)) ?? 0) & 0xff;
+  const path = join(api.folder.path, "x.core");
+  const { code, stderr } = await plugin(["dump", NAME, path, "--kubeconfig", api.kubeconfig]);
+  assert.equal(code, 65, stderr);
+  assert.match(stderr, /error: Cannot read the bundle: one of its frames is damaged/);
+  assert.ok(!existsSync(path));
+});
+
+test("dump of what is no bundle of ours takes the core as the server has it", async () => {
+  await using api = await Api.start();
+  api.saved(NAME, CORE);
+  api.files.set(`shop/coredumps/${NAME}?part=bundle`, randomBytes(100_000));
+  const { code, stdout, stderr } = await plugin(["dump", NAME, "-", "--kubeconfig", api.kubeconfig]);
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /^warning: Cannot read the bundle: it has no seek table; asking the server for the core itself\n/,
+  );
+  assert.ok(stdout.equals(CORE));
+});
+
 test("dump stops when another dump takes the name meanwhile", async () => {
   await using api = await Api.start();
   api.saved(NAME, CORE);
@@ -135,7 +188,7 @@ const refusals: readonly { on: string; status: object; code: number; says: RegEx
     on: "Denied",
     status: { state: "Denied", message: "Quota exceed, required 9Gi, but default has only 4Gi" },
     code: 66,
-    says: /^error: The core of \S+ was not kept: Quota exceed, required 9Gi, but default has only 4Gi\nhint: kubectl get coredumpquotas -n shop; /,
+    says: /^error: The core of \S+ was not kept: Quota exceed, required 9Gi, but default has only 4Gi\nhint: kubectl get coredumpquotas -n shop /,
   },
   { on: "Created", status: { state: "Created" }, code: 75, says: /yet: it waits for the quota's decision\nhint: / },
   {
