@@ -41,9 +41,12 @@ export function failureOf({ verb, resource }: Asked, httpStatus: number, body: s
   const words = message ?? (body.trim().slice(0, 200) || `the server answered ${httpStatus}`);
   const isGoing = details?.causes?.some(({ reason }) => reason === "NamespaceTerminating");
   const code = isGoing ? "NOT_FOUND" : codeFor(httpStatus, words, details?.name); // its namespace takes nothing new
-  const hint = hintFor(code, httpStatus, { verb, resource }, words);
+  const isStores = details?.causes?.some(({ reason }) => reason?.startsWith("STORE_")); // as our own API server says it
+  const hint = isStores ? ITS_STORE : hintFor(code, httpStatus, { verb, resource }, words);
   return new DumpError(code, `Cannot ${verb} ${resource}: ${words}`, hint === undefined ? {} : { hint });
 }
+
+const ITS_STORE = "it is the store that fails, not the API: try again; kubectl coredump check tells an admin more";
 
 function codeFor(httpStatus: number, words: string, name: string | undefined): FailureCode {
   // A cluster that was restored from an older state does not know versions that we have seen.

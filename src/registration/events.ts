@@ -29,7 +29,8 @@ function messageOf(record: PodRecord, coredump: string): string {
     return `${what}; its core was not kept: ${printable(message ?? state)}. ${see}`;
   const held = heldMs === null ? "" : ` captured in ${formatDuration(heldMs)},`;
   const whole = core.complete ? "complete" : `cut short (${core.truncation ?? "unknown"})`;
-  return `${what}; core of ${formatBytes(core.storedBytes)}${held} ${whole}. ${see}`;
+  const open = state === "Created" ? "; it waits for the quota's decision" : "";
+  return `${what}; core of ${formatBytes(core.storedBytes)}${held} ${whole}${open}. ${see}`;
 }
 
 /** What became of the copy for the pod's own claim. */

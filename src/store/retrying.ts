@@ -9,8 +9,11 @@ export interface Patience {
   readonly longestMs: number;
 }
 
-/** About a minute. Whoever has more time asks again later: what was sent stays sent. */
-const PATIENCE: Patience = { attempts: 6, firstMs: 1000, longestMs: 30_000 };
+/**
+ * One more try, against a connection that broke just then. Whoever has more time asks again later (what was sent stays sent),
+ * and says meanwhile what is wrong.
+ */
+const PATIENCE: Patience = { attempts: 2, firstMs: 1000, longestMs: 1000 };
 
 /** Somebody waits for the answer. */
 const READER: Patience = { attempts: 4, firstMs: 200, longestMs: 1000 };

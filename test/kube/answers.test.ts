@@ -33,6 +33,16 @@ const cases = [
     hint: null,
   },
   {
+    on: "our own API server, whose store is away",
+    http: 503,
+    body: status("Cannot read k in s3://cores: the store does not answer", {
+      details: { causes: [{ reason: "STORE_UNAVAILABLE" }] },
+    }),
+    code: "API_UNAVAILABLE",
+    says: /s3:\/\/cores: the store does not answer/,
+    hint: /^it is the store that fails, not the API/,
+  },
+  {
     on: "an unknown user",
     http: 401,
     body: status("Unauthorized"),

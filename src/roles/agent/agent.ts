@@ -34,6 +34,7 @@ export interface AgentWorld {
   readonly node: string;
   readonly registry: Registry;
   readonly ship: Ship | undefined;
+  readonly storeDownSince?: Desk["storeDownSince"];
   readonly deliver: Deliver | undefined;
   readonly teller: Teller;
   readonly diary: Diary;
@@ -80,14 +81,14 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
 
 /** Steps that take moments in the one, transfers in the others: a long upload keeps no crash from being seen. */
 function queuesOf(
-  { settings, node, registry, ship, deliver, teller, diary }: AgentWorld,
+  { settings, node, registry, ship, storeDownSince, deliver, teller, diary }: AgentWorld,
   cache: Cache,
   absent: Absent,
   ending: Ending,
 ) {
   const { spool } = cache;
   const desk: Desk = {
-    ...{ node, registry, settings, ship, deliver, teller, ...absent },
+    ...{ node, registry, settings, ship, storeDownSince, deliver, teller, seesDecisions: true, ...absent },
     heldBy: (namespace) => heldBy(spool, namespace),
     now: () => new Date(),
   };

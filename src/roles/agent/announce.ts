@@ -11,6 +11,8 @@ const REFILL_MS = 10_000;
 /** An old crash that is only now registered (the API was away for days) is in the list; its pod's events are of today. */
 const NEWS_MS = 3600_000;
 const SEND_MS = 5000;
+/** Whose event is not sent once more. An agent that was started anew sends some again, which the API server refuses by their names. */
+const MOST_TOLD = 1000;
 
 /** It was told before, or its namespace is going away. */
 const NOBODY_MISSES_IT: ReadonlySet<string> = new Set(["API_CONFLICT", "NOT_FOUND"]);
@@ -22,6 +24,7 @@ export function tellerFor(
   onProblem: (problem: unknown) => void,
   now = () => new Date(),
 ): Teller {
+  const told = new Set<string>();
   const crashes = new Allowance(BURST, REFILL_MS);
   const warnings = new Allowance(1, NEWS_MS);
   const send = (namespace: string, body: object) => sendEvent(http, namespace, body, onProblem);
@@ -29,6 +32,10 @@ export function tellerFor(
     crash: async (record, coredump) => {
       const { namespace } = record.pod;
       const nowMs = now().getTime();
+      const news = `${record.id} ${record.state === "Denied"}`;
+      if (told.has(news)) return;
+      told.add(news);
+      if (told.size > MOST_TOLD) told.delete(told.values().next().value ?? "");
       if (nowMs - Date.parse(record.dumptime) > NEWS_MS || !crashes.take(namespace, nowMs)) return;
       await send(namespace, podEvent(record, coredump, now()));
     },

@@ -27,6 +27,10 @@ export interface Desk {
   readonly settings: HandlerSettings & ClusterSettings;
   /** Undefined where there is no store, or none yet: what is allowed then waits. */
   readonly ship: Ship | undefined;
+  /** Since when the store has not let us in (ISO 8601), as far as we know. */
+  readonly storeDownSince?: (() => string | undefined) | undefined;
+  /** Whether we see the quota's decision: then the crash's event waits for it, for a while, and says what became of the dump. */
+  readonly seesDecisions?: boolean;
   /** Undefined where nobody can deliver: a handler alone. */
   readonly deliver: Deliver | undefined;
   readonly teller: Teller;

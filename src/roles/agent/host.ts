@@ -36,6 +36,7 @@ export async function agentOnHost(
     ...{ settings, node, diary },
     registry: new KubeRegistry(http),
     ship: watched(shipTo(settings), store, metrics),
+    storeDownSince: () => (store?.status.isUp === false ? store.status.since : undefined),
     deliver: deliverBy(settings),
     teller: tellerFor(http, node, (error) => diary.mishap("event", error)),
   };

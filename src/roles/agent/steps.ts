@@ -8,7 +8,7 @@ import { dropLocalCopy } from "../../cache/drop.ts";
 import { readRecord, recordOnDisk, writeRecord } from "../../cache/record.ts";
 import { restrictedIfUnknown } from "../../cache/seal.ts";
 import type { DumpCluster, DumpRecord, State } from "../../domain/dump.ts";
-import { DumpError, reasonOf } from "../../domain/failures.ts";
+import { DumpError, FAILURES, reasonOf } from "../../domain/failures.ts";
 import { advance } from "../../domain/life-cycle.ts";
 import { isDeliveryTold } from "../../registration/conditions.ts";
 import { type Coredump, hasPod, type PodRecord, stateInApi } from "../../registration/coredump.ts";
@@ -90,8 +90,24 @@ async function bind(seat: Seat, record: PodRecord, cluster: DumpCluster): Promis
   const to = record.state === "Captured" ? "Created" : record.state;
   const bound = keep(seat, { ...record, node: seat.desk.node }, to, { cluster });
   await recordOnDisk(seat.entry);
-  await seat.desk.teller.crash(bound, cluster.name);
+  if (bound.state !== "Created" || !seat.desk.seesDecisions) await seat.desk.teller.crash(bound, cluster.name);
   return bound;
+}
+
+/** From here on its owner is to know that it is kept. */
+async function allow(seat: Seat, record: PodRecord, coredump: Coredump): Promise<PodRecord> {
+  const allowed = keep(seat, record, "Allowed", {});
+  if (seat.desk.seesDecisions) await seat.desk.teller.crash(allowed, coredump.metadata.name);
+  return allowed;
+}
+
+/** The crash itself is news that does not wait for a controller that is away. */
+const UNDECIDED_MS = 30_000;
+
+async function tellUndecided(seat: Seat, record: PodRecord, coredump: Coredump): Promise<void> {
+  const { desk } = seat;
+  if (desk.seesDecisions && desk.now().getTime() - Date.parse(record.dumptime) > UNDECIDED_MS)
+    await desk.teller.crash(record, coredump.metadata.name);
 }
 
 /** What the two sides say, and which of them is to follow the other. */
@@ -110,10 +126,12 @@ async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promis
     return "done";
   }
   if (state === "Allowed" && record.state === "Created")
-    return await decide(seat, keep(seat, record, "Allowed", {}), coredump);
+    return await decide(seat, await allow(seat, record, coredump), coredump);
   const mayLeave = state === "Allowed" || state === "FailedToSave";
   if (mayLeave && (record.state === "Allowed" || record.state === "FailedToSave"))
     return await store(seat, record, coredump);
+  if (seat.desk.seesDecisions && HOLDS_NOTHING.has(record.state))
+    await seat.desk.teller.crash(record, coredump.metadata.name); // gone before anybody decided
   const told = needsReport(record, coredump) ? await report(seat, record, coredump) : { record, coredump };
   return stateInApi(record, told.coredump.status?.state) === "Created" ? await awaited(seat, told) : "done";
 }
@@ -122,7 +140,7 @@ async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promis
 async function whileDelivering(seat: Seat, record: PodRecord, coredump: Coredump): Promise<Next> {
   if (coredump.status?.state === "Denied") return "waiting"; // not to be said before it is so here
   const isAllowed = coredump.status?.state === "Allowed" && record.state === "Created";
-  const now = isAllowed ? keep(seat, record, "Allowed", {}) : record;
+  const now = isAllowed ? await allow(seat, record, coredump) : record;
   if (needsReport(now, coredump)) await report(seat, now, coredump);
   return "waiting";
 }
@@ -131,9 +149,13 @@ const isUndecided = ({ state }: DumpRecord): boolean => ["Created", "Allowed", "
 
 /** Nobody but the controller decides, unless the node was told that there is none. */
 async function awaited(seat: Seat, { record, coredump }: Seen): Promise<Next> {
-  if (seat.desk.settings.admission !== "all" || coredump.status?.state !== "Created") return "waiting";
+  if (seat.desk.settings.admission !== "all" || coredump.status?.state !== "Created") {
+    await tellUndecided(seat, record, coredump);
+    return "waiting";
+  }
   const allowed = { ...coredump, status: { ...coredump.status, state: "Allowed" as const } };
   const judged = await report(seat, advance(record, "Allowed", {}, seat.desk.now()) as PodRecord, allowed);
+  if (seat.desk.seesDecisions) await seat.desk.teller.crash(judged.record, coredump.metadata.name);
   return judged.coredump.status?.state === "Allowed" ? await decide(seat, judged.record, judged.coredump) : "waiting";
 }
 
@@ -152,10 +174,20 @@ async function store(seat: Seat, record: PodRecord, coredump: Coredump): Promise
     return "done";
   } catch (error) {
     if (signal.aborted || readRecord(entry)?.state === "Saved") throw error;
-    const failed = keep(seat, record, "FailedToSave", { message: reasonOf(error) });
+    const failed = keep(seat, record, "FailedToSave", { message: whyNotStored(error, desk.storeDownSince?.()) });
     if (needsReport(failed, coredump)) await report(seat, failed, coredump);
     throw error;
   }
+}
+
+/** The store's own words, since when, and what is next: the same at each try of one outage, so that it is told once. */
+function whyNotStored(error: unknown, since: string | undefined): string {
+  const { code, hint } =
+    error instanceof DumpError ? (error as DumpError) : { code: "UNEXPECTED" as const, hint: undefined };
+  const next = FAILURES[code].retry
+    ? "the node goes on trying"
+    : `${hint ?? "see the agent's log"}; then the node goes on`;
+  return `${reasonOf(error)}${code.startsWith("STORE_") && since !== undefined ? `, since ${since}` : ""}; ${next}`;
 }
 
 function needsReport(record: PodRecord, { spec, status }: Coredump): boolean {
