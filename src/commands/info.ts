@@ -1,4 +1,8 @@
 import type { CommandModule } from "yargs";
+import type { Cache } from "../cache/cache.ts";
+import type { DumpRecord } from "../domain/dump.ts";
+import { textOf } from "../domain/text.ts";
+import { readUpTo } from "../system/proc.ts";
 import { openedCache } from "./cache-access.ts";
 import { CACHE_OPTIONS, flagsOf, type Parsed } from "./flags.ts";
 import { json, yaml } from "./output/document.ts";
@@ -14,13 +18,30 @@ export const command: CommandModule<object, Parsed> = {
       .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "how to print" })
       .options(flagsOf(CACHE_OPTIONS)),
   async handler(argv) {
-    const record = (await openedCache(argv)).find(String(argv["id"]));
+    const cache = await openedCache(argv);
+    const record = cache.find(String(argv["id"]));
     const format = argv["output"];
     await print(
-      format === "json" ? json(record) : format === "yaml" ? await yaml(record) : screen(record, pasted(argv)),
+      format === "json"
+        ? json(record)
+        : format === "yaml"
+          ? await yaml(record)
+          : screen(record, pasted(argv), titleIn(cache, record)),
     );
   },
 };
+
+const TITLE_BYTES = 4096;
+
+/** Its arguments, which only root may see: they may hold secrets, and so are in no record and in no object. */
+function titleIn({ spool }: Cache, { id }: DumpRecord): string | undefined {
+  try {
+    const { bytes } = readUpTo(spool.entry(id).path("facts/cmdline"), TITLE_BYTES);
+    return textOf(bytes).replaceAll("\0", " ").trim();
+  } catch {
+    return undefined; // it went with the core, or was never there
+  }
+}
 
 /** The next command must look into the same cache. */
 export function pasted(argv: Parsed): string {

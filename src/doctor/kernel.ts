@@ -22,8 +22,10 @@ export function checkKernel({ release, config }: KernelReading): Step {
     );
   }
   if (!kernelIsAtLeast(release, 5, 3)) {
-    const text = `${version} splits the pattern after putting names in: one with a space shifts the arguments`;
-    return warning("kernel", text, "Linux 5.3 or later keeps them apart; the core itself is not at risk");
+    const text = `${version} splits the pattern after putting names in: a thread's name with a space becomes arguments`;
+    const hint =
+      "This version's pattern takes all of them for the name; where another is in force: coredump-detector install. Or Linux 5.3";
+    return warning("kernel", text, hint);
   }
   return ok("kernel", `${version}, ${pidfdText(release)}, ${socketText(release)}`);
 }

@@ -30,18 +30,34 @@ export function candidatesFrom(cgroupFile: Uint8Array | string): CgroupCandidate
   return [...depths.keys()].sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0));
 }
 
-/** Whether the process is in no container. False when the file says nothing at all: then nobody knows. */
-export function isHost(cgroupFile: Uint8Array | string): boolean {
+/** Whether no container's id is in it. False when the file says nothing at all: then nobody knows. */
+export function namesNoContainer(cgroupFile: Uint8Array | string): boolean {
   return pathsIn(cgroupFile).length > 0 && candidatesFrom(cgroupFile).length === 0;
+}
+
+/** The path that systemd gave the process: in its own hierarchy of cgroup v1, in the one of v2; null where neither is there. */
+export function unitIn(cgroupFile: Uint8Array | string): string | null {
+  const paths = ["name=systemd", ""].map((controllers) => pathsIn(cgroupFile, controllers)[0]);
+  return paths.find((path) => path !== undefined && path !== "/") ?? paths.find((path) => path !== undefined) ?? null;
+}
+
+/** The one path that tells most: systemd's, else the longest. */
+export function ownCgroup(cgroupFile: Uint8Array | string): string | null {
+  const unit = unitIn(cgroupFile);
+  if (unit !== null && unit !== "/") return unit;
+  return pathsIn(cgroupFile).toSorted((a, b) => b.length - a.length)[0] ?? null;
 }
 
 /** Whether no other container's id lies above this one in its path. Such a name cannot be a container's invention. */
 export const isOutermost = ({ id, path }: CgroupCandidate): boolean => candidatesIn(path)[0]?.candidate.id === id;
 
 /** The distinct paths of the file's lines: `hierarchy:controllers:path` (cgroups(7)); no newline can be in a path. */
-function pathsIn(cgroupFile: Uint8Array | string): string[] {
+function pathsIn(cgroupFile: Uint8Array | string, controllers?: string): string[] {
   const text = typeof cgroupFile === "string" ? cgroupFile : textOf(cgroupFile);
-  const paths = text.split("\n").map((line) => /^\d+:[^:]*:(\/.*)$/s.exec(line)?.[1]?.replace(/ \(deleted\)$/, ""));
+  const paths = text.split("\n").map((line) => {
+    const [, of, path] = /^\d+:([^:]*):(\/.*)$/s.exec(line) ?? [];
+    return controllers === undefined || of === controllers ? path?.replace(/ \(deleted\)$/, "") : undefined;
+  });
   return [...new Set(paths.filter((path) => path !== undefined))];
 }
 

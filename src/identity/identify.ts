@@ -4,8 +4,9 @@
  */
 import type { NodeSettings } from "../config/options.ts";
 import type { DumpPod } from "../domain/dump.ts";
-import { candidatesFrom, isHost, isOutermost } from "./cgroup.ts";
+import { candidatesFrom, isOutermost, namesNoContainer, ownCgroup } from "./cgroup.ts";
 import type { Answer } from "./confirm.ts";
+import { type Place, placeOf } from "./host.ts";
 import { notItsOwn, owns } from "./own-cgroup.ts";
 import type { CgroupCandidate, ContainerFacts, ContainerRuntime, Identification } from "./runtime.ts";
 import { fromStateFiles, type StatePlaces, statePlaces } from "./state-files.ts";
@@ -20,13 +21,15 @@ const NO_IDENTITY = { source: "none", confirmed: false, problem: null, cgroup: n
  * The owner as the state files on this node tell it: synchronous, under a millisecond, never throws.
  *
  * @param cgroup content of /proc/P/cgroup
- * @returns owner `host` when no cgroup names a container; `unknown`, with a problem stated, when none of the names could
- *          be followed or the file was empty
+ * @param place   what its namespaces say; without them a process whose cgroup names no container counts as the host's
+ * @returns owner `host` when no cgroup names a container and the process is in none; `unknown`, with a problem stated, when
+ *          none of the names could be followed, no engine has given one, or the file was empty
  */
 export function identifyQuickly(
   cgroup: Uint8Array,
   settings: NodeSettings,
   places: StatePlaces = statePlaces(settings),
+  place: Place = { isHost: true, cgroup: ownCgroup(cgroup) },
 ): Identification {
   const candidates = candidatesFrom(cgroup);
   const problems: string[] = [];
@@ -36,13 +39,27 @@ export function identifyQuickly(
     if (facts && owns(facts, candidate)) return quickAnswer(facts, candidate);
     if (facts) problems.push(notItsOwn(facts, candidate));
   }
-  if (isHost(cgroup)) return { ...NOBODY, owner: "host", identity: NO_IDENTITY };
+  if (namesNoContainer(cgroup)) return unnamed(place);
   return unknown(candidates, problems);
 }
+
+/** The same with all that /proc says: its cgroup and its namespaces. @param mounts  see placeOf() */
+export const identifyProcess = (
+  facts: ReadonlyMap<string, Buffer>,
+  settings: NodeSettings,
+  mounts: readonly string[] | undefined,
+  places?: StatePlaces,
+): Identification => identifyQuickly(facts.get("cgroup") ?? Buffer.alloc(0), settings, places, placeOf(facts, mounts));
 
 function quickAnswer({ cgroupPath: _, ...known }: ContainerFacts, { path }: CgroupCandidate): Identification {
   return { ...known, identity: { source: "state-files", confirmed: false, problem: null, cgroup: path } };
 }
+
+/** No engine's name is in the cgroup: a process of the host, or of a container that was made without one. */
+const unnamed = ({ isHost, cgroup }: Place): Identification =>
+  isHost
+    ? { ...NOBODY, owner: "host", identity: { ...NO_IDENTITY, cgroup } }
+    : { ...NOBODY, owner: "unknown", identity: { ...NO_IDENTITY, problem: "no engine names its container", cgroup } };
 
 /** The outermost name is the one that no container can have made up. */
 function unknown(candidates: readonly CgroupCandidate[], problems: readonly string[]): Identification {

@@ -4,14 +4,37 @@
  * dumps under any other whose id it has learnt, by making a cgroup of that name below its own.
  */
 import { isOutermost } from "./cgroup.ts";
+import { isKubepods } from "./kubernetes.ts";
 import type { CgroupCandidate, ContainerFacts } from "./runtime.ts";
+import { configuredCgroupParent, dockerCgroup } from "./state-docker.ts";
 
 /** Whether `facts` may be believed of the process that `candidate` was found for. */
 export function owns(facts: Pick<ContainerFacts, "cgroupPath" | "pod">, candidate: CgroupCandidate): boolean {
   if (facts.pod && candidate.podUid && facts.pod.uid !== candidate.podUid) return false;
-  // A run-time that does not state the path leaves one proof: nobody but an engine makes names on the outside.
-  return facts.cgroupPath === null ? isOutermost(candidate) : matches(facts.cgroupPath, candidate);
+  if (facts.cgroupPath !== null) return matches(facts.cgroupPath, candidate);
+  if (!isOutermost(candidate)) return false;
+  if (facts.pod) return facts.pod.uid === candidate.podUid && isKubelets(candidate.path);
+  return defaultPaths(candidate.id).some((path) => isAtOrBelow(candidate.path, path));
 }
+
+/** Below the kubelet's root for pods, which is in no user's session and below no service: those may be delegated. */
+const isKubelets = (path: string): boolean =>
+  isKubepods(path) && !/^\/user(\.slice)?\/|\.service\/.*kubepods/.test(path);
+
+/**
+ * Where dockerd puts a container for which no parent was asked for, and so states none: below `/docker` with cgroupfs, in
+ * system.slice with systemd (moby: daemon/daemon_unix.go), or where its own settings say. No other place counts, because
+ * wherever a part of the hierarchy is delegated (user@.service, Delegate=), users make names too.
+ */
+function defaultPaths(id: string): string[] {
+  const parent = configuredCgroupParent();
+  return [`/docker/${id}`, `/system.slice/docker-${id}.scope`, ...(parent === null ? [] : pathsBelow(parent, id))];
+}
+
+const pathsBelow = (parent: string, id: string): string[] => {
+  const stated = dockerCgroup(parent.startsWith("/") || parent.endsWith(".slice") ? parent : `/${parent}`, id) ?? "";
+  return [scopePath(stated) ?? stated];
+};
 
 /** Why such an answer is not believed, in words. */
 export const notItsOwn = ({ cgroupPath, pod }: Parameters<typeof owns>[0], { id, path }: CgroupCandidate): string =>

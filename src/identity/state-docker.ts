@@ -15,6 +15,15 @@ export function configuredDataRoot(file = "/etc/docker/daemon.json"): string | n
   return textAt(settings, "data-root") ?? textAt(settings, "graph");
 }
 
+/** The parent that it was told to give containers that ask for none; `--cgroup-parent` on its command line is not seen. */
+export const configuredCgroupParent = (file = "/etc/docker/daemon.json"): string | null => {
+  try {
+    return textAt(readStateFile(file), "cgroup-parent");
+  } catch {
+    return null; // then its defaults count
+  }
+};
+
 /** A container below a data root; with user namespaces remapped the data lie one folder deeper, `<uid>.<gid>`. */
 export function dockerContainerIn(dataRoot: string, id: string): ContainerFacts | undefined {
   return (
@@ -105,7 +114,7 @@ export const sandboxIn = (labels: Readonly<Record<string, string>>): string | nu
 
 /**
  * The cgroup that dockerd makes below a parent that was asked for: `<parent>/<id>`, or a scope in a slice. Null for its
- * default parent, because that depends on its settings.
+ * default parent, because that depends on its settings: see `owns()`.
  */
 export function dockerCgroup(parent: string | null, id: string): string | null {
   if (parent === null) return null;

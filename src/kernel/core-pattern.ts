@@ -15,8 +15,13 @@ export const PATTERN_MAX_BYTES = 127;
 /** Our executable's name, wherever it is: a pattern that runs it is ours, an older version's and a predecessor's too. */
 export const BINARY_NAME = "coredump-detector";
 
-/** core(5) specifiers behind the letters that `KERNEL_OPTIONS` gives them. */
-const TEMPLATE = "-P=%P -p=%p -e=%e -t=%t -s=%s -T=%I -u=%u -g=%g -D=%d -l=%c";
+/**
+ * core(5) specifiers with the letters that `KERNEL_OPTIONS` gives them. The name comes last: kernels before 5.3 split the
+ * pattern after they have put it in, and then all that follows `-e=` is the name (see `parseKernelCall()`).
+ */
+const TEMPLATE = "-P=%P -p=%p -t=%t -s=%s -T=%I -u=%u -g=%g -D=%d -l=%c";
+const PIDFD = " -F=%F";
+const NAME = " -e=%e";
 
 /** `[6, 18]` of `6.18.44-foo`; `[0, 0]` of what is no release, so that nothing is taken for supported. */
 export function kernelVersion(release: string): readonly [major: number, minor: number] {
@@ -44,7 +49,7 @@ export function patternFor(binary: string, kernelRelease: string): string {
       },
     );
   }
-  const pattern = `|${binary} ${TEMPLATE}${kernelIsAtLeast(kernelRelease, 6, 16) ? " -F=%F" : ""}`;
+  const pattern = `|${binary} ${TEMPLATE}${kernelIsAtLeast(kernelRelease, 6, 16) ? PIDFD : ""}${NAME}`;
   if (pattern.length <= PATTERN_MAX_BYTES) return pattern;
   const room = PATTERN_MAX_BYTES - (pattern.length - binary.length);
   throw new DumpError(

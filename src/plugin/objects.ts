@@ -16,6 +16,7 @@ export interface Coredump extends KubeObject {
     readonly pid?: number;
     readonly filename?: string;
     readonly exe?: string;
+    readonly comm?: string;
     readonly signal?: { readonly number: number; readonly name: string };
     readonly processUptimeMs?: number;
     readonly dumptime?: string;

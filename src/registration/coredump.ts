@@ -58,6 +58,7 @@ export function coredumpOf(record: PodRecord, namespaceUid: string) {
         processUid: record.processUid,
         processGid: record.processGid,
         exe: line(record.exe, 4096),
+        comm: line(record.comm, 64),
         signal: signalOf(record),
         processUptimeMs: record.uptimeMs,
       }),

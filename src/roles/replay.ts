@@ -5,7 +5,7 @@ import { CAPTURE_OPTIONS, type HandlerSettings, NODE_OPTIONS } from "../config/o
 import { valuesOf } from "../config/values.ts";
 import type { DumpRecord } from "../domain/dump.ts";
 import { DumpError } from "../domain/failures.ts";
-import { identifyByApi, identifyQuickly } from "../identity/identify.ts";
+import { identifyByApi, identifyProcess } from "../identity/identify.ts";
 import type { Fixture } from "./fixture.ts";
 import { handle, type World } from "./handler/handler.ts";
 
@@ -28,7 +28,7 @@ export async function replay(fixture: Fixture, dumpDir: string): Promise<DumpRec
     formerHandler: undefined,
     kernelLog: (text) => lastWords.push(text),
     identify: {
-      quickly: (cgroup, settings) => identifyQuickly(cgroup, settings, fixture.places),
+      quickly: (facts, settings) => identifyProcess(facts, settings, undefined, fixture.places),
       byApi: (quick, cgroup, settings, signal) => identifyByApi(quick, cgroup, settings, signal, fixture.runtimes),
     },
   };

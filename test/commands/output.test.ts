@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { ago, completeness, safeName, signalWords, who } from "../../src/commands/output/describe.ts";
+import { ago, completeness, programName, safeName, signalWords, who } from "../../src/commands/output/describe.ts";
 import { json, yaml } from "../../src/commands/output/document.ts";
 import { render } from "../../src/commands/output/list.ts";
 import { screen } from "../../src/commands/output/screen.ts";
@@ -13,9 +13,9 @@ import { table } from "../../src/commands/output/table.ts";
 import { clip, displayWidth, padEnd } from "../../src/commands/output/width.ts";
 import type { DumpRecord } from "../../src/domain/dump.ts";
 import { printable } from "../../src/domain/text.ts";
-import { HOSTILE, NOW, RECORDS, record, UNKNOWN } from "./records.ts";
+import { HOSTILE, NOW, RECORDS, record, UNKNOWN, UNNAMED } from "./records.ts";
 
-const ALL = [...RECORDS, HOSTILE];
+const ALL = [...RECORDS, UNNAMED, HOSTILE];
 
 function golden(name: string, text: string): void {
   const path = join(import.meta.dirname, "fixtures", name);
@@ -25,6 +25,26 @@ function golden(name: string, text: string): void {
 
 test("render() prints the table as it was agreed", async () => golden("list.txt", await render(ALL, "table", NOW)));
 test("render() prints the wide table as it was agreed", async () => golden("wide.txt", await render(ALL, "wide", NOW)));
+const programs = [
+  { executable: "nginx", comm: "nginx", want: "nginx" },
+  { executable: "nginx", comm: null, want: "nginx" },
+  { executable: "redis-check-rdb", comm: "redis-server", want: "redis-check-rdb (redis-server)" },
+  { executable: "containerd-shim-runc-v2", comm: "containerd-shim", want: "containerd-shim-runc-v2" }, // the kernel keeps 15 bytes
+  { executable: "nginx-debug", comm: "nginx", want: "nginx-debug (nginx)" },
+  { executable: "x", comm: "\x1b[31m", want: "x (\\x1b[31m)" },
+];
+for (const { executable, comm, want } of programs) {
+  test(`programName() of ${JSON.stringify([executable, comm])}`, () =>
+    assert.equal(programName(executable, comm), want));
+}
+
+test("screen() shows a command line in one line, cut and printable", () => {
+  const text = screen(record("3f9c2a71b0de"), "", `nginx: worker\x1b ${"x".repeat(9999)}`);
+  const line = text.split("\n").find((each) => each.includes("nginx: worker")) ?? "";
+  assert.match(line, /^ {12}nginx: worker\\x1b x+…$/);
+  assert.ok(line.length < 500);
+});
+
 test("screen() prints what it was agreed to print", () =>
   golden("info.txt", ALL.map((each) => screen(each)).join("\n")));
 
@@ -92,6 +112,27 @@ const owners: readonly { on: string; change: Partial<DumpRecord>; want: string }
     want: "container/abababababab",
   },
   { on: "a host process", change: { pod: null, owner: "host", container: null }, want: "host" },
+  {
+    on: "a container without an engine's id, by its host name",
+    change: {
+      ...{ pod: null, owner: "unknown", container: null, hostname: "web\x1b01" },
+      identity: {
+        source: "none",
+        confirmed: false,
+        problem: "no engine names its container",
+        cgroup: "/lxc.payload.x",
+      },
+    },
+    want: "unknown/web\\x1b01",
+  },
+  {
+    on: "a login of the host, by its unit",
+    change: {
+      ...{ pod: null, owner: "host", container: null },
+      identity: { source: "none", confirmed: false, problem: null, cgroup: "/user.slice/user-0.slice/session-3.scope" },
+    },
+    want: "host/session-3.scope",
+  },
   { on: "nobody knows what", change: { pod: null, owner: "unknown", container: null }, want: "unknown" },
 ];
 for (const { on, change, want } of owners) {

@@ -24,7 +24,7 @@ export function record(digits: string, change: Partial<DumpRecord> = {}): DumpRe
     containerPid: 17,
     executable: "nginx",
     exe: "/usr/sbin/nginx",
-    comm: "nginx",
+    comm: change.executable ?? "nginx",
     threadName: "worker-3",
     signal: { number: 11, name: "SIGSEGV", code: 1, codeText: "address not mapped", faultAddress: "0x0" },
     threads: [
@@ -134,6 +134,24 @@ export const HOSTILE = record("badbadbadbad", {
   identity: { source: "docker", confirmed: false, problem: `docker said ${ANSI}`, cgroup: ANSI },
   message: ANSI,
   warnings: [ANSI],
+});
+
+/** In a container without an engine's id; its users know it by another name than its executable's. */
+export const UNNAMED = record("5a5a00c0ffee", {
+  dumptime: "2026-11-18T07:21:03.512Z",
+  executable: "redis-check-rdb",
+  exe: "/usr/bin/redis-check-rdb",
+  comm: "redis-server",
+  owner: "unknown",
+  container: null,
+  pod: null,
+  hostname: "web01",
+  identity: {
+    source: "none",
+    confirmed: false,
+    problem: "no engine names its container",
+    cgroup: "/lxc.payload.web01/system.slice/redis.service",
+  },
 });
 
 /** Newest first, as the cache gives them. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { candidatesFrom, isHost, isOutermost } from "../../src/identity/cgroup.ts";
+import { candidatesFrom, isOutermost, namesNoContainer } from "../../src/identity/cgroup.ts";
 
 const ID = "06ad9f946097e3c8ce2f7fb0b5f71cb4cdeb39a2c7df68548d00c1946bc24bf9";
 const OUTER = "1577f81bb6ba1332e7153d8bab33c0390efddf4a512f785bb9ca26a77522b7ed";
@@ -85,12 +85,12 @@ for (const { on, cgroup, want } of cases) {
       found.map(({ id, hint, podUid }) => [id, hint, podUid]),
       want,
     );
-    assert.equal(isHost(`${cgroup}\n`), want.length === 0);
+    assert.equal(namesNoContainer(`${cgroup}\n`), want.length === 0);
   });
 }
 
-test("isHost() does not say host when nothing was read", () => {
-  for (const nothing of ["", "\n", "nonsense", "0:/docker"]) assert.equal(isHost(nothing), false);
+test("namesNoContainer() does not say host when nothing was read", () => {
+  for (const nothing of ["", "\n", "nonsense", "0:/docker"]) assert.equal(namesNoContainer(nothing), false);
 });
 
 const hex64 = fc.stringMatching(/^[0-9a-f]{64}$/);

@@ -47,6 +47,14 @@ const its: Case[] = [
     pod: POD,
   },
   { on: "nothing stated, and nobody above who could have made it up", seen: `/docker/${ID}`, stated: null },
+  { on: "nothing stated, Docker's default with systemd", seen: `/system.slice/docker-${ID}.scope`, stated: null },
+  { on: "nothing stated, a pod's", seen: `${SLICES}/docker-${ID}.scope`, stated: null, pod: POD },
+  {
+    on: "nothing stated, a pod's below the kubelet's root",
+    seen: `/kubelet/kubepods/pod${POD.uid}/${ID}`,
+    stated: null,
+    pod: POD,
+  },
   { on: "nothing stated, with names below", seen: `/docker/${ID}/docker/${VICTIM}`, stated: null },
 ];
 const notIts: Case[] = [
@@ -75,6 +83,27 @@ const notIts: Case[] = [
     stated: `${SLICE}:cri-containerd:${VICTIM}`,
     id: VICTIM,
   },
+  ...[
+    `/user.slice/user-1000.slice/user@1000.service/${VICTIM}`,
+    `/user.slice/user-1000.slice/user@1000.service/docker/${VICTIM}`,
+    `/user.slice/user-1000.slice/user@1000.service/user.slice/docker-${VICTIM}.scope`,
+    `/system.slice/delegated.service/docker/${VICTIM}`,
+    `/system.slice/delegated.service/docker-${VICTIM}.scope`,
+    `/${VICTIM}`,
+  ].map((seen) => ({
+    on: `a name that a user made (${seen.replace(VICTIM, "id")}), nothing stated`,
+    seen,
+    stated: null,
+    id: VICTIM,
+  })),
+  ...["/user.slice/user-1000.slice/user@1000.service", "/system.slice/delegated.service"].map((above) => ({
+    on: `a pod's name that a user made below ${above}, nothing stated`,
+    seen: `${above}/kubepods/pod${POD.uid}/${VICTIM}`,
+    stated: null,
+    id: VICTIM,
+    pod: POD,
+  })),
+  { on: "a pod's name without its uid, nothing stated", seen: `/kubepods/x/${ID}`, stated: null, pod: POD },
   { on: "a path that only begins alike", seen: `/docker/${ID}`, stated: `/dock` },
   { on: "a stated path without the id", seen: `/docker/${ID}`, stated: "/docker" },
   { on: "a stated root", seen: `/docker/${ID}`, stated: "/" },

@@ -19,7 +19,7 @@ const calls = [
   },
   {
     on: "the installed pattern",
-    argv: "-P=7 -p=1 -e=x -t=3 -s=11 -T=8 -u=1000 -g=100 -D=2 -l=18446744073709551615 -F=3".split(" "),
+    argv: "-P=7 -p=1 -t=3 -s=11 -T=8 -u=1000 -g=100 -D=2 -l=18446744073709551615 -F=3 -e=x".split(" "),
     call: {
       ...{ hostPid: 7, containerPid: 1, threadName: "x", time: 3, signal: 11, hostTid: 8, uid: 1000, gid: 100 },
       ...{ dumpable: 2, coreLimit: "18446744073709551615", pidfd: 3 },
@@ -45,6 +45,34 @@ for (const { on, argv, call, flags } of calls) {
 
 const definedOf = (values: object) =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+
+/** Names that a thread gave itself, as a kernel before 5.3 passes them on: it splits after it has put them in. */
+const NAMES = ["a -d=run", "a --host=ignore", "x -P=1", "x -D=1 -u=0", "x -t=5", "-e=y", " ", "-t=1 -t=2", "a"];
+const PATTERNS = [
+  { on: "ours", before: "-P=7 -t=3 -u=1000 -D=2 -l=0", behind: "" },
+  { on: "ours of the version before", before: "-P=7 -p=1", behind: "-t=3 -s=11 -u=1000 -D=2" },
+  { on: "the predecessor's", before: "-P=7 -p=1", behind: "-t=3 -c=/coredump/config --log_dir=/coredump/" },
+  { on: "one with the pid behind", before: "-u=1000", behind: "-D=2 -P=7 -t=3" },
+];
+for (const { on, before, behind } of PATTERNS) {
+  for (const name of NAMES) {
+    test(`parseKernelCall() takes nothing out of the name ${JSON.stringify(name)} in a split pattern: ${on}`, () => {
+      const words = `${before} -e=${name} ${behind}`.split(" ").filter((word) => word !== "");
+      const parsed = parseKernelCall(words);
+      const whole = parseKernelCall([...before.split(" "), `-e=${name}`, ...behind.split(" ")]);
+      assert.deepEqual(new Set(parsed?.flags.keys()), new Set(whole?.flags.keys()));
+      assert.equal(parsed?.call.hostPid, 7);
+      assert.equal(parsed?.call.time, 3);
+      for (const key of ["uid", "dumpable"] as const) assert.equal(parsed?.call[key], whole?.call[key]);
+      assert.equal(parsed?.flags.has("dump-dir") || parsed?.flags.has("host"), false);
+    });
+  }
+}
+
+test("parseKernelCall() takes the first of two", () => {
+  const parsed = parseKernelCall(["-P=7", "-d=/a", "-d=/b", "-P=8"]);
+  assert.deepEqual([parsed?.call.hostPid, parsed?.flags.get("dump-dir"), parsed?.problems.length], [7, "/a", 2]);
+});
 
 const problems = [
   { on: "an unknown argument", argument: "-x=1", want: 'argument ignored: "-x=1"' },

@@ -19,9 +19,9 @@ import {
 const BINARY = "/coredump/coredump-detector";
 
 test("patternFor() names every specifier that the handler reads, and the pidfd from 6.16 on", () => {
-  const common = "-P=%P -p=%p -e=%e -t=%t -s=%s -T=%I -u=%u -g=%g -D=%d -l=%c";
-  assert.equal(patternFor(BINARY, "6.16.0"), `|${BINARY} ${common} -F=%F`);
-  assert.equal(patternFor(BINARY, "6.15.9"), `|${BINARY} ${common}`);
+  const common = "-P=%P -p=%p -t=%t -s=%s -T=%I -u=%u -g=%g -D=%d -l=%c";
+  assert.equal(patternFor(BINARY, "6.16.0"), `|${BINARY} ${common} -F=%F -e=%e`);
+  assert.equal(patternFor(BINARY, "6.15.9"), `|${BINARY} ${common} -e=%e`); // the name last: see parseKernelCall()
   assert.ok(patternFor(BINARY, "6.18.0").length <= PATTERN_MAX_BYTES);
 });
 
@@ -66,6 +66,7 @@ const owners = [
   { pattern: patternFor(BINARY, "6.18"), owner: "ours" },
   { pattern: "|/elsewhere/coredump-detector -P=%P", owner: "ours" }, // moved from another directory
   { pattern: `|${BINARY} -P=%P -p=%p -e=%e -t=%t -c=/coredump/config --log_dir=/coredump/`, owner: "ours" }, // the predecessor's
+  { pattern: `|${BINARY} -P=%P -p=%p -e=%e -t=%t -s=%s -T=%I -u=%u -g=%g -D=%d -l=%c`, owner: "ours" }, // of the version before
   { pattern: "| /coredump/coredump-detector", owner: "ours" },
   { pattern: "|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h", owner: "systemd-coredump" },
   { pattern: "|/usr/share/apport/apport -p%p -s%s", owner: "apport" },

@@ -11,7 +11,7 @@ import { type Teed, tee } from "./tee.ts";
 import { tempDir } from "./tmp.ts";
 
 /** The installed pattern's arguments (src/kernel/core-pattern.ts). */
-export const KERNEL_ARGUMENTS = "-P=%P -p=%p -e=%e -t=%t -s=%s -T=%I -u=%u -g=%g -D=%d -l=%c -F=%F";
+export const KERNEL_ARGUMENTS = "-P=%P -p=%p -t=%t -s=%s -T=%I -u=%u -g=%g -D=%d -l=%c -F=%F -e=%e";
 
 export interface Captured extends Disposable {
   readonly seen: Teed;

@@ -36,11 +36,32 @@ const NOTHING_HELD: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted"
 export const isHeld = ({ state, core }: DumpRecord): boolean =>
   !NOTHING_HELD.has(state) && state !== "Saved" && core.path !== null && core.sizeBytes !== 0;
 
-/** `shop/web-0/nginx`, `docker/web`, `host`: short, and enough to tell owners apart. */
-export function who({ owner, pod, container }: DumpRecord): string {
-  const name = container && (container.name ?? container.id.slice(0, 12));
-  const parts = pod ? [pod.namespace, pod.name, container?.name] : owner === "host" ? [owner] : [owner, name];
+/** `shop/web-0/nginx`, `docker/web`, `host/nginx.service`: short, and enough to tell owners apart. */
+export function who(record: DumpRecord): string {
+  const { owner, pod, container, identity, hostname } = record;
+  const name = isUnnamed(record) ? hostname : container && (container.name ?? container.id.slice(0, 12));
+  const place = owner === "host" ? unitName(identity.cgroup) : name;
+  const parts = pod ? [pod.namespace, pod.name, container?.name] : [owner, place];
   return printable(parts.filter((part) => part).join("/"));
+}
+
+/** In a container that was made without an engine's id: all there is to tell it by are its cgroup and its host name. */
+export const isUnnamed = ({ owner, container, identity }: DumpRecord): boolean =>
+  owner === "unknown" && container === null && identity.source === "none" && identity.cgroup !== null;
+
+/** `nginx.service` of a unit's cgroup; other paths say less than they are long. */
+const unitName = (cgroup: string | null): string | undefined => /[^/]+\.(?:service|scope)$/.exec(cgroup ?? "")?.[0];
+
+/** comm holds 15 bytes (TASK_COMM_LEN). */
+const COMM_BYTES = 15;
+
+/**
+ * `nginx`; `redis-check-rdb (redis-server)` where the process calls itself another name than its executable's file has:
+ * that is the one its users know.
+ */
+export function programName(executable: string, comm: string | null | undefined): string {
+  const isCut = comm && Buffer.byteLength(comm) >= COMM_BYTES && executable.startsWith(comm);
+  return printable(!comm || comm === executable || isCut ? executable : `${executable} (${comm})`);
 }
 
 /** `SIGSEGV (address not mapped) at 0x0`. */

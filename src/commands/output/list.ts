@@ -1,7 +1,7 @@
 import type { DumpRecord, State } from "../../domain/dump.ts";
 import { shortId } from "../../domain/id.ts";
 import { printable } from "../../domain/text.ts";
-import { ago, completeness, size, who } from "./describe.ts";
+import { ago, completeness, programName, size, who } from "./describe.ts";
 import { json, yaml } from "./document.ts";
 import { type Colour, type Column, table } from "./table.ts";
 
@@ -36,7 +36,7 @@ const narrow = (now: Date): readonly Column<DumpRecord>[] => [
   { title: "STATE", text: ({ state }) => state, colour: ({ state }) => COLOURS[state] },
   { title: "WHEN", text: ({ dumptime }) => ago(dumptime, now) },
   { title: "WHO", text: who, maxColumns: 48 },
-  { title: "EXECUTABLE", text: ({ executable }) => printable(executable), maxColumns: 24 },
+  { title: "EXECUTABLE", text: ({ executable, comm }) => programName(executable, comm), maxColumns: 32 },
   { title: "SIGNAL", text: ({ signal }) => printable(signal?.name ?? "unknown"), maxColumns: 12 },
   { title: "SIZE", text: size },
   { title: "COMPLETE", text: completeness, colour: ({ core }) => (core.complete === false ? "yellow" : undefined) },

@@ -3,19 +3,20 @@ import type { DumpRecord } from "../../domain/dump.ts";
 import { shortId } from "../../domain/id.ts";
 import { printable } from "../../domain/text.ts";
 import { formatDuration } from "../../domain/units.ts";
-import { bytes, isHeld, safeName, shortfall, signalWords, whyNotHeld } from "./describe.ts";
+import { bytes, isHeld, isUnnamed, programName, safeName, shortfall, signalWords, whyNotHeld } from "./describe.ts";
 import { COLOURS } from "./list.ts";
 import { coloured } from "./table.ts";
-import { displayWidth } from "./width.ts";
+import { clip, displayWidth } from "./width.ts";
 
 /**
  * A heading and the lines under it; a label without lines is left out.
  * @param flags what the commands to paste need besides, with a blank in front
+ * @param title the process's command line, where the node still has it
  */
-export function screen(record: DumpRecord, flags = ""): string {
+export function screen(record: DumpRecord, flags = "", title?: string): string {
   const parts: readonly (readonly [string, readonly (string | undefined)[]])[] = [
     ["What", what(record)],
-    ["Process", pids(record)],
+    ["Process", [...pids(record), title && clip(printable(title), TITLE_COLUMNS)]],
     ["Where", where(record)],
     ["Image", image(record)],
     ["When", when(record)],
@@ -27,10 +28,15 @@ export function screen(record: DumpRecord, flags = ""): string {
     ["Next", next(record, flags)],
   ];
   const lines = parts.flatMap(([label, texts]) =>
-    texts.filter((text) => text !== undefined).map((text, at) => `  ${(at === 0 ? label : "").padEnd(9)} ${text}\n`),
+    texts
+      .filter((text) => text !== undefined && text !== "")
+      .map((text, at) => `  ${(at === 0 ? label : "").padEnd(9)} ${text}\n`),
   );
   return [heading(record), ...lines].join("");
 }
+
+/** A command line has up to 128 KiB. */
+const TITLE_COLUMNS = 400;
 
 function heading(record: DumpRecord): string {
   const id = shortId(record.id);
@@ -40,14 +46,14 @@ function heading(record: DumpRecord): string {
   return `${coloured("bold", id)}${" ".repeat(Math.max(2, 60 - id.length))}${state}\n`;
 }
 
-function what({ executable, signal, threads, threadCount, threadName }: DumpRecord): string[] {
+function what({ executable, comm, signal, threads, threadCount, threadName }: DumpRecord): string[] {
   const crashed = threads.find((thread) => thread.crashed);
   const name = crashed?.name ?? threadName;
   const thread =
     crashed && (threadCount ?? 1) > 1
       ? `, thread ${crashed.tid}${name === null ? "" : ` "${printable(name)}"`}, one of ${threadCount}`
       : "";
-  return [`${printable(executable)} was killed by ${signalWords(signal)}${thread}`];
+  return [`${programName(executable, comm)} was killed by ${signalWords(signal)}${thread}`];
 }
 
 function pids({ hostPid, containerPid, processUid, processGid, exe, owner }: DumpRecord): (string | undefined)[] {
@@ -60,16 +66,20 @@ function pids({ hostPid, containerPid, processUid, processGid, exe, owner }: Dum
 
 function where(record: DumpRecord): (string | undefined)[] {
   const { owner, identity, node } = record;
-  const doubt = identity.problem ?? (identity.confirmed || owner === "host" ? null : "the run-time was not asked");
+  const isNamed = owner !== "host" && !isUnnamed(record);
+  const doubt = identity.problem ?? (identity.confirmed ? null : "the run-time was not asked");
   return [
     `${place(record)}, node ${printable(node)}`,
+    isUnnamed(record) ? `its cgroup is ${printable(identity.cgroup ?? "")}` : undefined,
     ownName(record),
-    doubt === null ? undefined : `not confirmed: ${printable(doubt)}`,
+    doubt === null || !isNamed ? undefined : `not confirmed: ${printable(doubt)}`,
   ];
 }
 
-function place({ owner, pod, container }: DumpRecord): string {
-  if (owner === "host") return "on the host itself";
+function place(record: DumpRecord): string {
+  const { owner, pod, container, identity } = record;
+  if (owner === "host") return `on the host itself${identity.cgroup ? `, in ${printable(identity.cgroup)}` : ""}`;
+  if (isUnnamed(record)) return "in a container that no engine names";
   const attempt = container === null || container.attempt === null ? "" : ` (attempt ${container.attempt})`;
   const named = container
     ? `container ${printable(container.name ?? container.id.slice(0, 12))}${attempt}`
@@ -112,10 +122,11 @@ function when({ dumptime, uptimeMs }: DumpRecord): string[] {
 function core(record: DumpRecord): (string | undefined)[] {
   if (!isHeld(record)) return [`not held: ${whyNotHeld(record)}`];
   const { storedBytes, expectedBytes, logicalBytes, complete, sha256, path } = record.core;
+  const length = expectedBytes ?? logicalBytes;
   const proof =
     complete === false ? shortfall(record) : complete ? "expected size reached" : "completeness not known yet";
   return [
-    `${bytes(storedBytes)} held of ${bytes(expectedBytes ?? logicalBytes)} address space, ${proof}`,
+    `${bytes(storedBytes)} held${length === null ? "" : ` of a file of ${bytes(length)}`}, ${proof}`,
     sha256 === null ? "checksum not known yet" : `sha256 ${printable(sha256)}`,
     path === null ? undefined : printable(path),
   ];

@@ -44,7 +44,7 @@ export interface World {
   /** The last place to tell of a dump that left no record. */
   readonly kernelLog: (text: string) => void;
   readonly identify: {
-    quickly(cgroup: Buffer, settings: HandlerSettings): Identification;
+    quickly(facts: ReadonlyMap<string, Buffer>, settings: HandlerSettings): Identification;
     byApi(
       quick: Identification,
       cgroup: Buffer,

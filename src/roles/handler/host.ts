@@ -4,7 +4,8 @@ import { hostname, constants as osConstants, setPriority } from "node:os";
 import { dirname, join } from "node:path";
 import { loadSettings, settingsPath } from "../../config/settings.ts";
 import { FAILURES, reasonOf } from "../../domain/failures.ts";
-import { identifyByApi, identifyQuickly } from "../../identity/identify.ts";
+import { initialMounts } from "../../identity/host.ts";
+import { identifyByApi, identifyProcess } from "../../identity/identify.ts";
 import { parseKernelCall } from "../../kernel/arguments.ts";
 import { formerHandler } from "../../kernel/former.ts";
 import { kernelLog, logLine } from "../../system/log.ts";
@@ -38,7 +39,10 @@ export async function handleKernelCall(argv: readonly string[]): Promise<number>
       executable: process.execPath,
       formerHandler: formerHandler(join(dirname(process.execPath), "install-state.json")),
       kernelLog,
-      identify: { quickly: identifyQuickly, byApi: identifyByApi },
+      identify: {
+        quickly: (facts, settings) => identifyProcess(facts, settings, initialMounts()),
+        byApi: identifyByApi,
+      },
       handOver: async (id) => {
         const { handOver } = await import("../agent/handover.ts");
         return await handOver(id, settings).catch((error) => {

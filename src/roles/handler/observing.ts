@@ -29,9 +29,9 @@ export interface Scene extends Disposable {
 export function observe(kernelCall: KernelCall, world: World, warnings: readonly string[]): Scene {
   const [process, gone] = attempt(() => openCrashedProcess(kernelCall.call, world.settings.environ, world.proc));
   keepBelowCeiling(process);
-  const cgroup = process?.facts.get("cgroup");
-  const [known, failed] = attempt(() => (cgroup ? world.identify.quickly(cgroup, world.settings) : undefined));
-  const quick = known ?? nobody(gone ?? failed ?? "the process's cgroup cannot be read");
+  const facts = process?.facts;
+  const [known, failed] = attempt(() => facts?.has("cgroup") && world.identify.quickly(facts, world.settings));
+  const quick = known || nobody(gone ?? failed ?? "the process's cgroup cannot be read");
   const program = whoseProgram(process, world.executable);
   const problems = [...warnings, ...(gone ? [gone] : []), ...(process?.cut ?? [])];
   const record = restrictedIf(program === "own", draftRecord(kernelCall, process, quick, world, problems));

@@ -70,7 +70,7 @@ for (const { on, json, spoil, warns } of SETTINGS) {
   test(`settings that are ${on} mean defaults and a warning`, { skip }, async () => {
     using handler = new Handler({ settings: json });
     spoil?.(join(handler.folder.path, "settings.json"));
-    await crashUnder(handler, ["0"], { arguments: `-P=%P -p=%p -e=%e -d=${handler.dumpDir} --host=keep` });
+    await crashUnder(handler, ["0"], { arguments: `-P=%P -p=%p -d=${handler.dumpDir} --host=keep -e=%e` });
     const { core, warnings } = await handler.record();
     assert.deepEqual([core.complete, core.capture], [true, "direct"]);
     assert.match(warnings.join("\n"), warns);

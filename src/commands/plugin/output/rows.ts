@@ -3,12 +3,16 @@ import { printable } from "../../../domain/text.ts";
 import { formatDuration } from "../../../domain/units.ts";
 import { byAge, crashedAtMs } from "../../../plugin/named.ts";
 import type { Coredump } from "../../../plugin/objects.ts";
+import { programName } from "../../output/describe.ts";
 import { colourOf } from "../../output/list.ts";
 import type { Column } from "../../output/table.ts";
 import { bytesOf } from "./quantity.ts";
 
 const orNone = (value: unknown): string => (value === undefined || value === "" ? "<none>" : printable(String(value)));
 const stateOf = ({ status }: Coredump): string => orNone(status?.state);
+
+const executable = ({ spec: { filename, comm } }: Coredump): string =>
+  filename ? programName(filename, comm) : orNone(filename);
 
 export const columns = (now: Date, { wide = false, namespaces = false } = {}): readonly Column<Coredump>[] => [
   ...(namespaces ? [{ title: "NAMESPACE", text: ({ metadata }: Coredump) => orNone(metadata.namespace) }] : []),
@@ -20,7 +24,7 @@ export const columns = (now: Date, { wide = false, namespaces = false } = {}): r
   },
   { title: "POD", text: ({ spec }) => orNone(spec.pod), ...(!wide && { maxColumns: 40 }) },
   { title: "CONTAINER", text: ({ spec }) => orNone(spec.containerName), ...(!wide && { maxColumns: 24 }) },
-  { title: "EXECUTABLE", text: ({ spec }) => orNone(spec.filename), ...(!wide && { maxColumns: 24 }) },
+  { title: "EXECUTABLE", text: executable, ...(!wide && { maxColumns: 32 }) },
   { title: "SIGNAL", text: ({ spec }) => orNone(spec.signal?.name) },
   { title: "SIZE", text: ({ spec }) => short(bytesOf(spec.size)) },
   { title: "NODE", text: ({ spec }) => orNone(spec.node), ...(!wide && { maxColumns: 30 }) },

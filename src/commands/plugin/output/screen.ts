@@ -4,7 +4,7 @@ import { printable } from "../../../domain/text.ts";
 import { formatDuration } from "../../../domain/units.ts";
 import type { Coredump } from "../../../plugin/objects.ts";
 import { refusalOf } from "../../../plugin/refusal.ts";
-import { safeName } from "../../output/describe.ts";
+import { programName, safeName } from "../../output/describe.ts";
 import { colourOf } from "../../output/list.ts";
 import { coloured } from "../../output/table.ts";
 import { displayWidth } from "../../output/width.ts";
@@ -46,11 +46,11 @@ function heading({ metadata, status = {} }: Coredump): string {
 }
 
 function what({ spec, status = {} }: Coredump): string[] {
-  const { signal, filename } = spec;
+  const { signal, filename = "a process", comm } = spec;
   const { signalCode, faultAddress, threads = [], threadCount = 0 } = status;
   const code = signal && signalCode !== undefined ? signalCodeText(signal.number, signalCode) : undefined;
   const words = [
-    `${printable(filename ?? "a process")} was killed by ${printable(signal?.name ?? "an unknown signal")}`,
+    `${programName(filename, comm)} was killed by ${printable(signal?.name ?? "an unknown signal")}`,
     ...(code === undefined ? [] : [`(${code})`]),
     ...(faultAddress === undefined ? [] : [`at ${printable(faultAddress)}`]),
   ];
@@ -86,6 +86,7 @@ function when({ spec: { dumptime, processUptimeMs } }: Coredump): string | undef
 function core({ spec, status = {} }: Coredump): (string | undefined)[] {
   const { logicalSize, expectedSize, complete, checksum } = status;
   if (logicalSize === undefined && spec.size === undefined) return [];
+  const length = expectedSize ?? logicalSize;
   const proof =
     complete === undefined
       ? "completeness not known yet"
@@ -93,7 +94,7 @@ function core({ spec, status = {} }: Coredump): (string | undefined)[] {
         ? "expected size reached"
         : `cut short at ${sizeWords(logicalSize)} of ${sizeWords(expectedSize)}`;
   return [
-    `${sizeWords(spec.size)} held of ${sizeWords(expectedSize ?? logicalSize)} address space, ${proof}`,
+    `${sizeWords(spec.size)} held${length === undefined ? "" : ` of a file of ${sizeWords(length)}`}, ${proof}`,
     checksum === undefined ? undefined : printable(checksum.replace(":", " ")),
   ];
 }
