@@ -10,6 +10,8 @@ export interface Segment {
   readonly offsetBytes: bigint;
   readonly vaddr: bigint;
   readonly fileBytes: bigint;
+  /** Bytes of the mapping; the kernel may have left its end out. */
+  readonly memBytes: bigint;
 }
 
 export interface DirectPlan {
@@ -56,7 +58,7 @@ function contiguous(notesEnd: bigint, loads: readonly ProgramHeader[]): Checked<
     if (fileBytes > memBytes || vaddr + fileBytes > 2n ** 64n) return refuse("a segment reaches beyond the memory");
     end += fileBytes;
     if (end >= SIGNED_END) return refuse("its segments reach beyond any file's end");
-    (vaddr + fileBytes > SIGNED_END ? high : segments).push({ offsetBytes, vaddr, fileBytes });
+    (vaddr + fileBytes > SIGNED_END ? high : segments).push({ offsetBytes, vaddr, fileBytes, memBytes });
   }
   return { ok: true, prefixBytes, segments, high };
 }

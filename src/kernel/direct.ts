@@ -12,17 +12,17 @@ import { readAt } from "../system/io.ts";
 import { statusField } from "../system/proc.ts";
 import { ProcessReader, sharesMemory } from "../system/process-memory.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
-import { parseMaps } from "./memory-map.ts";
+import type { Mapping } from "./memory-map.ts";
 import { type Run, runBytesFor, runsOf } from "./pages.ts";
 import { CannotKeep, type SparseFile } from "./sparse-file.ts";
 
 /** Two reads in flight: one alone is slower than the pipe, more only take memory. */
 const WORKERS = 2;
 /**
- * A read may wait for a page that nobody will ever bring (userfaultfd(2), a dead FUSE server). Longer than a busy disk
- * makes swapped pages wait.
+ * A read may wait for a page that nobody will ever bring (userfaultfd(2), a dead FUSE server). Longer than most disks make
+ * swapped pages wait; where one takes longer the pipe brings the same.
  */
-const STALL_MS = 5000;
+const STALL_MS = 3000;
 
 /** The memory cannot be read with certainty; bytes before `certainBytes` of the core are written. */
 export interface Doubt {
@@ -33,13 +33,14 @@ export interface Doubt {
 }
 
 /**
- * @param process  held, its maps among the facts
+ * @param mappings  all of the process's
  * @param segments  ascending in the core and contiguous
  * @returns undefined when all of it is in the file
  * @throws CannotKeep when the disk or the limits say no
  */
 export async function copyDirectly(
   process: CrashedProcess,
+  mappings: readonly Mapping[],
   segments: readonly Segment[],
   file: SparseFile,
   pageBytes: number,
@@ -54,7 +55,6 @@ export async function copyDirectly(
       Math.floor((await readAt(pagemap, new Uint8Array(entries.buffer), count * 8, page * 8n)) / 8);
     const last = segments.at(-1);
     const runBytes = runBytesFor(last ? last.offsetBytes + last.fileBytes : 0n);
-    const mappings = parseMaps(process.facts.get("maps") ?? Buffer.alloc(0));
     const runs = runsOf(segments, mappings, readPagemap, { pageBytes, runBytes });
     return await copyRuns({ mem, comm, reader: readerOf(process) }, runs, runBytes, file);
   } catch (error) {

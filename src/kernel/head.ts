@@ -1,7 +1,13 @@
-import { ELF_HEADER_BYTES, parseElfHeader } from "../elf/header.ts";
-import { expectedBytes, parseProgramHeaders, tableBytes } from "../elf/program-headers.ts";
+import { ELF_HEADER_BYTES, type ElfHeader, parseElfHeader } from "../elf/header.ts";
+import { expectedBytes, type ProgramHeader, parseProgramHeaders, tableBytes } from "../elf/program-headers.ts";
 import { type DirectPlan, directlyCopyable } from "../elf/segments.ts";
 import type { CorePipe } from "./pipe.ts";
+
+/** What the first bytes say. */
+export interface CoreTable {
+  readonly header: ElfHeader;
+  readonly headers: readonly ProgramHeader[];
+}
 
 /** The core's first bytes, before any memory: enough to know how long it should become. */
 export interface CoreHead {
@@ -9,6 +15,8 @@ export interface CoreHead {
   readonly bytes: Buffer;
   /** Undefined when the stream is no ELF core, or its table is too long to hold. */
   readonly expectedBytes: bigint | undefined;
+  /** Undefined likewise. */
+  readonly table: CoreTable | undefined;
   readonly plan: DirectPlan | undefined;
   /** Why there is no plan. */
   readonly noPlan: string | undefined;
@@ -35,6 +43,7 @@ export async function readHead(pipe: CorePipe): Promise<CoreHead> {
   return {
     bytes,
     expectedBytes: expected.ok ? expected.bytes : undefined,
+    table: { header, headers: parsed.headers },
     plan: plan.ok ? plan : undefined,
     noPlan: plan.ok ? undefined : plan.why,
   };
@@ -43,6 +52,7 @@ export async function readHead(pipe: CorePipe): Promise<CoreHead> {
 const without = (bytes: Buffer, noPlan: string): CoreHead => ({
   bytes,
   expectedBytes: undefined,
+  table: undefined,
   plan: undefined,
   noPlan,
 });

@@ -55,7 +55,7 @@ const EXCLUSIVE = 1 << 24;
  * (MADV_GUARD_INSTALL; glibc puts them below stacks), which cannot be read at all: the kernel dumps them as zeros.
  */
 export async function* runsOf(
-  segments: readonly Segment[],
+  segments: readonly Omit<Segment, "memBytes">[],
   mappings: readonly Mapping[],
   readPagemap: ReadPagemap,
   sizes: Sizes,

@@ -7,13 +7,15 @@
  */
 import { readFileSync } from "node:fs";
 import type { Truncation } from "../domain/dump.ts";
+import { fileReader } from "../elf/file-reader.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
 import { copyDirectly, type Doubt } from "./direct.ts";
 import { drain } from "./drain.ts";
 import type { CoreHead } from "./head.ts";
-import { isVsyscallWithoutPage } from "./memory-map.ts";
+import { isVsyscallWithoutPage, parseMaps } from "./memory-map.ts";
 import { memoryRoom } from "./memory-room.ts";
 import type { CorePipe } from "./pipe.ts";
+import { difference, isAsBefore, segmentsAreMappings } from "./same-process.ts";
 import { CannotKeep, PAGE_BYTES, type SparseFile } from "./sparse-file.ts";
 
 export interface Received {
@@ -25,6 +27,8 @@ export interface Received {
   /** Why the memory was not read, or not to the end, where it was to be. */
   readonly doubt: string | undefined;
   readonly stalled: boolean;
+  /** Why the core is another process's than the one that /proc showed: nothing that was read there is true of it. */
+  readonly foreign: string | undefined;
 }
 
 /**
@@ -50,6 +54,7 @@ export async function receive(
   } catch (error) {
     if (!(error instanceof CannotKeep)) throw error;
   }
+  const different = process && head.table && difference(fileReader(file.fd), head.table, process);
   const certain = doubt?.certainBytes ?? head.expectedBytes ?? 0n;
   // A process killed while its memory was read cuts the pipe short behind what is certain already.
   const arrived = pipe.positionBytes > certain ? pipe.positionBytes : certain;
@@ -60,6 +65,7 @@ export async function receive(
     sizeBytes,
     doubt: how === "drain" ? undefined : doubt?.why,
     stalled: doubt?.stalled ?? false,
+    foreign: different?.foreign ? different.why : undefined,
   };
 }
 
@@ -71,20 +77,24 @@ async function copyHeadAndMemory(
   process?: CrashedProcess,
 ): Promise<Doubt | undefined> {
   await file.write(head.bytes, head.bytes.length, 0n);
-  const { plan } = head;
-  const doubt = (why: string): Doubt => ({ why, certainBytes: pipe.positionBytes, stalled: false });
-  if (!plan) return doubt(head.noPlan ?? "");
+  const { plan, table } = head;
+  const doubt = (why: string, certainBytes = pipe.positionBytes): Doubt => ({ why, certainBytes, stalled: false });
+  if (!plan || !table) return doubt(head.noPlan ?? "");
   const maps = process?.facts.get("maps");
   if (!process || !maps) return doubt("the process's memory cannot be reached, or not all of its mappings be read");
   if (!plan.high.every(({ vaddr }) => isVsyscallWithoutPage(maps, vaddr)))
     return doubt("it has memory beyond what can be addressed");
   await drain(pipe, file, 0n, plan.prefixBytes);
   if (pipe.positionBytes < plan.prefixBytes) return doubt("the stream ended early");
+  const different = difference(fileReader(file.fd), table, process);
+  if (different) return doubt(different.why);
+  const mappings = parseMaps(maps);
+  if (!segmentsAreMappings(plan.segments, mappings)) return doubt("its mappings are not the core's segments");
   if (!process.unchanged()) return doubt("the process is gone");
-  const end = await copyDirectly(process, plan.segments, file, pageBytes());
+  const end = await copyDirectly(process, mappings, plan.segments, file, pageBytes());
   if (end) return end;
-  if (!process.unchanged()) return { why: "the process is gone", certainBytes: plan.prefixBytes, stalled: false };
-  return undefined;
+  if (!process.unchanged()) return doubt("the process is gone", plan.prefixBytes);
+  return isAsBefore(process) ? undefined : doubt("its memory was changed meanwhile", plan.prefixBytes);
 }
 
 const AT_PAGESZ = 6n;

@@ -22,7 +22,7 @@ type PageState = keyof typeof STATES;
 
 interface Memory {
   readonly mappings: readonly Mapping[];
-  readonly segments: readonly Segment[];
+  readonly segments: readonly Omit<Segment, "memBytes">[];
   /** By page number; `untouched` where it says nothing. */
   readonly pages: ReadonlyMap<number, PageState>;
   /** From here on pagemap gives no answer. */
@@ -46,7 +46,7 @@ const mapping = (from: number, to: number, pages: Mapping["pages"] = "anonymous"
   end: at(to),
   pages,
 });
-const segment = (from: number, to: number, offsetPage: number): Segment => ({
+const segment = (from: number, to: number, offsetPage: number): Omit<Segment, "memBytes"> => ({
   vaddr: at(from),
   fileBytes: at(to - from),
   offsetBytes: at(offsetPage),

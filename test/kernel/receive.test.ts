@@ -6,7 +6,7 @@ import { type CoreHead, readHead } from "../../src/kernel/head.ts";
 import { type Received, receive } from "../../src/kernel/receive.ts";
 import type { Allowance } from "../../src/kernel/sparse-file.ts";
 import { ProcDirectory } from "../../src/system/proc.ts";
-import { buildCore, LSB64, note, type Part, prstatus } from "../elf/build.ts";
+import { buildCore, LSB64, note, type Part, prpsinfo, prstatus } from "../elf/build.ts";
 import { stopped, streamOf, type TestProcess, testFile } from "./streams.ts";
 
 let process: TestProcess;
@@ -42,8 +42,40 @@ function memoryOf(pid: number): Part[] {
   }
 }
 
-const coreOf = (parts: readonly Part[]): Buffer =>
-  buildCore({ notes: note(LSB64, "CORE", 1, prstatus(LSB64, 1, 11)), parts });
+const factsOf = (pid: number, mapped: readonly Part[] = []): Map<string, Buffer> =>
+  new Map([
+    ["status", readFileSync(`/proc/${pid}/status`)],
+    ["auxv", readFileSync(`/proc/${pid}/auxv`)],
+    ["maps", withLines(mapped)],
+  ]);
+
+/** The mappings, and others that are not there. */
+function withLines(parts: readonly Part[]): Buffer {
+  const hex = (address: bigint) => address.toString(16).padStart(8, "0");
+  const more = parts.map(
+    ({ vaddr, bytes }) => `${hex(vaddr)}-${hex(vaddr + BigInt(bytes.length))} r--p 00000000 00:01 1 x\n`,
+  );
+  const start = (line: string) => BigInt(`0x${line.split("-", 1)[0]}`);
+  const lines = [...maps.toString().split(/(?<=\n)/), ...more];
+  return Buffer.from(lines.toSorted((a, b) => (start(a) < start(b) ? -1 : 1)).join(""));
+}
+
+interface Ids {
+  readonly tid?: number;
+  readonly pid?: number;
+  readonly auxv?: Buffer;
+}
+
+/** As the kernel orders the crashed thread's first notes. */
+function coreOf(parts: readonly Part[], { tid, pid, auxv }: Ids = {}): Buffer {
+  const own = process.pid;
+  const notes = [
+    note(LSB64, "CORE", 1, prstatus(LSB64, tid ?? own, 11)),
+    note(LSB64, "CORE", 3, prpsinfo(LSB64, pid ?? own, "sh", "sh")),
+    note(LSB64, "CORE", 6, auxv ?? readFileSync(`/proc/${own}/auxv`)),
+  ];
+  return buildCore({ notes: Buffer.concat(notes), parts });
+}
 
 interface Copy extends Received {
   readonly bytes: Buffer;
@@ -56,9 +88,14 @@ interface Scene {
   readonly how?: "auto" | "drain" | "direct";
   readonly process?: Partial<CrashedProcess> | null;
   readonly allowance?: Allowance;
+  /** Not mapped, though the process's maps say so. */
+  readonly mapped?: readonly Part[];
 }
 
-async function copy(stream: Uint8Array, { how = "auto", process: change = {}, allowance }: Scene = {}): Promise<Copy> {
+async function copy(
+  stream: Uint8Array,
+  { how = "auto", process: change = {}, allowance, mapped }: Scene = {},
+): Promise<Copy> {
   using source = streamOf(stream);
   using made = testFile(allowance);
   using main = new ProcDirectory(`/proc/${process.pid}`);
@@ -66,7 +103,7 @@ async function copy(stream: Uint8Array, { how = "auto", process: change = {}, al
     change === null
       ? undefined
       : {
-          facts: new Map([["maps", maps]]),
+          facts: factsOf(process.pid, mapped),
           cut: [],
           forget() {},
           hostname: undefined,
@@ -121,8 +158,15 @@ const doubts: readonly { on: string; scene?: Scene; parts?: () => readonly Part[
   {
     on: "a segment cannot be read",
     parts: () => [...parts.slice(0, 3), unmapped, ...parts.slice(3)],
+    scene: { mapped: [unmapped] },
     doubt: /0x10000 cannot be read/,
   },
+  {
+    on: "a segment is none of its mappings",
+    parts: () => [...parts, unmapped],
+    doubt: /mappings are not the core's/,
+  },
+  { on: "it has other mappings afterwards", scene: { mapped: [unmapped] }, doubt: /changed meanwhile/ },
   {
     on: "memory lies too high",
     parts: () => [...parts.slice(0, -1), { vaddr: 2n ** 64n - 8192n, bytes: Buffer.alloc(4096, 1) }],
@@ -144,6 +188,41 @@ for (const { on, scene, parts: chosen, doubt } of doubts) {
   });
 }
 
+test("receive() goes back to the stream when the notes do not tell whose it is", async () => {
+  const core = coreOf(parts, { auxv: Buffer.alloc(5000) });
+  const got = await copy(core);
+  assert.ok(got.bytes.equals(core));
+  assert.match(got.doubt ?? "", /cannot be told/);
+  assert.equal(got.foreign, undefined);
+});
+
+const others: readonly { on: string; ids: () => Ids; why: RegExp }[] = [
+  { on: "another process", ids: () => ({ pid: 1 }), why: /of a process 1$/ },
+  { on: "another thread", ids: () => ({ tid: 1 }), why: /thread that crashed is 1$/ },
+  {
+    on: "another exec",
+    ids: () => {
+      const auxv = readFileSync(`/proc/${process.pid}/auxv`);
+      auxv.writeUInt8(auxv.readUInt8(9) ^ 1, 9);
+      return { auxv };
+    },
+    why: /another auxiliary vector/,
+  },
+];
+for (const how of ["auto", "drain"] as const)
+  for (const { on, ids, why } of others) {
+    test(`receive() by ${how} tells that the core is of ${on}, and reads no memory`, async () => {
+      const core = coreOf(
+        parts.map(({ vaddr, bytes }) => ({ vaddr, bytes: Buffer.alloc(bytes.length, 3) })),
+        ids(),
+      );
+      const got = await copy(core, { how });
+      assert.ok(got.bytes.equals(core));
+      assert.equal(got.capture, "drain");
+      assert.match(got.foreign ?? "", why);
+    });
+  }
+
 test("receive() keeps nothing of memory that turned out to be another's", async () => {
   const blank = parts.map(({ vaddr, bytes }) => ({ vaddr, bytes: Buffer.alloc(bytes.length) }));
   const got = await copy(coreOf(blank), { process: { unchanged: answers(true, false) } });
@@ -152,7 +231,7 @@ test("receive() keeps nothing of memory that turned out to be another's", async 
 
 test("receive() keeps what is certain of memory and says so when the stream is shorter than that", async () => {
   const core = coreOf([...parts, unmapped]);
-  const got = await copy(core.subarray(0, Number(core.length - 8192 - 4096)));
+  const got = await copy(core.subarray(0, Number(core.length - 8192 - 4096)), { mapped: [unmapped] });
   assert.equal(got.sizeBytes, BigInt(core.length - 8192));
   assert.ok(got.bytes.equals(core.subarray(0, core.length - 8192)));
 });
@@ -197,7 +276,10 @@ for (const how of ["auto", "drain"] as const) {
 test("receive() ends the core at a doubt below the place where the disk said no", async () => {
   const huge: Part = { vaddr: 0x7f0000000000n, bytes: Buffer.alloc(1 << 23, 5) }; // unmapped too, behind what can be read
   const core = coreOf([unmapped, ...parts, huge]);
-  const got = await copy(core, { allowance: (held) => (held > 50_000n ? "cache-full" : undefined) });
+  const got = await copy(core, {
+    mapped: [unmapped, huge],
+    allowance: (held) => (held > 50_000n ? "cache-full" : undefined),
+  });
   assert.equal(got.truncation, "cache-full");
   assert.ok(got.bytes.equals(core.subarray(0, got.bytes.length)));
 });

@@ -108,21 +108,21 @@ export class Handler implements Disposable {
       assert.ok(performance.now() < end, `the handler still runs after ${timeoutMs} ms`);
   }
 
-  /** Stops the handler once it has begun to write the core. @returns its pid */
-  async stopInTheMiddle(): Promise<number> {
+  /** Stops the handler once it has begun to write the core, or has so many bytes of it. @returns its pid */
+  async stopInTheMiddle(bytes = 1): Promise<number> {
     for (const end = performance.now() + 30_000; performance.now() < end; await sleep(1)) {
       const [pid] = this.pids();
-      if (pid === undefined || !this.#holdsPart()) continue;
+      if (pid === undefined || !this.#holdsPart(bytes)) continue;
       process.kill(pid, "SIGSTOP");
       return pid;
     }
     throw new Error("No handler has begun to write");
   }
 
-  #holdsPart(): boolean {
+  #holdsPart(bytes: number): boolean {
     const files = existsSync(this.dumpDir) ? readdirSync(this.dumpDir, { recursive: true, encoding: "utf8" }) : [];
     const size = (file: string) => statSync(join(this.dumpDir, file), { throwIfNoEntry: false })?.size ?? 0;
-    return files.some((file) => file.endsWith("/core.part") && size(file) > 0);
+    return files.some((file) => file.endsWith("/core.part") && size(file) >= bytes);
   }
 
   /** Runs, or what stands before it does. */

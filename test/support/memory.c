@@ -2,11 +2,14 @@
  *   dontdump prot-none shared memfd huge truncated zeros
  *   file MIB   a mapped file that the core holds and that is not in memory (coredump_filter)
  *   forked (shared copy-on-write with a process that lives on)
+ *   vanishing PATH (another process has the same memory, and takes half of it away when PATH is there; it makes PATH.done)
  *   mappings N   threads N   userfault (a page that nobody ever brings) */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +119,33 @@ static void forked(void)
 	for (size_t at = 0; at < 14 * MIB; at += 3 * MIB) p[at] = 1;
 }
 
+#define VANISHING (256 * MIB)
+static unsigned char *vanishing;
+
+static int take_away(void *path)
+{
+	char done[300];
+	while (access(path, F_OK)) usleep(10000);
+	check(!madvise(vanishing + VANISHING / 2, VANISHING / 2, MADV_DONTNEED), "madvise");
+	snprintf(done, sizeof done, "%s.done", (char *)path);
+	check(!rename(path, done), "rename");
+	while (!access(done, F_OK)) usleep(10000);
+	_exit(0);
+}
+
+/* Its pages come back only from a userfaultfd that nobody reads. The other process is not ended with us since Linux 5.16. */
+static void vanish(char *path)
+{
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = { .api = UFFD_API };
+	vanishing = anonymous(VANISHING);
+	madvise(vanishing, VANISHING, MADV_NOHUGEPAGE);
+	struct uffdio_register area = { .range = { (unsigned long)vanishing, VANISHING }, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	filled(vanishing, VANISHING);
+	check(fd >= 0 && !ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &area), "userfaultfd");
+	check(clone(take_away, anonymous(MIB) + MIB, CLONE_VM | SIGCHLD, path) > 0, "clone");
+}
+
 int main(int argc, char **argv)
 {
 	const char *shape = argc > 1 ? argv[1] : "";
@@ -141,6 +171,7 @@ int main(int argc, char **argv)
 	else if (IS("threads")) threads(n);
 	else if (IS("userfault")) userfault();
 	else if (IS("forked")) forked();
+	else if (IS("vanishing")) vanish(argv[2]);
 	else return 2;
 	*(volatile int *)0xdead = 1;
 }

@@ -1,5 +1,5 @@
 /** The part of the handler that the crashed process waits for. */
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, openSync, rmSync } from "node:fs";
 import type { OpenEntry } from "../../cache/begin.ts";
 import { threadsIn } from "../../cache/examine.ts";
 import { limitsFor, Reservation } from "../../cache/pressure.ts";
@@ -16,10 +16,12 @@ import { namesOfListed, threadNames } from "../../kernel/threads.ts";
 import { statusField } from "../../system/proc.ts";
 import { type Facts, factsIn, withoutLarge, writeFacts } from "./facts.ts";
 import type { World } from "./handler.ts";
-import type { Scene } from "./observing.ts";
+import { disowned, type Scene } from "./observing.ts";
 import type { Refusal } from "./refusing.ts";
 
 export interface Copied {
+  /** What is known now: without all that /proc showed, if that turned out to be another process's. */
+  readonly scene: Scene;
   readonly received: Received;
   readonly threadNames: ReadonlyMap<number, string>;
   readonly heldMs: number;
@@ -57,12 +59,33 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     const names = few ?? manyNames(scene, fd);
     small.waitNoMore();
     reservation.end();
+    if (received.foreign) return withoutProcess(scene, received, small, { open, pipe, world });
     if (asked) await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, settings.lookupMs))]);
     pipe.release();
-    return { received, threadNames: names, heldMs: Math.round(performance.now()), asked, keepSmall: small.kept };
+    return { scene, received, threadNames: names, heldMs: heldMs(), asked, keepSmall: small.kept };
   } finally {
     closeSync(fd);
   }
+}
+
+const heldMs = (): number => Math.round(performance.now());
+
+/** The core is another process's than the one that was looked at: nothing of that one is kept, and it is not named. */
+function withoutProcess(
+  of: Scene,
+  received: Received,
+  small: ReturnType<typeof smallThings>,
+  { open, pipe, world }: { open: OpenEntry; pipe: CorePipe; world: World },
+): Copied {
+  pipe.release();
+  const scene = disowned(of, world, received.foreign ?? "");
+  const keepSmall = async (room: boolean) => {
+    const problems = await small.kept(room);
+    rmSync(open.entry.path("facts"), { recursive: true, force: true });
+    const problem = room ? writeFacts(open.entry, factsIn(scene)) : undefined;
+    return problem ? [...problems, problem] : problems;
+  };
+  return { scene, received, threadNames: new Map(), heldMs: heldMs(), asked: undefined, keepSmall };
 }
 
 /** Room for the core and its facts; where that is too much, for the core alone. */

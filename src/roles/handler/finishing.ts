@@ -13,12 +13,12 @@ import type { Identification } from "../../identity/runtime.ts";
 import { OPT_OUT_LABEL, optedOut } from "../../policy/opt-out.ts";
 import { ask, type Copied } from "./copying.ts";
 import type { World } from "./handler.ts";
-import { ownerOf, type Scene } from "./observing.ts";
+import { ownerOf } from "./observing.ts";
 
 /** Seals the core and asks the run-time at the same time; the record is durable when this resolves. */
-export async function finish(open: OpenEntry, scene: Scene, copied: Copied, world: World): Promise<DumpRecord> {
+export async function finish(open: OpenEntry, copied: Copied, world: World): Promise<DumpRecord> {
   const { entry } = open;
-  const { received, heldMs } = copied;
+  const { scene, received, heldMs } = copied;
   const arrived: DumpRecord = {
     ...scene.record,
     heldMs,

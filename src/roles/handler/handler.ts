@@ -80,7 +80,7 @@ async function record(scene: Scene, pipe: CorePipe, world: World): Promise<{ rea
   try {
     const end = (await refusedUnseen(scene, world, pipe)) ?? (await (world.copy ?? copyCore)(scene, open, pipe, world));
     pipe.release();
-    const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, scene, end, world);
+    const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, end, world);
     logLine(world.settings.logDir, "info", summary(record));
     return { stalled: !isRefusal(end) && end.received.stalled };
   } catch (error) {

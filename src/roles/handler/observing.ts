@@ -43,6 +43,15 @@ const restrictedIf = (isOwn: boolean, record: DumpRecord): DumpRecord =>
 
 const OWN = "a process of coredump-detector itself: its memory may hold keys, so it is root's alone";
 
+/** The same, when what was looked at turned out not to be the process whose core came. @param why  in words */
+export function disowned(scene: Scene, world: World, why: string): Scene {
+  const quick = nobody(why);
+  const drafted = draftRecord(scene.kernelCall, undefined, quick, world, []);
+  const { id, dumptime, updated, warnings } = scene.record;
+  const record = { ...drafted, id, dumptime, updated, warnings: [...warnings, why] };
+  return { ...scene, process: undefined, quick, record, program: "another's" };
+}
+
 function keepBelowCeiling(crashed: CrashedProcess | undefined): void {
   const bytes = crashed?.facts.get("maps")?.length ?? 0;
   if (bytes > 0 && !mapsFit(bytes, process.memoryUsage.rss()))
@@ -90,7 +99,7 @@ function draftRecord(
     signal: call.signal === undefined ? null : signalOf(call.signal),
     processUid: call.uid ?? firstId(facts?.get("status"), "Uid"),
     processGid: call.gid ?? firstId(facts?.get("status"), "Gid"),
-    dumpable: call.dumpable ?? (process ? (attempt(() => dumpableOf(process))[0] ?? 2) : null),
+    dumpable: process ? strictest(call.dumpable, process, proc) : (call.dumpable ?? null),
     coreLimit: call.coreLimit || null,
     uptimeMs: uptimeMs(facts?.get("stat"), proc),
     hostname: process?.hostname ?? null,
@@ -135,12 +144,15 @@ function uptimeMs(stat: Buffer | undefined, proc: string): number | null {
 }
 
 /**
- * For patterns without %d (the predecessor's). The kernel gives /proc/P to root when the process is not dumpable
- * (proc(5)); a set-uid program that root runs on has ids that differ. In doubt 2: its memory is root's alone.
+ * %d and what /proc shows, whichever is stricter: the pid may have been reused. The kernel gives /proc/P to root when the
+ * process is not dumpable (proc(5)), which shows where its effective user is another. Without %d (the predecessor's pattern)
+ * a set-uid program that root runs on has ids that differ. In doubt 2: its memory is root's alone.
  */
-function dumpableOf({ main, facts }: CrashedProcess): number {
+function strictest(told: number | undefined, { main, facts }: CrashedProcess, proc: string): number {
+  if (told !== undefined && (told !== 1 || proc !== "/proc")) return told; // a recorded file is whose it is
   const ids = ["Uid", "Gid"].map((name) => statusField(facts.get("status"), name)?.split("\t") ?? []);
-  const changed = ids.some((four) => new Set(four).size !== 1);
   const [owner] = attempt(() => statSync(main.path("status")).uid); // ESRCH when it has gone meanwhile
-  return changed || owner === undefined || String(owner) !== ids[0]?.[0] ? 2 : 1;
+  if (owner === undefined) return told ?? 2;
+  const changed = told === undefined && ids.some((four) => new Set(four).size !== 1);
+  return changed || String(owner) !== ids[0]?.[1] ? 2 : 1;
 }

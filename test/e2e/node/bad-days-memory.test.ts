@@ -1,9 +1,13 @@
 /** Memory of every kind comes out as the kernel would have written it; what cannot be read is left to the kernel. */
 import assert from "node:assert/strict";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { assertSameAsKernel, captured } from "../../support/captured.ts";
-import { compiled, crash } from "../../support/faults.ts";
+import { compiled, crash, Handler, start } from "../../support/faults.ts";
 import { program } from "../../support/paths.ts";
+import { holdPattern } from "../../support/pattern.ts";
 import { needs } from "../../support/set-up.ts";
 
 const skip = needs("root", "testbed", "binary");
@@ -43,4 +47,26 @@ test("a process whose first thread has ended is captured whole, through the thre
   assert.match(record.exe ?? "", /\/crash$/);
   assert.equal(record.threads[0]?.name, "worker-1");
   assert.notEqual(record.hostTid, record.hostPid);
+});
+
+test("memory that another process takes away while it is read is left to the pipe", { skip }, async () => {
+  using handler = new Handler();
+  const path = join(handler.folder.path, "now");
+  {
+    await using _held = await holdPattern(handler.pattern());
+    const dying = start(compiled("memory"), "vanishing", path);
+    try {
+      const pid = await handler.stopInTheMiddle(16 << 20); // where the pages are was looked up by then
+      writeFileSync(path, "");
+      while (!existsSync(`${path}.done`)) await sleep(5);
+      process.kill(pid, "SIGCONT");
+      await dying.ended;
+    } finally {
+      rmSync(`${path}.done`, { force: true });
+    }
+  }
+  const { core, heldMs, warnings } = await handler.record();
+  assert.deepEqual([core.complete, core.capture, core.truncation], [true, "drain", null]);
+  assert.match(warnings.join("; "), /copied from the pipe: .*memory at 0x\w+ (hangs|cannot be read)/);
+  assert.ok((heldMs ?? 0) < 8000, `held ${heldMs} ms`);
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildCore } from "../../elf/build.ts";
+import { KERNEL_ARGUMENTS } from "../../support/captured.ts";
 import { crashUnder, Handler, start } from "../../support/faults.ts";
 import { program } from "../../support/paths.ts";
 import { holdPattern } from "../../support/pattern.ts";
@@ -172,6 +173,25 @@ for (const { on, shell, why } of MISTAKEN) {
     assert.equal(record.exe, null);
     assert.equal(record.executable, "crash", "the kernel's own word, %e");
     assert.equal(record.signal?.name, "SIGSEGV");
-    assert.deepEqual(readdirSync(join(handler.dumpDir, record.id, "facts")), []);
+    assert.deepEqual(readdirSync(join(handler.dumpDir, record.id, "facts")), ["dumpable"]); // the kernel's own word, %d
   });
 }
+
+test("a pid that was given to another process that dumps as well: its memory is not read, nor is it named", {
+  skip,
+}, async () => {
+  using handler = new Handler();
+  const stream = join(handler.folder.path, "stream");
+  const withoutPidfd = { arguments: KERNEL_ARGUMENTS.replace(/ -F=%F/, "") };
+  handler.wrap({ shell: `cat > ${stream}; exit` });
+  await crashUnder(handler, ["8"], withoutPidfd);
+  handler.wrap({ shell: `exec 8<&0 < ${stream}` }); // one process is held, of the other comes the core
+  await crashUnder(handler, ["8"], withoutPidfd);
+  const record = await handler.record();
+  const { core, exe, comm, owner, identity, warnings } = record;
+  assert.ok(core.path && readFileSync(core.path).equals(readFileSync(stream)));
+  assert.deepEqual([core.complete, core.capture, exe, comm, owner], [true, "drain", null, null, "unknown"]);
+  assert.match(identity.problem ?? "", /the core is another process's/);
+  assert.match(warnings.join("; "), /the core is another process's/);
+  assert.deepEqual(readdirSync(join(handler.dumpDir, record.id, "facts")), ["dumpable"]);
+});
