@@ -119,7 +119,7 @@ static void forked(void)
 	for (size_t at = 0; at < 14 * MIB; at += 3 * MIB) p[at] = 1;
 }
 
-#define VANISHING (256 * MIB)
+#define VANISHING (160 * MIB)
 static unsigned char *vanishing;
 
 static int take_away(void *path)
