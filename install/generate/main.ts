@@ -3,9 +3,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chartSchema } from "./chart-schema.ts";
 import { chartValues } from "./chart-values.ts";
+import { metricsPage } from "./metrics.ts";
 import { optionsPage } from "./options.ts";
 
 export const COPIES: Readonly<Record<string, () => string>> = {
+  "docs/metrics.md": metricsPage,
   "docs/options.md": optionsPage,
   "install/chart/values.schema.json": chartSchema,
   "install/chart/files/values.json": chartValues,

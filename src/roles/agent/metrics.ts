@@ -37,7 +37,7 @@ export class AgentMetrics extends Metrics {
     const sum = (entries: Parameters<typeof heldBytes>[0][]) =>
       Number(entries.reduce((bytes, entry) => bytes + heldBytes(entry), 0n));
     this.gauge("queue_bytes", "Bytes of dumps that wait for the store", () => sum(queued()));
-    this.gauge("queue_age_seconds", "Age of the oldest of them", () => {
+    this.gauge("queue_age_seconds", "Age of the oldest dump that waits for the store", () => {
       const oldest = queued().at(-1); // newest first
       const since = oldest && readRecord(oldest)?.dumptime;
       return since ? Math.max(0, (Date.now() - Date.parse(since)) / 1000) : 0;

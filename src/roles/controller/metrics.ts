@@ -36,11 +36,11 @@ export class ControllerMetrics extends Metrics {
       for (const namespace of dumps.namespaces())
         for (const { state } of dumps.in(namespace)) gauge.inc({ state: state || "none" });
     });
-    for (const [which, value] of [
-      ["used", (quota: QuotaView) => quota.statusUsed],
-      ["hard", (quota: QuotaView) => quota.hard],
+    for (const [which, help, value] of [
+      ["used", "What the dumps under a quota hold", (quota: QuotaView) => quota.statusUsed],
+      ["hard", "What they may hold", (quota: QuotaView) => quota.hard],
     ] as const) {
-      this.#counted(`coredump_quota_${which}_bytes`, `Quotas: ${which}`, ["namespace", "quota"], (gauge) => {
+      this.#counted(`coredump_quota_${which}_bytes`, help, ["namespace", "quota"], (gauge) => {
         for (const namespace of quotas.namespaces())
           for (const quota of quotas.in(namespace)) {
             const nanos = parseQuantity(value(quota))?.nanos;

@@ -8,7 +8,7 @@ export class GcMetrics extends Metrics {
   ]);
   readonly removedBytes = this.counter("removed_bytes_total", "Bytes of the bundles that were removed");
   readonly bundles = this.gauge("bundles", "Bundles in the store at the last whole round");
-  readonly bundleBytes = this.gauge("bundle_bytes", "What they take");
+  readonly bundleBytes = this.gauge("bundle_bytes", "Bytes that the bundles take");
   readonly alarm = this.gauge("alarm", "1 while nothing is removed because something seems wrong");
   readonly failures = this.counter("failures_total", "Failures, by code; each is tried again", ["code"]);
   readonly rounds = this.histogram("round_seconds", "Time of one round", [0.05, 0.2, 1, 5, 20, 60, 300], ["over"]);
