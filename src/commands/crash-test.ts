@@ -11,6 +11,7 @@ const OPTIONS = {
   kubeconfig: NODE_OPTIONS.kubeconfig,
   namespace: { flag: "namespace", kind: "text", env: "POD_NAMESPACE", default: "default", describe: "of this pod" },
   pod: { flag: "pod", kind: "text", env: "POD_NAME", default: "", describe: "name of this pod" },
+  node: { flag: "node", kind: "text", env: "NODE_NAME", default: "", describe: "on which this pod runs" },
   until: { flag: "until", kind: ["Allowed", "Saved"], default: "Saved", describe: "the state that it is to reach" },
   waitMs: { flag: "wait", kind: "duration", default: "2m", describe: "how long to wait for it" },
 } as const satisfies Record<string, Option>;
@@ -21,10 +22,10 @@ export const command: CommandModule<object, Parsed> = {
   builder: (yargs) => yargs.options(flagsOf(OPTIONS)).option("victim", { type: "boolean", hidden: true }),
   async handler(argv) {
     if (argv["victim"] === true) return await victim();
-    const { kubeconfig, namespace, pod, until, waitMs } = settingsGiven(argv, OPTIONS);
+    const { kubeconfig, namespace, pod, node, until, waitMs } = settingsGiven(argv, OPTIONS);
     const program = isSea() ? [] : [process.argv[1] ?? ""];
     const self = [process.execPath, ...program, "crash-test", "--victim"] as const;
-    const order = { namespace, pod: pod ?? "", until, victim: self };
+    const order = { namespace, pod: pod ?? "", node, until, victim: self };
     const { metadata } = await crashTest(await connect(kubeconfig), order, AbortSignal.timeout(waitMs));
     await print(`${metadata.name} is ${until}\n`);
   },

@@ -2,15 +2,21 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { State } from "../domain/dump.ts";
-import { DumpError } from "../domain/failures.ts";
+import { DumpError, reasonOf } from "../domain/failures.ts";
+import { ifThere } from "../kube/answers.ts";
 import { pause } from "../kube/backoff.ts";
 import type { KubeHttp } from "../kube/http.ts";
+import { type Lease, leasePath } from "../kube/lease.ts";
 import { COREDUMP_API, collection } from "../kube/objects.ts";
+import { statusIn } from "../policy/agent-status.ts";
+import { AGENT_LEASE } from "../policy/node-label.ts";
 import type { Coredump } from "../registration/coredump.ts";
 
 export interface CrashTest {
   readonly namespace: string;
   readonly pod: string;
+  /** Where it runs, if that is known: its agent is then asked what is wrong. */
+  readonly node?: string | undefined;
   /** A program that waits until it is killed. */
   readonly victim: readonly [program: string, ...args: string[]];
   /** The state that it is to reach. */
@@ -18,6 +24,7 @@ export interface CrashTest {
 }
 
 const LOOK_MS = 500;
+const ANSWER_MS = 5000;
 /** States that are not left any more. */
 const FINAL: ReadonlySet<string> = new Set(["Saved", "Denied", "Refused", "Restricted", "Evicted", "Deleted", "Lost"]);
 
@@ -33,7 +40,7 @@ export async function crashTest(http: KubeHttp, test: CrashTest, signal: AbortSi
     last = (await dumpsOf(http, test)).find(({ metadata }) => !before.has(metadata.uid)) ?? last;
     const state = last?.status?.state;
     if (last && state === test.until) return last;
-    if (signal.aborted || FINAL.has(state ?? "")) throw failure(last, test);
+    if (signal.aborted || FINAL.has(state ?? "")) throw failure(last, test, await agentSays(http, test));
   }
 }
 
@@ -51,12 +58,30 @@ async function dumpsOf(http: KubeHttp, { namespace, pod }: CrashTest): Promise<r
   return items.filter(({ spec }) => spec["pod"] === pod);
 }
 
-function failure(last: Coredump | undefined, { pod, until }: CrashTest): DumpError {
+/** What is wrong with the node's agent, as its Lease has it; its namespace is the test's own. */
+async function agentSays(http: KubeHttp, { namespace, node }: CrashTest): Promise<string | undefined> {
+  if (!node) return undefined;
+  const path = leasePath(namespace, `${AGENT_LEASE}${node}`);
+  const ask = { verb: "get", resource: "leases", path, signal: AbortSignal.timeout(ANSWER_MS) } as const;
+  try {
+    const lease = await ifThere(http.json<Lease>(ask));
+    if (!lease) return `no agent has said that it serves node ${node}`;
+    const { problems = [], store } = statusIn(lease.metadata.annotations) ?? {};
+    const said = [...new Set([...problems, ...(store?.why === undefined ? [] : [store.why])])];
+    return said.length === 0 ? undefined : `the agent of node ${node} says: ${said.join("; ")}`;
+  } catch (error) {
+    return `the agent's Lease cannot be read: ${reasonOf(error)}`;
+  }
+}
+
+function failure(last: Coredump | undefined, { pod, until, node }: CrashTest, agent: string | undefined): DumpError {
+  const because = agent === undefined ? "" : `; ${agent}`;
   if (!last)
-    return new DumpError("DUMP_NOT_FOUND", `Cannot see the crash: no Coredump of pod ${pod} came`, {
-      hint: "See the log of the agent on this pod's node; there, coredump-detector doctor",
+    return new DumpError("DUMP_NOT_FOUND", `Cannot see the crash: no Coredump of pod ${pod} came${because}`, {
+      hint: `See the log of the agent on ${node ? `node ${node}` : "this pod's node"}; there, coredump-detector doctor`,
     });
   const { state, message } = last.status ?? {};
   const said = message === undefined ? "" : `: ${message}`;
-  return new DumpError("DUMP_NOT_HELD", `Cannot see the dump ${until}: ${last.metadata.name} is ${state}${said}`);
+  const words = `Cannot see the dump ${until}: ${last.metadata.name} is ${state}${said}${because}`;
+  return new DumpError("DUMP_NOT_HELD", words);
 }

@@ -18,6 +18,9 @@ import { AgentMetrics } from "./metrics.ts";
 import { type NodeService, serveNode } from "./node.ts";
 import { shipTo } from "./store.ts";
 
+/** How old the figures on the Lease may be: all records are read for them. */
+const WAITING_MS = 60_000;
+
 /** Runs until the signal. @throws DumpError when it cannot even begin */
 export async function agentOnHost(
   settings: AgentSettings,
@@ -44,7 +47,9 @@ export async function agentOnHost(
   await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
   log.info({ node, dumps: settings.dumpDir, store: settings.store ?? null }, "agent started");
   forgetStart();
-  const service = { settings, forHandler, node, cache, http, diary, hasStore: world.ship !== undefined };
+  const waiting = metrics.waiting(WAITING_MS);
+  const status = () => ({ problems: diary.problems(), ...(store && { store: store.status }), ...waiting() });
+  const service = { settings, forHandler, node, cache, http, diary, hasStore: world.ship !== undefined, status };
   await Promise.all([runAgent(world, signal), serveNode(service, signal), store?.run(signal)]);
   log.info("agent ended");
 }

@@ -58,8 +58,8 @@ async function renew(
     return metadata.annotations[RETIRED] !== undefined;
   } catch (error) {
     if (!isCode(error, "NOT_FOUND")) throw error;
-    heed(undefined);
-    const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, namespace }, spec };
+    const metadata = { name, namespace, annotations: heed(undefined) };
+    const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec };
     await http.json({ verb: "create", resource: "leases", path: leasesPath(namespace), body, signal });
     return false;
   }

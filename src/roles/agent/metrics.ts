@@ -1,8 +1,10 @@
 /** What the agent tells of itself in figures. */
+import { performance } from "node:perf_hooks";
 import { Histogram } from "prom-client";
 import type { Cache } from "../../cache/cache.ts";
 import { heldBytes } from "../../cache/pressure.ts";
 import { readRecord } from "../../cache/record.ts";
+import type { Entry } from "../../cache/spool.ts";
 import type { DumpRecord, State } from "../../domain/dump.ts";
 import { Metrics } from "../../system/metrics.ts";
 
@@ -31,9 +33,12 @@ export class AgentMetrics extends Metrics {
     registers: [this.registry],
   });
 
+  readonly #queued: () => Entry[];
+
   constructor(cache: Cache) {
     super("agent");
     const queued = () => cache.spool.entries().filter((entry) => QUEUED.has(readRecord(entry)?.state ?? "Lost"));
+    this.#queued = queued;
     const sum = (entries: Parameters<typeof heldBytes>[0][]) =>
       Number(entries.reduce((bytes, entry) => bytes + heldBytes(entry), 0n));
     this.gauge("queue_bytes", "Bytes of dumps that wait for the store", () => sum(queued()));
@@ -43,6 +48,19 @@ export class AgentMetrics extends Metrics {
       return since ? Math.max(0, (Date.now() - Date.parse(since)) / 1000) : 0;
     });
     this.gauge("cache_bytes", "Bytes that the cache holds", () => sum(cache.spool.entries()));
+  }
+
+  /** @returns how many wait for the store, and when the oldest of them crashed; looked up no more often than that */
+  waiting(everyMs: number): () => { readonly waiting: number; readonly oldest?: string } {
+    let [known, untilMs]: [{ waiting: number; oldest?: string }, number] = [{ waiting: 0 }, 0];
+    return () => {
+      if (performance.now() < untilMs) return known;
+      const queued = this.#queued();
+      const last = queued.at(-1); // newest first
+      const oldest = last && readRecord(last)?.dumptime;
+      [known, untilMs] = [{ waiting: queued.length, ...(oldest && { oldest }) }, performance.now() + everyMs];
+      return known;
+    };
   }
 
   /** Once for each dump, when its capture is over. */

@@ -6,6 +6,7 @@ import { errnoOf } from "../../domain/failures.ts";
 import { mountedHost, thisHost } from "../../install/host.ts";
 import { pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
+import { type AgentStatus, STATUS, statusText } from "../../policy/agent-status.ts";
 import { tellOfConflict } from "./announce.ts";
 import type { AgentDiary } from "./diary.ts";
 import { keepLease } from "./lease.ts";
@@ -22,6 +23,8 @@ export interface NodeService {
   readonly http: KubeHttp;
   readonly diary: AgentDiary;
   readonly hasStore: boolean;
+  /** For the Lease. */
+  readonly status: () => AgentStatus;
 }
 
 /** How long the handler's installation waits for the API server, which may be away. */
@@ -41,7 +44,10 @@ export async function serveNode(service: NodeService, signal: AbortSignal): Prom
   const place = { namespace: settings.systemNamespace, node };
   const isWell = () => diary.alive() === undefined;
   await Promise.all([
-    keepLease(http, place, isWell, leaseTold, signal, (annotations) => retirement.heed(annotations)),
+    keepLease(http, place, isWell, leaseTold, signal, (annotations) => ({
+      [STATUS]: statusText(service.status()),
+      ...retirement.heed(annotations),
+    })),
     readKernelLog(cache, node, diary, signal),
     order &&
       Promise.race([leaseRead.promise, pause(LEASE_MS, signal)]).then(() =>

@@ -1,0 +1,51 @@
+/** What the agent of a node says of itself on its Lease, for whoever cannot reach its port: `helm test`, `kubectl coredump check`. */
+
+/** Annotation of the Lease. */
+export const STATUS = "coredump.fujitsu.com/agent-status";
+
+export interface AgentStatus {
+  /** As `/readyz` has them; empty: it is at work. */
+  readonly problems: readonly string[];
+  /** Its store; absent where none is named. `since` and `oldest` are ISO 8601. */
+  readonly store?: {
+    readonly volume: string;
+    readonly isUp?: boolean | undefined;
+    readonly since: string;
+    readonly why?: string;
+    readonly hint?: string;
+  };
+  /** Dumps that wait for a decision or for the store, and when the oldest of them crashed. */
+  readonly waiting: number;
+  readonly oldest?: string;
+}
+
+const MOST_PROBLEMS = 10;
+const MOST_CHARACTERS = 500;
+const cut = (text: string): string => text.slice(0, MOST_CHARACTERS).toWellFormed();
+
+/** As the annotation's value, some kilobytes at most. */
+export function statusText({ problems, store, ...rest }: AgentStatus): string {
+  const { why, hint } = store ?? {};
+  const short = store && {
+    ...store,
+    ...(why !== undefined && { why: cut(why) }),
+    ...(hint !== undefined && { hint: cut(hint) }),
+  };
+  return JSON.stringify({
+    problems: problems.slice(0, MOST_PROBLEMS).map(cut),
+    ...(short && { store: short }),
+    ...rest,
+  });
+}
+
+/** @returns undefined where an agent of an earlier version, or nobody, said anything */
+export function statusIn(annotations: Readonly<Record<string, string>> | undefined): AgentStatus | undefined {
+  try {
+    const { problems, store, waiting, oldest } = JSON.parse(annotations?.[STATUS] ?? "") as Partial<AgentStatus>;
+    if (!Array.isArray(problems) || !problems.every((problem) => typeof problem === "string")) return undefined;
+    const named = typeof store?.volume === "string" && typeof store.since === "string" ? { store } : {};
+    return { problems, ...named, waiting: Number(waiting) || 0, ...(typeof oldest === "string" && { oldest }) };
+  } catch {
+    return undefined;
+  }
+}
