@@ -10,6 +10,7 @@ import type { Surroundings } from "./cluster.ts";
 import { type Endpoint, GROUP, KIND, RESOURCE } from "./kind.ts";
 import { clipped } from "./limits.ts";
 import { assertSize } from "./measure.ts";
+import { NamespaceRoom } from "./namespace-room.ts";
 import { alreadyExists, badRequest, invalid, modified, notFound, Refusal } from "./refusal.ts";
 import { endpointOf, type Keys, storedText } from "./stored.ts";
 import { created, type Draft, dying, expect, isGone } from "./strategy.ts";
@@ -39,11 +40,13 @@ export class Endpoints {
   readonly #storage: ObjectStorage;
   readonly #keys: Keys;
   readonly #surroundings: Surroundings;
+  readonly #room: NamespaceRoom;
 
   constructor(storage: ObjectStorage, keys: Keys, surroundings: Surroundings) {
     this.#storage = storage;
     this.#keys = keys;
     this.#surroundings = surroundings;
+    this.#room = new NamespaceRoom(storage, keys);
   }
 
   /** @throws Refusal 404 */
@@ -53,7 +56,7 @@ export class Endpoints {
     return { endpoint: endpointOf(stored.value, stored.revision), revision: stored.revision };
   }
 
-  /** @throws Refusal 403, 404 for the namespace, 404 for the pod, 409, 422 */
+  /** @throws Refusal 403 (also when the namespace has too many), 404 for the namespace, 404 for the pod, 409, 413, 422 */
   async create(namespace: string, draft: Draft, options: WriteOptions): Promise<Written> {
     const { name, generateName } = draft.metadata;
     const namespaceUid = await this.#surroundings.namespaceUid(namespace, options.signal);
@@ -94,6 +97,7 @@ export class Endpoints {
     const text = storedText(endpoint);
     assertSize(text);
     if (dryRun) return { endpoint, revision: 0n };
+    await this.#room.take(namespace, 1, key.length + Buffer.byteLength(text), signal);
     try {
       const revision = await this.#storage.create(key, text, signal);
       return { endpoint, revision };
@@ -104,7 +108,7 @@ export class Endpoints {
 
   /**
    * @param change  gets the object as it is, and says what it is to be. It may be asked more than once
-   * @throws Refusal 404, 409, and what `change` throws
+   * @throws Refusal 403, 404, 409, 413, and what `change` throws
    */
   async change(
     namespace: string,
@@ -158,9 +162,12 @@ export class Endpoints {
     signal?: AbortSignal,
   ): Promise<bigint> {
     const [text, before] = [storedText(next), storedText(old)];
-    assertSize(text, before);
+    // What says that an object is to go is always taken: a time, and perhaps a finalizer.
+    const isGoing = next.metadata.deletionTimestamp !== old.metadata.deletionTimestamp;
+    if (!isGoing) assertSize(text, before);
     if (dryRun || text === before || isDeepStrictEqual(bare(next), bare(old))) return revision;
     const { namespace, name } = old.metadata;
+    if (!isGoing) await this.#room.take(namespace, 0, Buffer.byteLength(text) - Buffer.byteLength(before), signal);
     return await this.#storage.update(this.#keys.of(namespace, name), text, revision, signal);
   }
 

@@ -17,6 +17,9 @@ export const LIMITS = {
   patchWork: 1_000_000,
   /** An object as it is stored: all its annotations, and as much again. */
   objectBytes: 384 << 10,
+  /** Endpoints of one namespace, and what they take together. */
+  namespaceObjects: 5000,
+  namespaceBytes: 16 << 20,
   labelSelectorLength: 16_384,
   fieldSelectorLength: 1024,
   requirements: 256,

@@ -44,6 +44,10 @@ export class TimedCache<T> {
     }
   }
 
+  forget(key: string): void {
+    this.#answers.delete(key);
+  }
+
   #keep(key: string, asked: Entry<T>, answer: T): void {
     const keepMs = this.#keepMs(answer);
     asked.untilMs = performance.now() + keepMs;

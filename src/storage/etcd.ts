@@ -9,10 +9,11 @@ import { keepCompacting } from "./etcd-compaction.ts";
 import { bytes, itemOf, type TxnResponse } from "./etcd-messages.ts";
 import { watchEtcd } from "./etcd-watch.ts";
 import { changed, endOf, exists, notThere } from "./keys.ts";
-import type { Listed, ObjectStorage, Page, StoredItem, StoredObject, WatchEvent } from "./storage.ts";
+import type { Listed, ObjectStorage, Page, StoredItem, StoredObject, Usage, WatchEvent } from "./storage.ts";
 
 /** One answer's worth of objects. */
 const PAGE = 500;
+const USAGE_PAGE = 100;
 /** Of a key that is not there. */
 const NONE = 0n;
 
@@ -81,6 +82,21 @@ export class EtcdStorage implements ObjectStorage {
 
   watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncIterable<WatchEvent> {
     return watchEtcd(this.#client, prefix, afterRevision, this.#until(signal));
+  }
+
+  /** A range has no sum: all is read, in pages, and only counted. */
+  async usage(prefix: string, signal?: AbortSignal): Promise<Usage> {
+    const until = this.#until(signal);
+    const rangeEnd = bytes(endOf(prefix));
+    let [key, count, sum] = [bytes(prefix), 0, 0];
+    for (;;) {
+      const { kvs } = await this.#client.call("KV/Range", { key, rangeEnd, limit: USAGE_PAGE }, until);
+      count += kvs.length;
+      for (const each of kvs) sum += each.key.length + each.value.length;
+      const last = kvs.at(-1);
+      if (!last || kvs.length < USAGE_PAGE) return { count, bytes: sum };
+      key = Buffer.concat([last.key, Buffer.of(0)]);
+    }
   }
 
   async ping(signal?: AbortSignal): Promise<void> {

@@ -2,10 +2,11 @@ import { performance } from "node:perf_hooks";
 import { DumpError } from "../domain/failures.ts";
 import { Bell } from "./bell.ts";
 import { gone } from "./keys.ts";
-import type { Change, Listed, ObjectStorage, Page, StoredObject, WatchEvent } from "./storage.ts";
+import type { Change, Listed, ObjectStorage, Page, StoredObject, Usage, WatchEvent } from "./storage.ts";
 
 /** What one who reads slowly, or comes back, may have missed and still go on from here. */
 const RECENT = 2000;
+const RECENT_LENGTH = 8 << 20;
 const PROGRESS_MS = 5000;
 
 /** One watch of the storage, and what it has told lately. */
@@ -15,6 +16,8 @@ interface Run {
   /** All changes up to here have been told. */
   now: bigint;
   readonly recent: Change[];
+  /** Of the recent ones together. */
+  length: number;
   /** How it ended. */
   failure?: unknown;
 }
@@ -53,6 +56,10 @@ export class SharedWatch implements ObjectStorage {
 
   delete(key: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint> {
     return this.#storage.delete(key, expectedRevision, signal);
+  }
+
+  usage(prefix: string, signal?: AbortSignal): Promise<Usage> {
+    return this.#storage.usage(prefix, signal);
   }
 
   ping(signal?: AbortSignal): Promise<void> {
@@ -105,7 +112,7 @@ export class SharedWatch implements ObjectStorage {
 
   async #begin(): Promise<Run> {
     const { revision } = await this.#storage.list(this.#root, { limit: 1 }, this.#closing.signal);
-    const run: Run = { from: revision, now: revision, recent: [] };
+    const run: Run = { from: revision, now: revision, recent: [], length: 0 };
     void this.#follow(run);
     return run;
   }
@@ -113,8 +120,7 @@ export class SharedWatch implements ObjectStorage {
   async #follow(run: Run): Promise<void> {
     try {
       for await (const event of this.#storage.watch(this.#root, run.now, this.#closing.signal)) {
-        if (event.type !== "progress") run.recent.push(event);
-        if (run.recent.length > RECENT) run.from = run.recent.shift()?.revision ?? run.from;
+        if (event.type !== "progress") remember(run, event);
         run.now = event.revision;
         if (event.type !== "progress") this.#bell.ring();
       }
@@ -130,6 +136,20 @@ export class SharedWatch implements ObjectStorage {
     await this.#storage[Symbol.asyncDispose]();
   }
 }
+
+/** What is oldest goes, when there are too many or they are too large; the last one stays, because all wait for it. */
+function remember(run: Run, change: Change): void {
+  run.recent.push(change);
+  run.length += lengthOf(change);
+  while (run.recent.length > RECENT || (run.length > RECENT_LENGTH && run.recent.length > 1)) {
+    const oldest = run.recent.shift();
+    if (!oldest) return;
+    run.length -= lengthOf(oldest);
+    run.from = oldest.revision;
+  }
+}
+
+const lengthOf = ({ value, previous }: Change): number => value.length + (previous?.value.length ?? 0);
 
 /** Those with later revisions. They are in order, and mostly few. */
 function behind(changes: readonly Change[], revision: bigint): readonly Change[] {

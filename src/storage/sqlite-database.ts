@@ -1,8 +1,9 @@
 /** The file that a SqliteStorage is: opened for us alone, its statements kept, its failures in our words. */
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { DumpError, reasonOf } from "../domain/failures.ts";
+import { Reserve } from "./reserve.ts";
 
 /** "core": tells the file from any other program's. */
 const APPLICATION = 0x636f7265;
@@ -31,10 +32,16 @@ const SCHEMA = `
 
 export type Sql = (text: string) => StatementSync;
 
+/** SQLite's primary result code of a disk without room. */
+const FULL = 13;
+/** Pages of the file that must be free besides those that are needed. */
+const FREE_BYTES = 64 << 10;
+
 export class Database {
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #reserve: Reserve;
 
   /** @throws DumpError STORAGE_UNAVAILABLE, SETTINGS_INVALID */
   constructor(path: string) {
@@ -45,7 +52,9 @@ export class Database {
       return new DatabaseSync(path, { readBigInts: true, timeout: LOCK_WAIT_MS });
     });
     try {
+      this.#reserve = new Reserve(`${path}-reserve`);
       this.#attempt(() => this.#begin());
+      this.#reserve.keep();
     } catch (error) {
       this.#database.close();
       throw error;
@@ -57,19 +66,63 @@ export class Database {
     return this.#attempt(() => work(this.#sql));
   }
 
-  /** All of it, or nothing. */
-  write<T>(work: (sql: Sql) => T): T {
+  /**
+   * All of it, or nothing. On a full volume the reserve is given up for what makes room, and for what finds its room in the
+   * file. The log never grows beyond a part of the reserve: it is emptied into the file, which then needs as much again.
+   * @param needBytes  by how much it may make the file grow; 0 when it makes room
+   */
+  write<T>(needBytes: number, work: (sql: Sql) => T): T {
     return this.#attempt(() => {
-      this.#database.exec("BEGIN IMMEDIATE");
+      if (needBytes > 0 && !this.#mayGrow() && !this.#hasRoom(needBytes)) throw this.#full();
       try {
-        const result = work(this.#sql);
-        this.#database.exec("COMMIT");
-        return result;
+        return this.#transaction(work);
       } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec("ROLLBACK"); // some failures do that by themselves
-        throw error;
+        if (resultOf(error) !== FULL || !this.#hasRoom(needBytes)) throw error;
+        this.#reserve.giveUp();
+        return this.#transaction(work);
+      } finally {
+        if (this.isFull) this.#emptyLog();
       }
     });
+  }
+
+  #mayGrow(): boolean {
+    if (!this.#reserve.keep()) return false;
+    const { size: logBytes } = statSync(`${this.#path}-wal`, { throwIfNoEntry: false }) ?? { size: 0 };
+    return logBytes < this.#reserve.bytes / 4 || this.#emptyLog();
+  }
+
+  /** Whether the disk was full, and may be still. */
+  get isFull(): boolean {
+    return !this.#reserve.isThere;
+  }
+
+  /** Several times over, because pages split. */
+  #hasRoom(needBytes: number): boolean {
+    if (needBytes === 0) return true;
+    return this.#number("freelist_count") * this.#number("page_size") > 4 * needBytes + FREE_BYTES;
+  }
+
+  /** @returns whether there was room for it in the file */
+  #emptyLog(): boolean {
+    try {
+      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      return true;
+    } catch {
+      return false; // the next write tries again
+    }
+  }
+
+  #transaction<T>(work: (sql: Sql) => T): T {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work(this.#sql);
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK"); // some failures do that by themselves
+      throw error;
+    }
   }
 
   /** @returns what whoever still waits is to be told */
@@ -82,11 +135,14 @@ export class Database {
   #begin(): void {
     this.#database.exec(OPENING);
     this.#database.exec("BEGIN EXCLUSIVE");
-    const number = (pragma: string) => Number(Object.values(this.#database.prepare(`PRAGMA ${pragma}`).get() ?? {})[0]);
-    const [application, version] = [number("application_id"), number("user_version")];
-    if (application === 0 && number("schema_version") === 0) this.#database.exec(SCHEMA);
+    const [application, version] = [this.#number("application_id"), this.#number("user_version")];
+    if (application === 0 && this.#number("schema_version") === 0) this.#database.exec(SCHEMA);
     else if (application !== APPLICATION || version !== VERSION) throw this.#notOurs(application, version);
     this.#database.exec("COMMIT");
+  }
+
+  #number(pragma: string): number {
+    return Number(Object.values(this.#database.prepare(`PRAGMA ${pragma}`).get() ?? {})[0]);
   }
 
   readonly #sql: Sql = (text) => {
@@ -106,9 +162,13 @@ export class Database {
   }
 
   #failure(cause: unknown): DumpError {
-    const { errcode } = cause as { errcode?: unknown };
-    const [why, hint] = MEANINGS[Number(errcode) & 0xff] ?? [reasonOf(cause), HINT];
+    const [why, hint] = MEANINGS[resultOf(cause)] ?? [reasonOf(cause), HINT];
     return new DumpError("STORAGE_UNAVAILABLE", `Cannot use ${this.#path}: ${why}`, { cause, hint });
+  }
+
+  #full(): DumpError {
+    const [why = "", hint = ""] = MEANINGS[FULL] ?? [];
+    return new DumpError("STORAGE_UNAVAILABLE", `Cannot use ${this.#path}: ${why}`, { hint });
   }
 
   #closed(): DumpError {
@@ -122,6 +182,8 @@ export class Database {
   }
 }
 
+const resultOf = (error: unknown): number => Number((error as { errcode?: unknown } | null)?.errcode) & 0xff;
+
 const HINT = "look at the volume; nothing that was answered is lost";
 
 /** By SQLite's primary result code. */
@@ -129,6 +191,6 @@ const MEANINGS: Readonly<Record<number, readonly [why: string, hint: string]>> =
   5: ["another process has it open", "one API server at a time: one replica, strategy Recreate; or use etcd"],
   8: ["it cannot be written", "let the API server write to the volume"],
   11: ["it is damaged", "restore it from a backup, or remove it: endpoints are then to be created anew, dumps stay"],
-  13: ["the disk is full", "make room on the volume"],
+  13: ["the disk is full", "make room on the volume, or delete endpoints: that is still possible"],
   26: ["it is no SQLite file", "correct --database"],
 };

@@ -10,7 +10,7 @@ import { performance } from "node:perf_hooks";
 import { Bell } from "./bell.ts";
 import { changed, endOf, exists, gone, notThere } from "./keys.ts";
 import { Database, type Sql } from "./sqlite-database.ts";
-import type { Listed, ObjectStorage, Page, StoredItem, StoredObject, WatchEvent } from "./storage.ts";
+import type { Listed, ObjectStorage, Page, StoredItem, StoredObject, Usage, WatchEvent } from "./storage.ts";
 
 const GET = "SELECT value, revision FROM objects WHERE key = ?";
 /** As of :revision: what has not changed since then, and what was there before the first change since then. */
@@ -27,6 +27,14 @@ const DELETE = "DELETE FROM objects WHERE key = ?";
 const RECORD = "INSERT INTO history VALUES (:revision, :atMs, :key, :value, :previousValue, :previousRevision)";
 const CHANGES = "SELECT * FROM history WHERE revision > ? AND key >= ? AND key < ? ORDER BY revision LIMIT ?";
 const OLDER_THAN = "SELECT coalesce(max(revision), 0) AS revision FROM history WHERE at_ms < ?";
+/** Down to which revision the history may stay, so that it takes no more than so many bytes. */
+const BYTES_BEHIND = `SELECT coalesce(max(revision), 0) AS revision FROM (
+  SELECT revision, sum(octet_length(key) + coalesce(octet_length(value), 0) + coalesce(octet_length(previous_value), 0))
+    OVER (ORDER BY revision DESC) AS bytes FROM history) WHERE bytes > ?`;
+const USAGE = `SELECT count(*) AS count, coalesce(sum(octet_length(key) + octet_length(value)), 0) AS bytes
+  FROM objects WHERE key >= ? AND key < ?`;
+/** Changes nothing, and is written all the same. */
+const TOUCH = "UPDATE revisions SET current = current";
 const REVISIONS = "SELECT current, compacted FROM revisions";
 const ADVANCE = "UPDATE revisions SET current = ?";
 const COMPACTED = "UPDATE revisions SET compacted = ?";
@@ -36,12 +44,19 @@ const FORGET = "DELETE FROM history WHERE revision <= ?";
 interface Keep {
   readonly ms: number;
   readonly changes: bigint;
+  /** Looked after as soon as half as much was written, too. */
+  readonly bytes: number;
   /** Looked after when something is written, no more often than this. */
   readonly everyMs: number;
 }
-const KEEP: Keep = { ms: 5 * 60_000, changes: 20_000n, everyMs: 60_000 };
-/** Changes that a watcher reads at once. */
+const KEEP: Keep = { ms: 5 * 60_000, changes: 20_000n, bytes: 64 << 20, everyMs: 60_000 };
+/** Changes that a watcher reads at once, and about how much of them or of a page's objects is in memory. */
 const BATCH = 200;
+const BATCH_LENGTH = 8 << 20;
+/** Of the history, when the disk is full: what those who watch are about to read. */
+const STILL_KEPT = 5n;
+/** By how much an update may grow when the disk is full: what says that an object is to go. */
+const UPKEEP_BYTES = 256;
 const PROGRESS_MS = 5000;
 const ALL = -1n;
 
@@ -60,6 +75,7 @@ export class SqliteStorage implements ObjectStorage {
   readonly #closing = new AbortController();
   readonly #keep: Keep;
   #compactAtMs: number;
+  #writtenBytes = 0;
 
   /** @throws DumpError STORAGE_UNAVAILABLE when the file is another's, or cannot be read; SETTINGS_INVALID when it is no storage */
   constructor(path: string, keep: Keep = KEEP) {
@@ -81,8 +97,9 @@ export class SqliteStorage implements ObjectStorage {
       const from = page.after === undefined ? prefix : `${page.after}\0`;
       const range = { from, end: endOf(prefix), revision };
       const limit = page.limit === undefined ? ALL : BigInt(page.limit);
-      const items = sql(LIST).all({ ...range, limit }) as unknown as StoredItem[];
-      const isAll = BigInt(items.length) !== limit;
+      const rows = sql(LIST).iterate({ ...range, limit }) as unknown as Iterable<StoredItem>;
+      const { items, isCut } = upTo(page.limit === undefined ? Number.POSITIVE_INFINITY : BATCH_LENGTH, rows);
+      const isAll = !isCut && BigInt(items.length) !== limit;
       const count = isAll ? items.length : Number((sql(COUNT).get(range) as { count: bigint }).count);
       return { items, revision, remaining: count - items.length };
     });
@@ -116,12 +133,14 @@ export class SqliteStorage implements ObjectStorage {
     let toldMs = performance.now();
     for (let revision = afterRevision; ; ) {
       until.throwIfAborted();
-      const { rows, now } = this.#database.read((sql) => {
+      const { rows, isCut, now } = this.#database.read((sql) => {
         known(sql, revision);
-        return { rows: sql(CHANGES).all(revision, prefix, end, BATCH) as unknown as HistoryRow[], now: current(sql) };
+        const changes = sql(CHANGES).iterate(revision, prefix, end, BATCH) as unknown as Iterable<HistoryRow>;
+        const { items, isCut } = upTo(BATCH_LENGTH, changes);
+        return { rows: items, isCut, now: current(sql) };
       });
       for (const row of rows) yield eventOf(row);
-      revision = rows.length === BATCH ? (rows.at(-1)?.revision ?? revision) : now;
+      revision = isCut || rows.length === BATCH ? (rows.at(-1)?.revision ?? revision) : now;
       if (rows.length > 0) continue; // reading took its time: there may be more
       if (performance.now() - toldMs >= PROGRESS_MS) {
         toldMs = performance.now();
@@ -130,13 +149,23 @@ export class SqliteStorage implements ObjectStorage {
     }
   }
 
+  async usage(prefix: string, signal?: AbortSignal): Promise<Usage> {
+    signal?.throwIfAborted();
+    const { count, bytes } = this.#database.read((sql) => sql(USAGE).get(prefix, endOf(prefix))) as Record<
+      string,
+      bigint
+    >;
+    return { count: Number(count), bytes: Number(bytes) };
+  }
+
+  /** By a write, as deletions are: what can still delete answers. */
   async ping(): Promise<void> {
-    this.#database.read(current);
+    this.#database.write(0, (sql) => sql(TOUCH).run());
   }
 
   /** Forgets the changes up to `revision`, what is there stays. It does so by itself, too (`Keep`). */
   compact(revision: bigint): void {
-    this.#database.write((sql) => {
+    this.#database.write(0, (sql) => {
       if (revision > compacted(sql)) sql(COMPACTED).run(revision);
       sql(FORGET).run(revision);
     });
@@ -153,34 +182,56 @@ export class SqliteStorage implements ObjectStorage {
     decide: (previous: StoredObject | undefined) => string | null,
   ): bigint {
     signal?.throwIfAborted();
-    const written = this.#database.write((sql) => {
-      const previous = sql(GET).get(key) as StoredObject | undefined;
-      const value = decide(previous);
+    const previous = this.#database.read((sql) => sql(GET).get(key) as StoredObject | undefined);
+    const value = decide(previous);
+    const [bytes, before] = [Buffer.byteLength(value ?? ""), Buffer.byteLength(previous?.value ?? "")];
+    const isUpkeep = value === null || (previous !== undefined && bytes <= before + UPKEEP_BYTES);
+    const written = this.#database.write(isUpkeep ? 0 : key.length + 2 * bytes + before, (sql) => {
       const revision = current(sql) + 1n;
       if (value === null) sql(DELETE).run(key);
       else sql(PUT).run({ key, value, revision });
-      const before = { previousValue: previous?.value ?? null, previousRevision: previous?.revision ?? null };
-      sql(RECORD).run({ revision, atMs: Date.now(), key, value, ...before });
+      const was = { previousValue: previous?.value ?? null, previousRevision: previous?.revision ?? null };
+      sql(RECORD).run({ revision, atMs: Date.now(), key, value, ...was });
       sql(ADVANCE).run(revision);
       return revision;
     });
     this.#changed.ring();
+    this.#writtenBytes += bytes + before;
     this.#compactNowAndThen(written);
     return written;
   }
 
   #compactNowAndThen(now: bigint): void {
-    if (performance.now() < this.#compactAtMs) return;
-    const { ms, changes, everyMs } = this.#keep;
-    this.#compactAtMs = performance.now() + everyMs;
+    const { ms, changes, bytes, everyMs } = this.#keep;
+    const isFull = this.#database.isFull;
+    if (performance.now() < this.#compactAtMs && this.#writtenBytes < bytes / 2 && !isFull) return;
+    [this.#compactAtMs, this.#writtenBytes] = [performance.now() + everyMs, 0];
     try {
-      const old = this.#database.read((sql) => sql(OLDER_THAN).get(Date.now() - ms) as { revision: bigint });
-      const revision = old.revision > now - changes ? old.revision : now - changes;
+      const revision = isFull
+        ? now - STILL_KEPT
+        : this.#database.read((sql) => {
+            const behind = (text: string, most: number) => (sql(text).get(most) as { revision: bigint }).revision;
+            return [behind(OLDER_THAN, Date.now() - ms), behind(BYTES_BEHIND, bytes)].reduce(later, now - changes);
+          });
       if (revision > 0n) this.compact(revision);
     } catch {
       // What was asked for has been done. Who writes next forgets this, too.
     }
   }
+}
+
+const later = (one: bigint, other: bigint): bigint => (one > other ? one : other);
+
+/** Of rows, the first of all that are about so long together; at least one. */
+function upTo<R extends { readonly value: string | null }>(length: number, rows: Iterable<R>) {
+  const items: R[] = [];
+  let left = length;
+  for (const row of rows) {
+    if (left <= 0) return { items, isCut: true };
+    items.push(row);
+    left -= row.value?.length ?? 0;
+  }
+  return { items, isCut: false };
 }
 
 const current = (sql: Sql): bigint => (sql(REVISIONS).get() as { current: bigint }).current;

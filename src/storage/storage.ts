@@ -40,7 +40,10 @@ export interface ObjectStorage extends AsyncDisposable {
    */
   watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncIterable<WatchEvent>;
 
-  /** Whether it answers now. @throws DumpError STORAGE_UNAVAILABLE. For /readyz */
+  /** How much there is of what begins with `prefix`. May be some seconds old. */
+  usage(prefix: string, signal?: AbortSignal): Promise<Usage>;
+
+  /** Whether it answers now, and takes deletions. @throws DumpError STORAGE_UNAVAILABLE. For /readyz */
   ping(signal?: AbortSignal): Promise<void>;
 
   /** Watches end with STORAGE_UNAVAILABLE, and so does what is asked from now on. */
@@ -57,10 +60,16 @@ export interface StoredItem extends StoredObject {
   readonly key: string;
 }
 
+export interface Usage {
+  readonly count: number;
+  /** Of keys and values. */
+  readonly bytes: number;
+}
+
 export interface Page {
   /** The last key of the page before: this one begins behind it. */
   readonly after?: string | undefined;
-  /** Default: all. */
+  /** Default: all. Fewer may come where they are large (megabytes): `remaining` says that there are more. */
   readonly limit?: number | undefined;
   /** As of which revision; what the first page answered with, for all that follow. Default: now. */
   readonly revision?: bigint | undefined;

@@ -190,3 +190,46 @@ test("Warning headers stay small, whatever the fields are called", async () => {
   assert.equal(words.length, 10);
   assert.ok(words.join().length < 8192);
 });
+
+test("a namespace has so many endpoints and so many bytes, and deleting makes room", async () => {
+  await using api = new Api();
+  const annotations = { large: "x".repeat(250_000) };
+  let last = await api.create({ name: "n0", annotations });
+  let count = 1;
+  for (; last.code === 201 && count < 100; count++) last = await api.create({ name: `n${count}`, annotations });
+  assert.equal(last.status, "403 Forbidden");
+  assert.match(last.json["message"], /exceeded limit of the namespace: 6\d of 5000 objects, \d+ of 16777216 bytes/);
+  const grown = await api.ask("PATCH", `${IN_TEAM}/n0`, {
+    body: { metadata: { labels: { a: "b".repeat(60) }, annotations: { b: "x".repeat(10_000) } } },
+  });
+  assert.equal(grown.status, "403 Forbidden");
+  assert.equal((await api.ask("PATCH", `${IN_TEAM}/n0`, { body: { metadata: { annotations: null } } })).code, 200);
+  assert.equal((await api.ask("DELETE", `${IN_TEAM}/n1`)).code, 200);
+  await eventually(async () => assert.equal((await api.create({ name: "again", annotations })).code, 201));
+});
+
+test("lists and maps of an object have a length; what was longer before may shrink, and go", async () => {
+  await using api = new Api();
+  const finalizers = Array.from({ length: 101 }, (_, at) => `example.com/f${at}`);
+  assert.equal((await api.create({ name: "a", finalizers })).status, "422 Invalid");
+  const labels = Object.fromEntries(Array.from({ length: 501 }, (_, at) => [`l${at}`, ""]));
+  assert.equal((await api.create({ name: "a", labels })).status, "422 Invalid");
+  const { json } = await api.create({ name: "a" });
+  const key = "/registry/fujitsu.com/coredumpendpoints/team/a";
+  const { resourceVersion, ...metadata } = json.metadata;
+  const many = Array.from({ length: 40_000 }, (_, at) => `example.com/finalizer-${at}`);
+  const old = JSON.stringify({ ...json, metadata: { ...metadata, finalizers: many } });
+  await api.storage.update(key, old, BigInt(resourceVersion));
+  const remove = [{ op: "remove", path: "/metadata/finalizers/0" }];
+  const patch = { body: remove, type: "application/json-patch+json" };
+  const less = await api.ask("PATCH", `${IN_TEAM}/a`, patch);
+  assert.deepEqual([less.code, less.json.metadata["finalizers"].length], [200, 39_999]);
+  const more = [
+    { op: "add", path: "/metadata/finalizers/-", value: "example.com/x" },
+    { op: "add", path: "/metadata/finalizers/-", value: "example.com/y" },
+  ];
+  assert.equal((await api.ask("PATCH", `${IN_TEAM}/a`, { ...patch, body: more })).status, "422 Invalid");
+  assert.equal((await api.ask("DELETE", `${IN_TEAM}/a`)).code, 200);
+  assert.equal((await api.ask("PATCH", `${IN_TEAM}/a`, { body: { metadata: { finalizers: null } } })).code, 200);
+  assert.equal((await api.ask("GET", `${IN_TEAM}/a`)).code, 404);
+});

@@ -71,3 +71,25 @@ test("SharedWatch: one who reads too slowly is left behind, and is told so", asy
     { code: "API_GONE" },
   );
 });
+
+test("SharedWatch remembers no more than some megabytes of large changes", async () => {
+  using folder = tempDir();
+  const counting = new Counting(join(folder.path, "objects.db"));
+  await using storage = new SharedWatch(counting, "/r/");
+  const { revision: begun } = await storage.list("/r/");
+  const value = "x".repeat(400_000);
+  const first = async (from: bigint) => {
+    for await (const event of storage.watch("/r/", from, AbortSignal.timeout(60_000)))
+      if (event.type === "put") return event.key;
+    return undefined;
+  };
+  const waiting = first(begun);
+  for (let at = 0; at < 40; at++) await storage.create(`/r/${at}`, value);
+  assert.equal(await waiting, "/r/0");
+  await storage.create("/r/last", "1");
+  const { revision } = await storage.list("/r/");
+  assert.equal(await first(revision - 1n), "/r/last");
+  assert.equal(counting.watches, 1);
+  await first(begun); // no longer remembered: a watch of its own
+  assert.equal(counting.watches, 2);
+});

@@ -120,6 +120,13 @@ export function storageContract(name: string, under: () => StorageUnderTest): vo
     assert.deepEqual([most.items.length, most.remaining], [990, 10]);
   });
 
+  criterion("usage() counts what begins with the prefix, and its bytes", async (storage, prefix) => {
+    assert.deepEqual(await storage.usage(prefix), { count: 0, bytes: 0 });
+    await storage.create(`${prefix.slice(0, -1)}0`, "another prefix's");
+    for (let at = 100; at < 250; at++) await storage.create(`${prefix}${at}`, "ü");
+    assert.deepEqual(await storage.usage(prefix), { count: 150, bytes: 150 * (prefix.length + 3 + 2) });
+  });
+
   criterion("watch() tells every change behind a revision, and nothing else", async (storage, prefix) => {
     const before = await storage.create(`${prefix}a`, "1");
     await using events = watching(storage, prefix, before);

@@ -78,7 +78,12 @@ for (const { on, content, words } of FOREIGN) {
 
 test("SqliteStorage forgets what is older than it was told, and more than it was told", async () => {
   using dir = tempDir();
-  await using storage = new SqliteStorage(join(dir.path, "objects.db"), { ms: 3_600_000, changes: 10n, everyMs: 0 });
+  await using storage = new SqliteStorage(join(dir.path, "objects.db"), {
+    ms: 3_600_000,
+    changes: 10n,
+    bytes: 1 << 20,
+    everyMs: 0,
+  });
   const revisions: bigint[] = [];
   for (let at = 0; at < 30; at++) revisions.push(await storage.create(`/${at}`, "x"));
   const last = revisions.at(-1) ?? 0n;
@@ -86,7 +91,12 @@ test("SqliteStorage forgets what is older than it was told, and more than it was
   await assert.rejects(storage.list("/", { revision: last - 11n }), { code: "API_GONE" });
   assert.equal((await storage.list("/")).items.length, 30);
 
-  await using short = new SqliteStorage(join(dir.path, "short.db"), { ms: 20, changes: 1000n, everyMs: 0 });
+  await using short = new SqliteStorage(join(dir.path, "short.db"), {
+    ms: 20,
+    changes: 1000n,
+    bytes: 1 << 20,
+    everyMs: 0,
+  });
   const first = await short.create("/a", "1");
   await sleep(40);
   await short.update("/a", "2", first);

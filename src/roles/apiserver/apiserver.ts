@@ -17,6 +17,7 @@ import { ApiMetrics } from "../../apiserver/metrics.ts";
 import { addRoutes } from "../../apiserver/routes.ts";
 import { createServer, tlsOptions } from "../../apiserver/server.ts";
 import { Keys } from "../../apiserver/stored.ts";
+import { TimedCache } from "../../apiserver/timed-cache.ts";
 import { serveWatch } from "../../apiserver/watch-route.ts";
 import type { ApiserverSettings } from "../../config/apiserver-options.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
@@ -40,6 +41,8 @@ import { exportKeys, storeSettingsOf } from "./store.ts";
 
 const LINGER_MS = 3_000;
 const PING_MS = 5_000;
+/** A ping is a write, and strangers may ask how we are. */
+const PING_EVERY_MS = 1_000;
 
 interface Office {
   readonly settings: ApiserverSettings;
@@ -107,20 +110,23 @@ interface Ends {
 }
 
 function assemble(office: Office, trust: ClusterTrust, pair: KeyPair, { ending, stopping }: Ends): FastifyInstance {
-  const { settings, kube, keys, storage, downloads, metrics, log, diary, store } = office;
+  const { settings, kube, keys, storage, downloads, metrics, log, diary } = office;
   const endpoints = new Endpoints(storage, keys, new ClusterSurroundings(kube));
   const guard = guardOf(new Authentication(trust, kube), new Authorization(kube));
+  const pinged = new TimedCache<boolean>(() => PING_EVERY_MS);
+  const answers = () =>
+    storage.ping(AbortSignal.timeout(PING_MS)).then(
+      () => diary.trouble("storage", undefined),
+      (error) => diary.trouble("storage", error),
+    );
+  // For anybody to read: reasons, with names and addresses in them, are in the log alone.
   const problems = async () => {
     if (ending.aborted) return ["ending"];
-    const ofStorage = await storage.ping(AbortSignal.timeout(PING_MS)).then(
-      () => [],
-      (error) => [reasonOf(error)],
-    );
-    const ofStore = (diary.isTroubled("store") && store?.status.why) || [];
+    await pinged.get("storage", () => answers().then(() => true));
     return [
-      ...ofStorage,
-      ...[ofStore].flat(),
-      ...(trust.known ? [] : ["the cluster's authorities are not known yet", ...diary.problems()]),
+      ...(diary.isTroubled("storage") ? ["the storage of endpoints does not answer: see the log"] : []),
+      ...(diary.isTroubled("store") ? ["the store of dumps cannot be used: see the log"] : []),
+      ...(trust.known ? [] : ["the cluster's authorities are not known yet: see the log"]),
     ];
   };
   const app = createServer(tlsOptions(pair, trust.pem), { guard, metrics, log, problems });
