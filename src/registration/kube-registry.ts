@@ -96,6 +96,12 @@ export class KubeRegistry implements Registry {
     return await update({ resource: "coredumps/status", path: `${path}/status`, body: { ...specced, status } });
   }
 
+  async note(seen: Coredump, message: string, signal: AbortSignal): Promise<void> {
+    const path = `${dumpAt(seen.metadata.namespace ?? "", seen.metadata.name)}/status`;
+    const body = { apiVersion: COREDUMP_API, kind: "Coredump", ...seen, status: { ...seen.status, message } };
+    await this.#http.json({ verb: "update", resource: "coredumps/status", path, body, signal });
+  }
+
   async follow(
     node: string,
     changes: Changes,

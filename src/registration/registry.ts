@@ -49,6 +49,8 @@ export interface Registry {
   read(record: PodRecord, name: string, signal: AbortSignal): Promise<Coredump | undefined>;
   /** Writes what the record says, if the object is still the version given. @returns it, as it then is */
   report(record: PodRecord, seen: Coredump, signal: AbortSignal): Promise<Coredump>;
+  /** Writes a sentence for its owner into an object's status, if it is still the version given. */
+  note(seen: Coredump, message: string, signal: AbortSignal): Promise<void>;
   /** This node's objects, until the signal. */
   follow(node: string, changes: Changes, onProblem: (problem: unknown) => void, signal: AbortSignal): Promise<void>;
 }

@@ -12,6 +12,7 @@ import type { Changes, Registry } from "../../registration/registry.ts";
 import { type Absent, changesFor, hasten, type Queues } from "./changes.ts";
 import { deliverDump, isDeliveryPending } from "./deliver.ts";
 import type { Deliver, Desk, Next, Ship, Teller } from "./desk.ts";
+import { missingFrom, missingWords, tellMissing } from "./missing.ts";
 import { AgentQueue, type Ending } from "./queue.ts";
 import { listenForHandlers } from "./socket.ts";
 import { advanceDump } from "./steps.ts";
@@ -67,6 +68,12 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
   const listed: Changes["listed"] = (coredumps, version) => {
     diary.pulse("list");
     changes.listed(coredumps, version);
+    const words = missingWords(settings.dumpDir);
+    const missing = missingFrom(cache.records(), coredumps, words);
+    tellMissing(world.registry, missing, words, signal).then(
+      () => diary.trouble("missing", undefined),
+      (error) => signal.aborted || diary.trouble("missing", error),
+    );
   };
   let isCutOff = false;
   const heard = (problem: unknown) => {

@@ -64,6 +64,9 @@ export class FakeCluster implements Registry {
       return this.put({ ...there, spec, status: statusOf(record, seen.status, NOW) });
     });
   }
+  async note(seen: Coredump, message: string) {
+    this.#call("note", () => void this.put({ ...seen, status: { ...seen.status, message } }));
+  }
   async follow() {}
 
   put(object: Coredump): Coredump {

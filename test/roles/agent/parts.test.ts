@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openCache } from "../../../src/cache/cache.ts";
 import type { State } from "../../../src/domain/dump.ts";
-import { reasonOf } from "../../../src/domain/failures.ts";
+import { DumpError, reasonOf } from "../../../src/domain/failures.ts";
 import type { KernelLog, KernelRefusal } from "../../../src/kernel/kmsg.ts";
 import type { Coredump, PodRecord } from "../../../src/registration/coredump.ts";
 import { podEvent } from "../../../src/registration/events.ts";
 import { strayedFrom } from "../../../src/roles/agent/changes.ts";
 import { recordLost } from "../../../src/roles/agent/lost.ts";
+import { missingFrom, missingWords, tellMissing } from "../../../src/roles/agent/missing.ts";
 import { readKernelLog } from "../../../src/roles/agent/node.ts";
 import { AgentQueue } from "../../../src/roles/agent/queue.ts";
 import { listenForHandlers, tellAgent } from "../../../src/roles/agent/socket.ts";
@@ -202,4 +203,38 @@ test("podEvent() says who, why and how much, or why nothing was kept", () => {
     ["CoreDumped", "CoreDumpDenied", false],
   );
   assert.match(denied.message, /its core was not kept: Quota exceed\./);
+});
+
+test("missingFrom() finds what waits for a core of a former dump directory; tellMissing() tells its owner, once", async () => {
+  const words = missingWords("/var/coredump");
+  const object = (name: string, id: string, state: State, more: object = {}) =>
+    ({
+      metadata: { name, namespace: "shop", uid: name, resourceVersion: "1", ...more },
+      spec: { id, node: "node-1" },
+      status: { state },
+    }) as Coredump;
+  const coredumps = [
+    object("here", ID, "Allowed"),
+    object("saved", "other", "Saved"),
+    object("going", "other", "Allowed", { deletionTimestamp: "2026-11-21T07:21:04Z" }),
+    object("coming", "other", "Capturing"), // its handler may be at work
+    object("left", "other", "Allowed"),
+    object("changed", "other", "Created"),
+    object("told", "other", "FailedToSave"),
+  ];
+  const told = coredumps.map((each) =>
+    each.metadata.name === "told" ? { ...each, status: { ...each.status, message: words } } : each,
+  );
+  const missing = missingFrom([{ ...podRecord(), id: ID }], told, words);
+  assert.deepEqual(
+    missing.map(({ metadata }) => metadata.name),
+    ["left", "changed"],
+  );
+  const noted: string[] = [];
+  const note = async ({ metadata }: Coredump, message: string) => {
+    if (metadata.name === "left") throw new DumpError("API_CONFLICT", "changed");
+    noted.push(`${metadata.name}: ${message}`);
+  };
+  await tellMissing({ note }, missing, words, new AbortController().signal);
+  assert.deepEqual(noted, [`changed: ${words}`]);
 });
