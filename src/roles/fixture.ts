@@ -8,7 +8,16 @@
  *   api.json     what the run-times' APIs answered, and `log.txt` the container's log; absent when there was none
  *   expect.json  what the record must say; for tests
  */
-import { createReadStream, createWriteStream, existsSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
@@ -16,6 +25,7 @@ import { DumpError, reasonOf } from "../domain/failures.ts";
 import type { ContainerFacts, ContainerRuntime } from "../identity/runtime.ts";
 import type { StatePlaces } from "../identity/state-files.ts";
 import { type KernelCall, parseKernelCall } from "../kernel/arguments.ts";
+import { openUnnamed } from "../system/unnamed-file.ts";
 
 /** One run-time's answers, by container id; or why it gave none. */
 export interface RecordedRuntime {
@@ -78,15 +88,18 @@ function replayed({ source, address, answers = {}, error }: RecordedRuntime, log
 
 async function openCore(dir: string, scratch: string): Promise<number> {
   const path = join(scratch, `.replay-${process.pid}`);
+  let fd: number | undefined;
   try {
     const plain = join(dir, "core");
     if (existsSync(plain)) return openSync(plain, "r");
-    const unpacked = createWriteStream(path, { flags: "wx", mode: 0o600 });
+    fd = openUnnamed(scratch) ?? openSync(path, "wx+", 0o600);
+    const unpacked = createWriteStream(`/proc/self/fd/${fd}`);
     await pipeline(createReadStream(join(dir, "core.zst")), createZstdDecompress(), unpacked);
-    return openSync(path, "r");
+    return openSync(`/proc/self/fd/${fd}`, "r"); // from its beginning
   } catch (cause) {
     throw unreadable(dir, reasonOf(cause));
   } finally {
+    if (fd !== undefined) closeSync(fd);
     rmSync(path, { force: true });
   }
 }

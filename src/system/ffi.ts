@@ -144,12 +144,14 @@ export function openBeneath(dirFd: number, path: string): number {
   return called("openat2", (c) => c.openat2(dirFd, Buffer.from(`${path}\0`), how));
 }
 
+/** A path is as open(2) would take it (linkat(2)). */
+export const AT_FDCWD = -100;
+
 /**
  * A name for an open file in a directory (linkat(2)): for the file itself, whatever its names have become meanwhile.
  * @throws Error with the errno's name as its code: EEXIST when the name is taken
  */
 export function linkDescriptor(fd: number, dirFd: number, name: string): void {
-  const AT_FDCWD = -100;
   const AT_SYMLINK_FOLLOW = 0x400; // of /proc's link, which needs no right that AT_EMPTY_PATH would
   const [from, to] = [Buffer.from(`/proc/self/fd/${fd}\0`), Buffer.from(`${name}\0`)];
   called("linkat", (c) => c.linkat(AT_FDCWD, from, dirFd, to, AT_SYMLINK_FOLLOW));

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -198,26 +199,36 @@ test("dump into a directory that is not there ends with 74", async () => {
   assert.equal(code, 74);
 });
 
-test("dump that is interrupted dies of the signal and leaves no half file", async () => {
-  using cache = testCache();
-  const { id } = cache.put(record(ID));
-  const core = join(cache.dir, id, "core");
-  writeFileSync(core, "");
-  truncateSync(core, 64 * 2 ** 30); // long enough to be still at it
-  const folder = cache.path("out");
-  mkdirSync(folder);
-  const { code } = await run(["dump", ID, folder, "-d", cache.dir], {
-    meddle(child) {
-      const timer = setInterval(() => {
-        if (readdirSync(folder).length === 0) return;
-        clearInterval(timer);
-        child.kill("SIGTERM");
-      }, 20);
-    },
+/** Whether the process has a file of that directory open; it has no name yet. */
+function hasFileIn(folder: string, pid: number | undefined): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${folder}/`));
+  } catch {
+    return false; // it has just closed one
+  }
+}
+
+for (const signal of ["SIGTERM", "SIGKILL"] as const)
+  test(`dump that is interrupted dies of ${signal} and leaves no half file`, async () => {
+    using cache = testCache();
+    const { id } = cache.put(record(ID));
+    const core = join(cache.dir, id, "core");
+    writeFileSync(core, "");
+    truncateSync(core, 64 * 2 ** 30); // long enough to be still at it
+    const folder = cache.path("out");
+    mkdirSync(folder);
+    const { code } = await run(["dump", ID, folder, "-d", cache.dir], {
+      meddle(child) {
+        const timer = setInterval(() => {
+          if (!hasFileIn(folder, child.pid)) return;
+          clearInterval(timer);
+          child.kill(signal);
+        }, 20);
+      },
+    });
+    assert.equal(code, null);
+    assert.deepEqual(readdirSync(folder), []);
   });
-  assert.equal(code, null);
-  assert.deepEqual(readdirSync(folder), []);
-});
 
 test("verify --all proves every core that is held, and names the bad one", async () => {
   using cache = testCache(RECORDS.filter(({ state }) => state !== "Captured"));

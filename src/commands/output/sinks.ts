@@ -4,6 +4,7 @@ import { closeSync, constants, existsSync, ftruncateSync, linkSync, openSync, re
 import { dirname, join } from "node:path";
 import { DumpError, errnoOf, reasonOf } from "../../domain/failures.ts";
 import { writeAllSync, writeAt } from "../../system/io.ts";
+import { nameFile, openUnnamed } from "../../system/unnamed-file.ts";
 import { dataRuns } from "../../system/zeros.ts";
 import { print } from "./print.ts";
 
@@ -41,42 +42,70 @@ export class Device implements Sink {
 /**
  * A file that gets its name when it is whole. It holds somebody's memory: 0600, made anew, nobody's link followed.
  * Pages of zeros become holes, as they are in the cache.
+ *
+ * Until then it has no name, so nothing is left of it whatever ends us (O_TMPFILE). Where the file system has no such files
+ * it has a hidden one, which goes with the signals that can be caught; only SIGKILL leaves it there.
  */
 export class NewFile implements Sink {
   readonly #path: string;
   readonly #part: string;
-  readonly #fd: number;
   readonly #replace: boolean;
+  #fd: number | undefined;
+  #hasName = false;
 
-  constructor(path: string, replace: boolean) {
+  /** @param unnamed  tests play a file system without such files */
+  constructor(path: string, replace: boolean, unnamed: typeof openUnnamed = openUnnamed) {
     if (!replace && existsSync(path)) throw alreadyThere(path);
     this.#path = path;
     this.#replace = replace;
     this.#part = join(dirname(path), `.coredump-${randomBytes(6).toString("hex")}.part`);
-    this.#fd = attempt(path, () => openSync(this.#part, "wx", 0o600));
-    for (const signal of SIGNALS) process.on(signal, this.#interrupted);
+    this.#fd = attempt(path, () => unnamed(dirname(path)) ?? this.#named());
   }
 
   async write(chunk: Buffer, positionBytes: bigint): Promise<void> {
+    const fd = this.#open();
     try {
-      for (const [from, to] of dataRuns(chunk)) await writeAt(this.#fd, chunk, from, to, positionBytes + BigInt(from));
+      for (const [from, to] of dataRuns(chunk)) await writeAt(fd, chunk, from, to, positionBytes + BigInt(from));
     } catch (cause) {
       throw unwritable(this.#path, cause);
     }
   }
 
   finish(lengthBytes: number): void {
+    const fd = this.#open();
     attempt(this.#path, () => {
-      ftruncateSync(this.#fd, lengthBytes);
-      if (this.#replace) return renameSync(this.#part, this.#path);
-      linkSync(this.#part, this.#path); // unlike rename, it fails where a file has appeared meanwhile
+      ftruncateSync(fd, lengthBytes);
+      if (this.#replace) return this.#replaceOld(fd);
+      if (this.#hasName)
+        linkSync(this.#part, this.#path); // unlike rename, it fails where a file has appeared meanwhile
+      else nameFile(fd, this.#path);
     });
   }
 
   [Symbol.dispose](): void {
     for (const signal of SIGNALS) process.off(signal, this.#interrupted);
-    closeSync(this.#fd);
-    rmSync(this.#part, { force: true });
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+    if (this.#hasName) rmSync(this.#part, { force: true });
+  }
+
+  /** The handlers first: a signal that comes while the file is made finds it. */
+  #named(): number {
+    for (const signal of SIGNALS) process.on(signal, this.#interrupted);
+    this.#hasName = true;
+    return openSync(this.#part, "wx", 0o600);
+  }
+
+  /** A name can be given once only, and rename(2) alone replaces: for that moment the file, whole, has a hidden one. */
+  #replaceOld(fd: number): void {
+    if (!this.#hasName) nameFile(fd, this.#part);
+    this.#hasName = true;
+    renameSync(this.#part, this.#path);
+  }
+
+  #open(): number {
+    if (this.#fd === undefined) throw new Error("the file is closed");
+    return this.#fd;
   }
 
   /** Ends as the signal would have ended us, but leaves no half file. */
