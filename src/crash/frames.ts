@@ -21,7 +21,7 @@ interface Placed {
 export function framesOf(context: Context, walked: readonly Walked[]): CrashFrame[][] {
   const placed = walked.map(({ frames }) => frames.map((frame) => placedIn(context, frame)));
   const symbols = symbolsFor(placed.flat());
-  return placed.map((frames) => frames.map((each) => shown(context, each, symbols)));
+  return placed.map((frames) => frames.flatMap((each) => shown(context, each, symbols)));
 }
 
 function placedIn(context: Context, frame: Frame): Placed {
@@ -43,12 +43,44 @@ function symbolsFor(frames: readonly Placed[]): Symbols {
   return symbols;
 }
 
-function shown(context: Context, { frame, module, vaddr }: Placed, symbols: Symbols): CrashFrame {
+/** What was inlined at a frame's place, the innermost first, and then the frame itself. */
+function shown(context: Context, placed: Placed, symbols: Symbols): CrashFrame[] {
+  const frame = bareFrame(context, placed, symbols);
+  const places = attempted(() => placesOf(context, placed)) ?? [];
+  return places.length === 0 ? [frame] : places.map((place) => withPlace(frame, place));
+}
+
+const withPlace = (frame: CrashFrame, { name, file, line, inlined, kind }: Place): CrashFrame => ({
+  ...frame,
+  function: name === null ? frame.function : safeName(textOf(Buffer.from(name, "latin1"))),
+  file: file === null ? null : safeName(textOf(Buffer.from(file, "latin1"))),
+  line,
+  inlined,
+  kind: frame.kind === "native" ? kind : frame.kind,
+});
+
+interface Place {
+  readonly name: string | null;
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly inlined: boolean;
+  readonly kind: CrashFrame["kind"];
+}
+
+function placesOf(context: Context, { frame }: Placed): Place[] {
+  const go = context.goAt(frame);
+  return go ? go.table.placesAt(go.function, go.vaddr).map((place) => ({ ...place, kind: "go" as const })) : [];
+}
+
+function bareFrame(context: Context, { frame, module, vaddr }: Placed, symbols: Symbols): CrashFrame {
   const symbol = module && symbols.get(module)?.get(vaddr);
   const isSignal = attempted(() => trampolineAt(context, frame.pc)) !== undefined;
   const isKnown = module?.image !== undefined;
   const offset = isKnown ? context.vaddrIn(module, frame.pc) : null;
-  const start = symbol?.start ?? (isKnown ? context.entryAt(module, vaddr)?.start : undefined);
+  const start =
+    symbol?.start ??
+    attempted(() => context.goAt(frame))?.function.start ??
+    (isKnown ? context.entryAt(module, vaddr)?.start : undefined);
   const offsetInFunction = offset === null || start === undefined ? null : offset - start;
   return {
     function: symbol ? safeName(demangled(textOf(Buffer.from(symbol.name, "latin1")))) : null,

@@ -92,6 +92,19 @@ export const RUST_CASES: readonly Case[] = [
   { how: "arithmetic", expect: ["corpus::arithmetic", "corpus::main"] },
 ];
 
+const PRICE = ["main.(*cart).price", "main.total"];
+
+export const GO_CASES: readonly Case[] = [
+  { how: "nil", expect: [...PRICE, "main.nilPointer", "main.main"] },
+  { how: "bounds", expect: [...PRICE, "main.bounds", "main.main"] },
+  { how: "panic", expect: ["main.panics", "main.explicit", "main.main"] },
+  { how: "inlined", expect: ["main.small", "main.inlined", "main.main"] },
+  { how: "sort", expect: ["main.sorts.func", "main.sorts", "main.main"] },
+  { how: "overflow", expect: ["main.overflow"], recursive: true },
+  { how: "goroutine", expect: [...PRICE, "main.nilPointer", "main.works", "main.goroutine.func"] },
+  { how: "generic", expect: ["main.generic", "main.generics", "main.main"] },
+];
+
 export interface Build {
   readonly name: string;
   readonly source: string;
@@ -124,6 +137,14 @@ const rustc = (...flags: string[]): string[] => [
   "corpus",
   ...flags,
 ];
+const golang = (...flags: string[]): string[] => ["go", "build", ...flags];
+const go = (name: string, command: readonly string[], more: Partial<Build> = {}): Build => ({
+  name: `go-${name}`,
+  source: "corpus.go",
+  command,
+  cases: GO_CASES,
+  ...more,
+});
 const cpp = (name: string, command: readonly string[], more: Partial<Build> = {}): Build => ({
   name: `cpp-${name}`,
   source: "corpus.cpp",
@@ -171,6 +192,11 @@ export const BUILDS: readonly Build[] = [
   cpp("O3-static", gxx("-O3", "-static")),
   cpp("stripped", gxx("-O2"), { after: ["strip", "{}"] }),
   cpp("debug", gxx("-O2", "-g")),
+  go("plain", golang()),
+  go("stripped", golang("-ldflags=-s -w")),
+  go("trimpath", golang("-trimpath")),
+  go("pie", golang("-buildmode=pie")),
+  go("external", golang("-ldflags=-linkmode=external")),
   rust("debug", rustc("-C", "debuginfo=2")),
   rust("release", rustc("-O")),
   rust("legacy", rustc("-O", "-C", "symbol-mangling-version=legacy", "-Z", "unstable-options")),

@@ -70,6 +70,7 @@ function crash({ core, named, case: { how } }: Crashed): void {
     {
       cwd: folder,
       timeout: 20_000,
+      env: { ...process.env, GOTRACEBACK: "crash" },
       stdio: "ignore",
     },
   );

@@ -5,8 +5,8 @@ set -eu
 [ "$(id -u)" = 0 ] || die "setup needs root: it installs packages, and its engines and crashes are real"
 
 # command:package pairs; only packages whose command is missing are installed
-tools="gcc:gcc gdb:gdb debootstrap:debootstrap flock:util-linux ip:iproute2 xz:xz-utils zstd:zstd python3:python3 zsh:zsh fish:fish musl-gcc:musl-tools eu-stack:elfutils"
-[ "${1:-}" != cluster ] || tools="$tools openssl:openssl nft:nftables go:golang-go"
+tools="gcc:gcc gdb:gdb debootstrap:debootstrap flock:util-linux ip:iproute2 xz:xz-utils zstd:zstd python3:python3 zsh:zsh fish:fish musl-gcc:musl-tools eu-stack:elfutils g++:g++ rustc:rustc go:golang-go"
+[ "${1:-}" != cluster ] || tools="$tools openssl:openssl nft:nftables"
 
 packages() {
   missing=

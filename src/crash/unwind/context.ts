@@ -1,6 +1,7 @@
 /** What the rules of a step share: the process, its memory and modules, and what was looked up already. */
 import { type EntryFinder, findersOf } from "../dwarf/find-entry.ts";
 import type { FrameEntry } from "../dwarf/frame-entries.ts";
+import { GoTable } from "../go/pclntab.ts";
 import type { Image } from "../image/image.ts";
 import type { Module, Modules } from "../image/modules.ts";
 import { symbolsOf } from "../image/symbols.ts";
@@ -36,6 +37,7 @@ export class Context {
   readonly memory: Memory;
   readonly modules: Modules;
   readonly #finders = new Map<Module, EntryFinder[]>();
+  readonly #goTables = new Map<Module, GoTable | undefined>();
   readonly #functions = new Map<bigint, CodeRange | undefined>();
 
   constructor(process: ProcessState, memory: Memory, modules: Modules) {
@@ -54,6 +56,35 @@ export class Context {
   /** Where code may lie that was not loaded from a file, too. */
   isExecutable(address: bigint): boolean {
     return this.process.segments.at(address)?.executable ?? this.modules.hasCode(address);
+  }
+
+  /** Go's tables of the module, where it has some. */
+  goTable(module: Module): GoTable | undefined {
+    if (!this.#goTables.has(module)) {
+      const word = (vaddr: number): number | undefined => {
+        const value = this.memory.word(this.#moved(module, vaddr));
+        return value === undefined ? undefined : this.vaddrIn(module, value);
+      };
+      const { image } = module;
+      this.#goTables.set(module, image && attempted(() => GoTable.of(image, word)));
+    }
+    return this.#goTables.get(module);
+  }
+
+  /** The Go function that a frame is in. */
+  goAt({ pc, exact }: Pick<Frame, "pc" | "exact">) {
+    const at = exact ? pc : pc - 1n;
+    const module = this.modules.at(at);
+    const table = module && this.goTable(module);
+    if (!module || !table) return undefined;
+    const vaddr = this.vaddrIn(module, at);
+    const found = attempted(() => table.find(vaddr));
+    return found && { module, table, function: found, vaddr };
+  }
+
+  /** Where the thread-local data of the thread begins whose registers the first frame has. */
+  tlsOf([first]: readonly Frame[]): bigint | undefined {
+    return this.process.threads.find(({ registers }) => registers === first?.registers)?.tls;
   }
 
   /** Where the stack that sp is on begins: after an overflow sp lies below it. undefined: sp is on none. */

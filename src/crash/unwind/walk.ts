@@ -1,13 +1,15 @@
 /** From the crashed instruction to the bottom of the stack, frame by frame. */
 import type { Registers } from "../process/arch.ts";
 import { byCfi } from "./by-cfi.ts";
+import { byGo } from "./by-go.ts";
 import { bySignal } from "./by-signal.ts";
 import { byBadCall, byFramePointer, byIndirectScan, byReturnAddress, byScan } from "./by-stack.ts";
 import { attempted, type Caller, type Context, type Frame } from "./context.ts";
 
 /** In this order: the first rule that answers counts. */
-const RULES: readonly ((context: Context, frame: Frame) => Caller | undefined)[] = [
+const RULES: readonly ((context: Context, frame: Frame, frames: readonly Frame[]) => Caller | undefined)[] = [
   bySignal,
+  byGo,
   byCfi,
   byBadCall,
   byReturnAddress,
@@ -29,16 +31,16 @@ export function walk(context: Context, registers: Registers, max: number): Walke
   const frames: Frame[] = [{ pc, registers, trust: "context", exact: true }];
   for (;;) {
     const frame = frames.at(-1);
-    const caller = frame && callerOf(context, frame);
+    const caller = frame && callerOf(context, frame, frames);
     if (!caller || caller === "end") return { frames, deeper: false, ended: caller === "end" };
     if (frames.length === max) return { frames, deeper: true, ended: false };
     frames.push(caller);
   }
 }
 
-function callerOf(context: Context, frame: Frame): Caller | undefined {
+function callerOf(context: Context, frame: Frame, frames: readonly Frame[]): Caller | undefined {
   for (const rule of RULES) {
-    const caller = attempted(() => rule(context, frame));
+    const caller = attempted(() => rule(context, frame, frames));
     if (caller === "end" || (caller && isCode(context, caller))) return caller;
   }
   return undefined;

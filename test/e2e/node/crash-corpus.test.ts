@@ -2,14 +2,27 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { Sysroot } from "../../../src/commands/sysroot.ts";
 import { crashOf } from "../../../src/crash/crash.ts";
-import { readerOf } from "../../../src/elf/bytes.ts";
+import type { Files } from "../../../src/crash/image/modules.ts";
+import { MAX_FRAMES } from "../../../src/crash/shape.ts";
+import { type ReadAt, readerOf } from "../../../src/elf/bytes.ts";
 import { BUILDS } from "../../crash/cases.ts";
 import { crashIn, namer, wrongWith } from "../../crash/check.ts";
 import { type Crashed, corpus } from "../../crash/corpus.ts";
 import { needs } from "../../support/set-up.ts";
 
-const skip = needs("root", "testbed", "command:gcc", "command:musl-gcc", "command:strip", "command:nm");
+const skip = needs(
+  "root",
+  "testbed",
+  "command:gcc",
+  "command:musl-gcc",
+  "command:strip",
+  "command:nm",
+  "command:g++",
+  "command:rustc",
+  "command:go",
+);
 
 test("crashOf() finds the stacks that were written from the sources", { skip }, async (t) => {
   const crashed = await corpus();
@@ -31,6 +44,55 @@ test("crashOf() names the fault of a core that ends before its stack", { skip },
   assert.equal(crash.problem, "the stack could not be followed to its bottom");
   assert.equal(crash.stack[0]?.module, 0);
 });
+
+test("whatever bytes of cores and files are changed, something bounded comes out", { skip }, async () => {
+  const one = new Map((await corpus()).map((each) => [`${each.build.name} ${each.case.how}`, each]));
+  const chosen = [
+    "c-O2 qsort",
+    "c-debug deep",
+    "c-no-header deep",
+    "c-debug-frame deep",
+    "cpp-O2 noexcept",
+    "rust-debug thread",
+    "go-plain overflow",
+    "go-pie goroutine",
+  ];
+  for (const [i, name] of chosen.entries()) {
+    const crashed = one.get(name);
+    assert.ok(crashed, name);
+    for (const [seed, per] of [
+      [1, 64],
+      [2, 512],
+      [3, 4096],
+      [4, 65536],
+    ] as const) {
+      using sysroot = new Sysroot("/");
+      const from = performance.now();
+      const files: Files = (wanted) => {
+        const file = sysroot.file(wanted);
+        return typeof file === "string" ? file : flipping(file, seed + i, per);
+      };
+      const crash = crashOf({ core: readerOf(readFileSync(crashed.core)), files });
+      assert.ok(crash.stack.length <= MAX_FRAMES, name);
+      const spoilt = crashOf({ core: flipping(readerOf(readFileSync(crashed.core)), seed + i, per * 16), files });
+      assert.ok(spoilt.stack.length <= MAX_FRAMES, name);
+      assert.ok(performance.now() - from < 20_000, `${name} took ${performance.now() - from} ms`);
+    }
+  }
+});
+
+/** About one byte of `per` is another than it was, always the same ones. ELF's first words stay, so that it is read at all. */
+function flipping(read: ReadAt, seed: number, per: number): ReadAt {
+  return (offset, length) => {
+    const bytes = Uint8Array.from(read(offset, length));
+    for (let i = 0; i < bytes.length; i++) {
+      const at = Number(offset) + i;
+      const hash = Math.imul(at ^ (seed * 0x9e3779b1), 0x85ebca6b) >>> 0;
+      if (at >= 64 && hash % per === 0) bytes[i] = hash >>> 24;
+    }
+    return bytes;
+  };
+}
 
 function problemsOf(crashed: Crashed): string[] {
   const crash = crashIn(crashed.core);
