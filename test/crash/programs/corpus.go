@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sort"
 )
 
@@ -63,6 +64,7 @@ func generic[T any](of *T, depth int) T { got := *of; sink += depth; return got 
 func generics(depth int) int { var none *cart; got := generic(none, depth); sink += len(got.items); return sink }
 
 func main() {
+	debug.SetMaxStack(1 << 20) // its overflow makes a small core
 	run := map[string]func(int) int{"nil": nilPointer, "bounds": bounds, "panic": explicit, "inlined": inlined, "sort": sorts,
 		"overflow": overflow, "goroutine": goroutine, "generic": generics}[os.Args[1]]
 	got := run(3)
