@@ -3,7 +3,7 @@
  * beyond 2^53). What comes out was checked: every frame carries zstd's checksum, and its length must be the table's.
  */
 import { promisify } from "node:util";
-import { zstdDecompress } from "node:zlib";
+import { constants, zstdDecompress } from "node:zlib";
 import { free } from "./free.ts";
 import { corrupt, FOOTER_BYTES, type Places, parseFooter, parseSeekTable } from "./seek-table.ts";
 import { Turns } from "./turns.ts";
@@ -25,6 +25,9 @@ const PIECE_BYTES = 256 << 10;
 
 /** Frames that are fetched and decompressed at once, which takes twice the memory of what comes out. */
 const TURNS = new Turns(4);
+
+/** As a power of two: what our level takes (zstd 1.5: 512 KiB), and twice a frame. */
+const MAX_WINDOW_LOG = 22;
 
 /** In this process. */
 let readers = 0;
@@ -163,6 +166,7 @@ async function plainOf(packed: Buffer, plainBytes: number): Promise<Buffer> {
   const plain = await unpack(packed, {
     maxOutputLength: plainBytes, // whatever the frame itself claims
     chunkSize: Math.max(plainBytes, 1024),
+    params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG }, // likewise: it would be allocated
   }).catch((cause: unknown) => {
     throw corrupt("one of its frames is damaged", cause);
   });

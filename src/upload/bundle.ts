@@ -6,16 +6,16 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { keyOf } from "../bundle/key.ts";
-import { encodeSeekTable } from "../bundle/seek-table.ts";
+import { boundBytes, encodeSeekTable, FRAME_BYTES } from "../bundle/seek-table.ts";
 import type { DumpRecord } from "../domain/dump.ts";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
 import { type DumpFiles, preludeOf } from "./contents.ts";
 import { AHEAD, Frames } from "./frames.ts";
-import { boundBytes, inOrder, LEVEL } from "./packer.ts";
+import { inOrder, LEVEL } from "./packer.ts";
 import { Progress } from "./progress.ts";
 import type { Upload } from "./sink.ts";
-import { FRAME_BYTES, TarBytes } from "./tar-bytes.ts";
+import { TarBytes } from "./tar-bytes.ts";
 
 /** Changes with the bundle's layout, so that no upload goes on with the bytes of another. */
 const FORMAT = 1;

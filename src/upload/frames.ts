@@ -1,5 +1,6 @@
+import { FRAME_BYTES } from "../bundle/seek-table.ts";
 import { type Packed, Packer } from "./packer.ts";
-import { FRAME_BYTES, type TarBytes } from "./tar-bytes.ts";
+import type { TarBytes } from "./tar-bytes.ts";
 
 /** Frames that are read and compressed at once: about six megabytes each. Two processors have no use for more. */
 export const AHEAD = 2;

@@ -12,8 +12,6 @@ const OPTIONS = {
   flush: ZSTD_e_end, // each write is a frame of its own
   chunkSize: 64 * 1024,
 };
-/** What zstd may need for bytes that do not compress (ZSTD_COMPRESSBOUND). */
-export const boundBytes = (plainBytes: number): number => plainBytes + (plainBytes >> 8) + 1024;
 
 /** One zstd frame. */
 export interface Packed {

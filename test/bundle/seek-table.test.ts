@@ -45,6 +45,12 @@ const damaged = (fromEnd: number, ...bytes: number[]): Buffer => {
 };
 const entry = 9 + 8; // the last frame's
 const bomb = zstdCompressSync(Buffer.alloc(64 << 20));
+/** Ten bytes, but its header asks for a window of 2^27 (RFC 8878, 3.1.1.1.2). */
+const wide = Buffer.concat([
+  Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, (27 - 10) << 3]),
+  Buffer.from([(10 << 3) | 1, 0, 0]), // the last block, raw
+  Buffer.alloc(10, "x"),
+]);
 const cases: readonly { on: string; file: Buffer }[] = [
   { on: "no file", file: Buffer.alloc(0) },
   { on: "a plain zstd file", file: zstdCompressSync(Buffer.alloc(100)) },
@@ -61,6 +67,14 @@ const cases: readonly { on: string; file: Buffer }[] = [
   {
     on: "a frame that would fill the memory",
     file: Buffer.concat([bomb, encodeSeekTable([{ packedBytes: bomb.length, plainBytes: 10 }])]),
+  },
+  {
+    on: "a frame that holds more than any of ours",
+    file: Buffer.concat([bomb, encodeSeekTable([{ packedBytes: bomb.length, plainBytes: 64 << 20 }])]),
+  },
+  {
+    on: "a frame that wants a window of 128 MiB",
+    file: Buffer.concat([wide, encodeSeekTable([{ packedBytes: wide.length, plainBytes: 10 }])]),
   },
 ];
 for (const { on, file } of cases)

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { Bundles } from "../../src/download/bundles.ts";
 import type { EndpointRequest } from "../../src/download/download.ts";
 import { openEndpoint } from "../../src/download/endpoint.ts";
 import { UID } from "../registration/records.ts";
@@ -169,4 +170,41 @@ test("openEndpoint() breaks off rather than leave out a bundle that is gone or d
     code: "DUMP_NOT_HELD",
     message: new RegExp(dump.name),
   });
+});
+
+test("openEndpoint() opens of many bundles only those whose bytes are asked for, each before its first byte goes out", async () => {
+  const world = new World();
+  const dumps = [];
+  for (let hostPid = 1; hostPid <= 20; hostPid++) dumps.push(await world.stored(SMALL, { hostPid }));
+  const reads: string[] = [];
+  const { source } = world;
+  const counting = {
+    volume: source.volume,
+    head: source.head.bind(source),
+    read: (...args: Parameters<typeof source.read>) => {
+      reads.push(args[0].key);
+      return source.read(...args);
+    },
+  };
+  const deps = { kube: world.kube, bundles: new Bundles(counting) };
+  const download = await openEndpoint(asked, deps, FOREVER);
+  assert.equal(new Set(reads).size, 1);
+  const whole = await read(download);
+  assert.equal(unpacked(whole).size, 20);
+  const [last, before] = [dumps.at(-1), dumps.at(-2)];
+  if (last && before) world.source.bundles.set(last.key, before.bundle); // there lies another dump's
+  const again = await openEndpoint(asked, { kube: world.kube, bundles: new Bundles(source) }, FOREVER);
+  await assert.rejects(read(again), { code: "STORE_CORRUPT", message: /another dump's/ });
+});
+
+test("openEndpoint() refuses more than a tar may have", async () => {
+  const world = new World();
+  const { coredump } = await world.stored(SMALL);
+  for (let at = 0; at < 100; at++) world.coredumps.push(coredump);
+  await assert.rejects(openEndpoint({ ...asked, part: "core" }, world.deps, FOREVER), {
+    code: "USAGE",
+    message: /there are 101, at most 100/,
+  });
+  for (let at = 0; at < 900; at++) world.coredumps.push(coredump);
+  await assert.rejects(openEndpoint(asked, world.deps, FOREVER), { code: "USAGE" });
 });

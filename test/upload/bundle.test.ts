@@ -8,8 +8,8 @@ import fc from "fast-check";
 import { entriesOf, entryOf } from "../../src/bundle/entries.ts";
 import { parseKey } from "../../src/bundle/key.ts";
 import { SeekableReader } from "../../src/bundle/reader.ts";
+import { FRAME_BYTES } from "../../src/bundle/seek-table.ts";
 import { bundleOf } from "../../src/upload/bundle.ts";
-import { FRAME_BYTES } from "../../src/upload/tar-bytes.ts";
 import { tempDir } from "../support/tmp.ts";
 import { bundled, bytesOf, sourceOf, testDump } from "./dumps.ts";
 
