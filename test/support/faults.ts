@@ -146,8 +146,8 @@ export class Handler implements Disposable {
   }
 
   /** What an operator sees, the newest first, once it was held against the files. */
-  async records(): Promise<DumpRecord[]> {
-    await this.ended();
+  async records(timeoutMs?: number): Promise<DumpRecord[]> {
+    await this.ended(timeoutMs);
     const { status, stdout, stderr } = this.command("list", "-o", "json");
     assert.equal(status, 0, stderr);
     assert.equal(stderr.includes("warning"), false, stderr);
@@ -165,8 +165,8 @@ export class Handler implements Disposable {
   }
 
   /** The one record there is. */
-  async record(): Promise<DumpRecord> {
-    const [record, ...more] = await this.records();
+  async record(timeoutMs?: number): Promise<DumpRecord> {
+    const [record, ...more] = await this.records(timeoutMs);
     assert.ok(
       record && more.length === 0,
       `${more.length + (record ? 1 : 0)} records: ${existsSync(this.dumpDir) ? readdirSync(this.dumpDir, { recursive: true }) : "no cache"}`,

@@ -9,6 +9,9 @@ import { compiled } from "./faults.ts";
 import { MemoryCgroup } from "./memory-cgroup.ts";
 import { holdPattern } from "./pattern.ts";
 
+/** In an emulated machine a second is a minute. */
+export const PATIENCE_MS = 300_000;
+
 export interface Cost {
   /** How far the cgroup's peak went up from the signal on. */
   readonly movedBytes: number;
@@ -30,7 +33,7 @@ export async function costOf({ kind, mib, roomKib }: Crashing, pattern: string, 
   await using cgroup = new MemoryCgroup();
   const command = `${cgroup.enter}; exec ${compiled("cost")} ${kind} ${mib}`;
   const child = spawn("/bin/sh", ["-c", command], { stdio: ["ignore", "pipe", "inherit"], cwd: folder });
-  const [line] = (await once(child.stdout, "data", { signal: AbortSignal.timeout(60_000) })) as [Buffer];
+  const [line] = (await once(child.stdout, "data", { signal: AbortSignal.timeout(PATIENCE_MS) })) as [Buffer];
   const pid = Number(`${line}`);
   if (roomKib !== undefined) cgroup.limit(cgroup.usageBytes() + roomKib * 1024);
   cgroup.forgetPeak();
@@ -38,8 +41,8 @@ export async function costOf({ kind, mib, roomKib }: Crashing, pattern: string, 
   {
     await using _held = await holdPattern(pattern);
     process.kill(pid, "SIGSEGV");
-    for (const end = performance.now() + 60_000; isThere(pid); await sleep(10))
-      assert.ok(performance.now() < end, `${kind}: still held after a minute`);
+    for (const end = performance.now() + PATIENCE_MS; isThere(pid); await sleep(10))
+      assert.ok(performance.now() < end, `${kind}: still held after ${PATIENCE_MS / 1000} s`);
   }
   return { movedBytes: cgroup.peakBytes() - before, oomKills: cgroup.oomKills(), left: cgroup.pids().length };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Handler } from "../../support/faults.ts";
-import { catPattern, costOf } from "../../support/memory-cost.ts";
+import { catPattern, costOf, PATIENCE_MS } from "../../support/memory-cost.ts";
 import { needs } from "../../support/set-up.ts";
 
 const skip = needs("root", "testbed", "binary");
@@ -29,7 +29,7 @@ for (const kind of KINDS) {
     using handler = new Handler({ crashesOf: "anybody" });
     const cat = await costOf({ kind, mib: 32 }, catPattern(handler.folder.path), handler.folder.path);
     const ours = await costOf({ kind, mib: 32 }, handler.pattern(), handler.folder.path);
-    const { core } = await handler.record();
+    const { core } = await handler.record(PATIENCE_MS);
     assert.deepEqual([core.complete, core.capture], [true, "direct"]);
     assert.ok(ours.movedBytes <= cat.movedBytes + ROUNDED_BYTES, `${ours.movedBytes}, and cat ${cat.movedBytes} bytes`);
     assert.equal(ours.left, cat.left);
@@ -43,7 +43,7 @@ for (const capture of ["auto", "drain"]) {
   test(`a process whose cgroup has 512 KiB left keeps its core (${capture})`, { skip }, async () => {
     using handler = new Handler({ crashesOf: "anybody", settings: { capture } });
     const { oomKills } = await costOf(FULL, handler.pattern(), handler.folder.path);
-    const { core } = await handler.record();
+    const { core } = await handler.record(PATIENCE_MS);
     assert.deepEqual([core.complete, core.truncation, oomKills], [true, null, 0]);
   });
 }
@@ -51,6 +51,6 @@ for (const capture of ["auto", "drain"]) {
 test("a worker's crash leaves its parent alive where the cgroup has no room for a copy", { skip }, async () => {
   using handler = new Handler({ crashesOf: "anybody" });
   const cost = await costOf({ kind: "forked", mib: 64, roomKib: 8 << 10 }, handler.pattern(), handler.folder.path);
-  const { core } = await handler.record();
+  const { core } = await handler.record(PATIENCE_MS);
   assert.deepEqual([core.complete, cost.oomKills, cost.left], [true, 0, 1]);
 });
