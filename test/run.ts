@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { run } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { bundledProgram } from "./support/bundled.ts";
 import { outcomeOf, problemOf } from "./support/command.ts";
 import { leftSince, traces } from "./support/leftovers.ts";
 import { ROOT, TESTBED, TESTBED_COMMAND } from "./support/paths.ts";
@@ -65,6 +66,7 @@ function lint(): Promise<void> {
 }
 
 async function unit(): Promise<void> {
+  process.env["COREDUMP_TEST_PROGRAM"] = await bundledProgram();
   await runFiles(find("test/**/*.test.ts", ["test/e2e/**"]), { concurrency: true, timeoutMs: 120_000 });
 }
 

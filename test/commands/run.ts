@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { join } from "node:path";
-import { ROOT } from "../support/paths.ts";
+import { PROGRAM } from "../support/paths.ts";
 
 export interface Ended {
   readonly code: number | null;
@@ -31,7 +30,7 @@ export async function run(args: readonly string[], how: HowToRun = {}): Promise<
 const AS_BUILT = ["--disable-warning=ExperimentalWarning"];
 
 const start = (args: readonly string[], { env, uid }: HowToRun) =>
-  spawn(process.execPath, [...AS_BUILT, join(ROOT, "src/main.ts"), ...args], {
+  spawn(process.execPath, [...AS_BUILT, PROGRAM, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
     ...(uid !== undefined && { uid }),

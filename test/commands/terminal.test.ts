@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ROOT } from "../support/paths.ts";
+import { PROGRAM } from "../support/paths.ts";
 import { needs } from "../support/set-up.ts";
 import { CORE, RECORDS, record, testCache } from "./records.ts";
 
@@ -13,7 +13,7 @@ const ID = "3f9c2a71b0de";
 
 /** Runs the program on a pseudo-terminal, in `cwd`, and types `answer`. @returns what the terminal showed */
 function onTerminal(args: readonly string[], { cwd = "/", answer = "", env = {} } = {}): Promise<string> {
-  const words = [process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts"), ...args];
+  const words = [process.execPath, "--disable-warning=ExperimentalWarning", PROGRAM, ...args];
   const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...clean } = process.env; // Node takes a CI for a terminal without colours
   return new Promise((resolve) => {
     const child = execFile(

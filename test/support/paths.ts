@@ -12,3 +12,5 @@ export const BINARY = join(ROOT, "dist/coredump-detector");
 /** A program of test/testbed/programs, compiled. */
 export const program = (name: "crash" | "crash-dynamic" | "pause" | "reaper" | "tee-handler"): string =>
   join(TESTBED, "bin", name);
+/** What tests start as the program, by Node: bundled when bin/test has done that (bundled.ts), else the sources. */
+export const PROGRAM = process.env["COREDUMP_TEST_PROGRAM"] ?? join(ROOT, "src/main.ts");

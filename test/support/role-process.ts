@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { BINARY, ROOT } from "./paths.ts";
+import { BINARY, PROGRAM, ROOT } from "./paths.ts";
 
 export interface LogLine {
   readonly level: number;
@@ -16,11 +16,7 @@ export interface LogLine {
 
 /** How it is run: the released executable, or the sources, which need no build. */
 export const RELEASED: readonly string[] = [BINARY];
-export const SOURCES: readonly string[] = [
-  join(ROOT, "bin/node"),
-  "--disable-warning=ExperimentalWarning",
-  join(ROOT, "src/main.ts"),
-];
+export const SOURCES: readonly string[] = [join(ROOT, "bin/node"), "--disable-warning=ExperimentalWarning", PROGRAM];
 
 export class RoleProcess implements AsyncDisposable {
   readonly #child: ChildProcess;

@@ -1,13 +1,7 @@
 import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { runPlugin } from "../../../src/commands/plugin/cli.ts";
-import { ROOT } from "../../support/paths.ts";
-import { tempDir } from "../../support/tmp.ts";
+import { PROGRAM } from "../../support/paths.ts";
 import type { Ended } from "../run.ts";
-
-/** The program loads @kubernetes/client-node, which takes long to compile: once for each file of tests is enough. */
-const compiled = tempDir();
-process.once("exit", () => compiled[Symbol.dispose]());
 
 export interface How {
   readonly env?: NodeJS.ProcessEnv;
@@ -30,19 +24,19 @@ export async function plugin(args: readonly string[], how: How = {}): Promise<En
 }
 
 const start = (args: readonly string[], { env, cwd, called = "kubectl-coredump" }: How) =>
-  spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts"), ...args], {
+  spawn(process.execPath, ["--disable-warning=ExperimentalWarning", PROGRAM, ...args], {
     argv0: called,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NO_COLOR: "1", NODE_COMPILE_CACHE: compiled.path, ...env },
+    env: { ...process.env, NO_COLOR: "1", ...env },
     ...(cwd !== undefined && { cwd }),
   });
 
 /** The same at a terminal, where somebody types. @returns what the terminal showed */
 export async function atTerminal(args: readonly string[], typed: string, env: NodeJS.ProcessEnv) {
-  const words = [process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/main.ts"), ...args];
+  const words = [process.execPath, "--disable-warning=ExperimentalWarning", PROGRAM, ...args];
   const line = `exec -a kubectl-coredump ${words.map((word) => `'${word}'`).join(" ")}`;
   const child = spawn("script", ["-qec", line, "/dev/null"], {
-    env: { ...process.env, SHELL: "/bin/bash", TERM: "dumb", NODE_COMPILE_CACHE: compiled.path, ...env },
+    env: { ...process.env, SHELL: "/bin/bash", TERM: "dumb", ...env },
     stdio: ["pipe", "pipe", "inherit"],
   });
   child.stdin.write(typed); // no end of input: the terminal would say so to gdb
