@@ -54,6 +54,8 @@ export const FAILURES = {
   PATTERN_REFUSED: { retry: false, exitCode: 71 },
   /** `doctor` found problems; it named each of them. */
   NODE_UNHEALTHY: { retry: false, exitCode: 1 },
+  /** `check` found problems; it named each of them. */
+  CLUSTER_UNHEALTHY: { retry: false, exitCode: 1 },
   /** The store does not answer, or breaks off, or says that it is busy. */
   STORE_UNAVAILABLE: { retry: true, exitCode: 69 },
   /** Wrong, missing or too weak credentials; a read-only volume. */

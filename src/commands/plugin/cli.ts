@@ -6,6 +6,7 @@ import { exitCodes, report, verbosityIn } from "../failure.ts";
 import { flagsOf } from "../flags.ts";
 import { missingWord, orHelp, parserOf } from "../parser.ts";
 import { ACCESS_FLAGS } from "./access.ts";
+import { command as check } from "./check.ts";
 import { command as completion } from "./completion.ts";
 import { command as debug } from "./debug.ts";
 import { command as remove } from "./delete.ts";
@@ -17,7 +18,18 @@ import { command as verify } from "./verify.ts";
 import { command as version } from "./version.ts";
 
 const PROGRAM = "kubectl coredump";
-export const COMMANDS = [list, info, dump, verify, debug, remove, endpoint, completion, version] as CommandModule[];
+export const COMMANDS = [
+  list,
+  info,
+  dump,
+  verify,
+  debug,
+  remove,
+  endpoint,
+  check,
+  completion,
+  version,
+] as CommandModule[];
 /** What can go wrong here; the rest of the catalogue is the node's and the roles'. */
 export const FAILURES_HERE: readonly FailureCode[] = [
   ...(["UNEXPECTED", "USAGE", "SETTINGS_INVALID", "INTERRUPTED", "OUTPUT_CLOSED", "OUTPUT_UNWRITABLE"] as const),
@@ -30,6 +42,7 @@ export const FAILURES_HERE: readonly FailureCode[] = [
     "TOOL_MISSING",
     "NOT_PERMITTED",
   ] as const),
+  "CLUSTER_UNHEALTHY",
   ...([
     "API_UNAVAILABLE",
     "API_DENIED",

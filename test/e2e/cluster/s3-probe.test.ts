@@ -45,8 +45,8 @@ describe("probes of an S3 store", { skip: needs("cluster") }, () => {
   });
 
   test("name a wrong bucket, wrong keys, a Secret with other names, missing rights, a store that is away", async () => {
-    const agent = await s3.user("agent", ...AGENT);
-    const wrong = { accessKey: "agent", secretKey: "wrong" };
+    const agent = await s3.user("second", ...AGENT);
+    const wrong = { accessKey: "second", secretKey: "wrong" };
     const noBucket = settings(agent, "s3://nowhere");
     for (const probe of [writeProbe, readProbe]) {
       await assert.rejects(probe(noBucket)(FOREVER), {
@@ -63,7 +63,7 @@ describe("probes of an S3 store", { skip: needs("cluster") }, () => {
         code: "STORE_UNAVAILABLE",
       });
     }
-    await assert.rejects(writeProbe(settings(await s3.user("agent", "s3:PutObject")))(FOREVER), {
+    await assert.rejects(writeProbe(settings(await s3.user("third", "s3:PutObject")))(FOREVER), {
       code: "STORE_DENIED",
     });
   });

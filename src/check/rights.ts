@@ -1,0 +1,126 @@
+/** What our parts may do: asked of the authorizer, and, of an agent's first write, tried. */
+import { randomUUID } from "node:crypto";
+import { DumpError, isCode, reasonOf } from "../domain/failures.ts";
+import { ok, problem, type Step, warning } from "../install/step.ts";
+import { ifThere } from "../kube/answers.ts";
+import { COREDUMP_API, collection, type KubeObject, member } from "../kube/objects.ts";
+import type { Checked } from "./check.ts";
+
+const NODE = "coredump-check";
+const account = (namespace: string, part: string): string => `system:serviceaccount:${namespace}:${part}`;
+
+/** One that no controller acts on: it is never stored. */
+const probe = (node: string) => ({
+  apiVersion: COREDUMP_API,
+  kind: "Coredump",
+  metadata: { name: `coredump-check-${randomUUID().slice(0, 8)}` },
+  spec: {
+    ...{ id: "01939b5a-7c11-7e21-9c3d-000000000000", node, namespaceUid: randomUUID(), pod: "coredump-check" },
+    ...{ uid: randomUUID(), containerName: "check", pid: 1, filename: "check", dumptime: new Date(0).toISOString() },
+  },
+});
+
+/** A dry-run create as an agent would, which admission policies see, too: of its own node it must pass, of another it must not. */
+export async function checkWriting({ http, namespace, signal }: Checked): Promise<Step[]> {
+  const user = account(namespace, "coredump-agent");
+  const write = async (node: string): Promise<unknown> => {
+    const path = collection(COREDUMP_API, "coredumps", namespace);
+    const headers = {
+      "impersonate-user": user,
+      "impersonate-group": "system:serviceaccounts",
+      "impersonate-extra-authentication.kubernetes.io%2fnode-name": NODE,
+    };
+    const query = { dryRun: "All" };
+    const create = { verb: "create", resource: "coredumps", path, query, headers, body: probe(node), signal } as const;
+    return await http.json(create).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  };
+  const refusal = await write(NODE);
+  if (isCode(refusal, "API_DENIED") && / cannot impersonate /.test(reasonOf(refusal)))
+    return [
+      warning("writing", "not tried: you may not impersonate an agent", "ask an admin of the cluster to run this"),
+    ];
+  if (refusal !== undefined)
+    return [problem("writing", `an agent cannot register a dump: ${reasonOf(refusal)}`, hintFor(refusal))];
+  const stranger = await write(`${NODE}-2`);
+  if (stranger === undefined)
+    return [problem("writing", "an agent may register dumps of other nodes", "kubectl apply -f install/admission")];
+  if (!isCode(stranger, "API_DENIED")) throw stranger;
+  return [ok("writing", "an agent may register dumps of its own node, and of no other")];
+}
+
+function hintFor(error: unknown): string {
+  const own = error instanceof DumpError ? error.hint : undefined;
+  const policies =
+    "the policies in install/admission are newer or older than the parts, or the API server does not evaluate them: apply them again";
+  return own === undefined || own.startsWith("an admission policy") ? policies : own;
+}
+
+/** verb, resource, group. What a part cannot do without; install/rbac has all. */
+const NEEDS: Readonly<Record<string, readonly (readonly [string, string, string])[]>> = {
+  "coredump-agent": [
+    ["create", "coredumps", "coredump.fujitsu.com"],
+    ["list", "coredumps", "coredump.fujitsu.com"],
+    ["watch", "coredumps", "coredump.fujitsu.com"],
+    ["patch", "coredumps/status", "coredump.fujitsu.com"],
+    ["get", "pods", ""],
+    ["get", "namespaces", ""],
+    ["create", "events", ""],
+  ],
+  "coredump-controller": [
+    ["list", "coredumps", "coredump.fujitsu.com"],
+    ["list", "coredumpquotas", "coredump.fujitsu.com"],
+    ["patch", "coredumps/status", "coredump.fujitsu.com"],
+    ["patch", "nodes", ""],
+  ],
+  "coredump-gc": [
+    ["list", "coredumps", "coredump.fujitsu.com"],
+    ["delete", "coredumps", "coredump.fujitsu.com"],
+    ["list", "pods", ""],
+    ["list", "namespaces", ""],
+  ],
+};
+
+export async function checkRights(checked: Checked): Promise<Step[]> {
+  const { http, namespace, signal } = checked;
+  const steps: Step[] = [];
+  for (const [part, needs] of Object.entries(NEEDS)) {
+    const path = member("v1", "serviceaccounts", part, namespace);
+    if (!(await ifThere(http.json<KubeObject>({ verb: "get", resource: "serviceaccounts", path, signal })))) continue;
+    for (const need of needs) if (!(await may(checked, part, need))) steps.push(lacking(part, need));
+  }
+  return steps.length > 0 ? steps : [ok("rights", "each part may do what it needs most")];
+}
+
+const lacking = (part: string, [verb, resource, group]: readonly [string, string, string]): Step =>
+  problem(
+    "rights",
+    `${part} may not ${verb} ${resource}${group && `.${group}`}`,
+    "kubectl apply -f install/rbac; with helm: helm upgrade",
+  );
+
+async function may(
+  { http, namespace, signal }: Checked,
+  part: string,
+  [verb, what, group]: readonly [string, string, string],
+) {
+  const [resource, subresource] = what.split("/");
+  const resourceAttributes = { verb, group, resource, ...(subresource && { subresource }) };
+  const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
+  const body = {
+    ...{ apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview" },
+    spec: { user: account(namespace, part), groups, resourceAttributes },
+  };
+  const review = "subjectaccessreviews";
+  const path = collection("authorization.k8s.io/v1", review);
+  const { status } = await http.json<{ status?: { allowed?: boolean } }>({
+    verb: "create",
+    resource: review,
+    path,
+    body,
+    signal,
+  });
+  return status?.allowed === true;
+}
