@@ -63,7 +63,7 @@ export function keyOf(dump: KeyIdentity): string {
   return [...(isRestricted(dump) ? ["_restricted"] : []), ...place(dump), file].join("/");
 }
 
-/** Not dumpable (`%d` ≠ 1), or nobody knows: memory that only root may read. */
+/** Not dumpable (`%d` ≠ 1), or that is not known: memory that only root may read. */
 export const isRestricted = (dump: Pick<KeyIdentity, "state" | "dumpable">): boolean =>
   dump.state === "Restricted" || !isOrdinary(dump);
 

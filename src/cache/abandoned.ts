@@ -48,7 +48,7 @@ function factOf(entry: Entry, name: string): string | undefined {
   }
 }
 
-/** A core of this length is hashed in a tenth of a second: nobody notices that they wait for another's dump. */
+/** A core of this length is hashed in a tenth of a second: too short to be noticed by one who waits for something else. */
 export const AT_ONCE_BYTES = 64 << 20;
 
 export interface Finishing {

@@ -8,6 +8,7 @@ import { FileLock } from "../system/lock.ts";
 import { abandonedRecord, type Finishing, finishIfAbandoned } from "./abandoned.ts";
 import { dropLocalCopy } from "./drop.ts";
 import { oldestOfMost, ownerGroup } from "./eviction.ts";
+import { heldBytes } from "./pressure.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import { type Entry, Spool } from "./spool.ts";
 
@@ -15,6 +16,7 @@ import { type Entry, Spool } from "./spool.ts";
 export const openCache = (dir: string, options: { create?: boolean } = {}): Cache =>
   new Cache(Spool.open(dir, options.create));
 
+/** Then they are read once in a hundred crashes. */
 const KEPT_OF_MOST = 0.95;
 
 export class Cache {
@@ -90,13 +92,13 @@ export class Cache {
 
   /**
    * A crash loop must not fill the disk with records: of those that hold nothing `count` stay. The owner that has most of them
-   * loses its oldest, so that no loop makes another's dump be forgotten before anybody was told of it. Some more go at once,
+   * loses its oldest, so that no loop makes another owner's dump be forgotten before it was registered. Some more go at once,
    * because it takes reading them all.
    */
   forgetBeyond(count: number): void {
-    const entries = this.spool.entries();
-    if (entries.length <= count) return;
-    const records = entries.map(readRecord).filter((record) => record !== undefined);
+    const coreless = this.spool.entries().filter((entry) => heldBytes(entry) === 0n); // told without reading: we come at each crash
+    if (coreless.length <= count) return;
+    const records = coreless.map(readRecord).filter((record) => record !== undefined);
     const empty = records.filter((record) => mayDropLocalCopy(record) || record.state === "Lost").reverse();
     const excess = empty.length <= count ? 0 : empty.length - Math.floor(count * KEPT_OF_MOST);
     for (const record of oldestOfMost(empty, ownerGroup, excess)) {
@@ -110,7 +112,7 @@ export class Cache {
 
   /**
    * Finishes what killed handlers left: nobody holds their locks.
-   * @param finishing  `mostBytes` in all: nobody is to wait long for what is not theirs
+   * @param finishing  `mostBytes` in all, for callers who wait for something else
    * @returns ids of those that are left for later, because their cores are too long
    * @throws the first failure, once all had their turn
    */

@@ -2,8 +2,8 @@
  * Which cores give way to a new one. Pure.
  *
  * One owner's crash loop must not drop what others have not saved yet. So room is made where most is held, the new dump
- * counted to its own owner: whoever holds most loses its oldest first, and nobody loses anything to an owner that would then
- * hold more. And while others hold something too, an owner's own older cores make room for its new ones beyond its share:
+ * counted to its own owner: the owner that holds most loses its oldest first, and none loses anything to an owner that would
+ * then hold more. And while others hold something too, an owner's own older cores make room for its new ones beyond its share:
  * what is being copied or uploaded cannot give way, and would else be all of the cache.
  */
 import type { DumpRecord } from "../domain/dump.ts";
@@ -15,7 +15,7 @@ export interface Holding {
   readonly owner: string;
   /** On the disk, or promised where that is more. */
   readonly bytes: bigint;
-  /** Whether it can give way: no dump under way, nobody at it. */
+  /** Whether it can give way: not while it is captured or worked on. */
   readonly evictable: boolean;
 }
 

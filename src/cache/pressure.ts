@@ -117,15 +117,15 @@ export function makeRoom(spool: Spool, limits: Limits, entry: Entry, wantedBytes
     const most = roomBytes > 0n ? roomBytes : 0n;
     if (wantedBytes <= 0n) return most;
     const shareBytes = ((usage.takenBytes + most) * BigInt(limits.ownerShare)) / 100n;
-    if (roomBytes >= wantedBytes && usage.takenBytes + wantedBytes <= shareBytes) return most; // nobody can be above it
-    const owner = ownerGroup(readRecord(entry) ?? NOBODYS);
+    if (roomBytes >= wantedBytes && usage.takenBytes + wantedBytes <= shareBytes) return most; // no owner can be above it
+    const owner = ownerGroup(readRecord(entry) ?? UNKNOWN_OWNER);
     const victims = victimsFor(holdingsIn(spool, busy), { owner, wantedBytes, roomBytes, shareBytes });
     if (victims.length === 0) return most;
     for (const { id } of victims) if (!evict(spool.entry(id), wantedBytes)) busy.add(id);
   }
 }
 
-const NOBODYS = { owner: "unknown", pod: null } as const;
+const UNKNOWN_OWNER = { owner: "unknown", pod: null } as const;
 
 /** @returns whether it went */
 function evict(entry: Entry, wantedBytes: bigint): boolean {

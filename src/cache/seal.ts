@@ -22,7 +22,7 @@ export interface Sealing {
  * Turns `core.part` into `core` and Capturing into the state that the bytes deserve. Idempotent: a second run after a
  * power cut comes to the same end. The file gets its final name only when it is on the disk.
  *
- * @param signal  ends a long one; whoever comes next begins again @throws its reason
+ * @param signal  ends a long one; the next attempt begins again @throws its reason
  * @returns the record as written, durable
  */
 export async function seal(
@@ -141,8 +141,8 @@ const restriction = ({ dumpable }: DumpRecord) =>
   }) as const;
 
 /**
- * A dump that an earlier version took for an ordinary process's although nobody knew: its core stays here, and is handed
- * to nobody. @returns the record as it is from now on; the same one where nothing is wrong with it
+ * A dump that an earlier version took for an ordinary process's although that was not known: its core stays here and is
+ * served to no tenant. @returns the record as it is from now on; the same one where nothing is wrong with it
  */
 export const restrictedIfUnknown = (record: DumpRecord, now: Date): DumpRecord =>
   isOrdinary(record) || !mayFollow(record.state, "Restricted")

@@ -28,8 +28,8 @@ export class Spool {
   }
 
   /**
-   * @param create  make the directory (root's, 0700) when it is not there; whoever writes there also takes away from others what
-   *   the kubelet gave them when it made it (hostPath DirectoryOrCreate: 0755)
+   * @param create  make the directory (root's, 0700) when it is not there, and close one that others can read: the kubelet makes it
+   *   0755 (hostPath DirectoryOrCreate)
    * @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED
    */
   static open(dir: string, create = false): Spool {

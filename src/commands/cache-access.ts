@@ -8,7 +8,7 @@ import { type Parsed, settingsOf } from "./flags.ts";
 import { say } from "./output/print.ts";
 
 /**
- * The node's cache, with the records finished that a killed handler left (whoever opens the cache does that), as far as it
+ * The node's cache, with the records finished that a killed handler left (each command does that), as far as it
  * takes no time. A failure to finish one costs nothing that was asked for here.
  */
 export async function openedCache(argv: Parsed): Promise<Cache> {

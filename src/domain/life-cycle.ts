@@ -5,7 +5,7 @@ import { DumpError } from "./failures.ts";
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   Capturing: ["Captured", "Restricted", "Refused", "Lost", "Evicted", "Deleted"],
   Captured: ["Created", "Restricted", "Refused", "Evicted", "Deleted"],
-  // Restricted after all: an earlier version took a process for ordinary of which nobody knew whether it was dumpable.
+  // Restricted after all: an earlier version took a process for ordinary without knowing whether it was dumpable.
   Created: ["Allowed", "Denied", "Restricted", "Refused", "Evicted", "Deleted"],
   // Denied after all: its object was lost (etcd restored), so it was registered again, and judged again.
   Allowed: ["Saved", "FailedToSave", "Denied", "Restricted", "Evicted", "Deleted"],

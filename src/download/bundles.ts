@@ -124,9 +124,13 @@ async function infoIn(reader: SeekableReader, entry: BundleEntry, signal: AbortS
 function check({ info, sha256 }: Opened, claim: Claim): void {
   const dumpable = typeof info.dumpable === "number" ? info.dumpable : null;
   if (isRestricted({ state: "Saved", dumpable }))
-    throw new DumpError("DUMP_RESTRICTED", "Cannot serve the core: the process was not dumpable, or nobody knows", {
-      hint: "only the node's administrators can read the memory of a process that changed its credentials",
-    });
+    throw new DumpError(
+      "DUMP_RESTRICTED",
+      "Cannot serve the core: the process was not dumpable, or that is not known",
+      {
+        hint: "only the node's administrators can read the memory of a process that changed its credentials",
+      },
+    );
   if (info.id !== claim.id || info.namespaceUid !== claim.namespaceUid || info.pod?.uid !== claim.podUid)
     throw corrupt("it is another dump's, or of an earlier namespace of this name");
   if (claim.checksum !== undefined && sha256 !== null && claim.checksum !== `sha256:${sha256}`)

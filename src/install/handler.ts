@@ -32,7 +32,7 @@ export function assertGoodPlace(
   }
 }
 
-/** What somebody but root can change of an executable, or of the libraries beside it, which its RUNPATH leads to. */
+/** What others than root can change of an executable, or of the libraries beside it, which its RUNPATH leads to. */
 export function weakSpotOf(binary: string, host: Host): string | undefined {
   const lib = join(dirname(binary), "lib");
   const paths = [binary, lib, ...filesIn(seen(host, lib)).map((name) => join(lib, name))];

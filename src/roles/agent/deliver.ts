@@ -60,7 +60,7 @@ function recordedPod(entry: Entry): { annotations?: Record<string, string> } {
 function whyNever(record: DumpRecord): DeliveryOutcome | undefined {
   if (isOrdinary(record)) return undefined;
   const message =
-    record.dumpable === null ? "nobody knows whether it had changed its credentials" : "it had changed its credentials";
+    record.dumpable === null ? "whether it had changed its credentials is not known" : "it had changed its credentials";
   return { reason: "NotDumpable", message: `the process's memory is root's: ${message}`, mayPass: false };
 }
 

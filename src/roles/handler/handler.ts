@@ -34,9 +34,9 @@ export interface World {
   readonly executable: string;
   /** The core_pattern that was there before ours, when it was a pipe handler's. */
   readonly formerHandler: string | undefined;
-  /** Tells whoever takes the finished dump further, and says who that is; a replay has nobody. Never rejects. */
+  /** Hands the finished dump to the agent or the cluster, and says which; a replay has neither. Never rejects. */
   readonly handOver?: (id: string) => Promise<"agent" | "cluster" | "nobody">;
-  /** What is done from now on may take long, and disturbs nobody. */
+  /** From now on we may take long, at the lowest priority. */
   readonly inBackground?: () => void;
   /** Tests put a copy whose read hangs in its place, and an end that is none. */
   readonly copy?: typeof copyCore;
@@ -60,8 +60,8 @@ export async function handle(kernelCall: KernelCall, world: World, warnings: rea
   try {
     using scene = observe(kernelCall, world, warnings);
     const { stalled } = await record(scene, pipe, world);
-    const taker = await world.handOver?.(scene.record.id); // its lock is free again: whoever takes it further can
-    await tidy(world, taker === "agent").catch(() => undefined); // others' dumps: whoever comes next tries again
+    const taker = await world.handOver?.(scene.record.id); // its lock is free again
+    await tidy(world, taker === "agent").catch(() => undefined); // others' dumps: the next handler tries again
     if (stalled) (world.endHard ?? endHard)();
     return 0;
   } catch (error) {
@@ -92,7 +92,7 @@ async function record(scene: Scene, pipe: CorePipe, world: World): Promise<{ rea
 /** As many records as a node keeps of dumps that it does not hold. */
 const MOST_RECORDS = 2000;
 
-/** Long cores that killed handlers left are the agent's to finish; where there is none, ours: nobody waits for us any more. */
+/** Long cores that killed handlers left are the agent's to finish; without an agent ours, because our process is released. */
 async function tidy({ settings, inBackground }: World, hasAgent: boolean): Promise<void> {
   const cache = openCache(settings.dumpDir);
   cache.forgetBeyond(MOST_RECORDS);
