@@ -1,7 +1,7 @@
 {{/*
 A Job of helm's with an account of its own, all gone when it has done its work: .name .when .args, .rules in the cluster, .own in the
 release's namespace, .workSeconds that the work may take. helm waits for it, so it ends in any case: a pod that does not start
-(an image that cannot be pulled) fails after hooks.startTimeout, and stays, so that it says why.
+(an image that cannot be pulled) fails after hooks.startTimeout, and stays, so that its events say why; helm says only that it failed.
 */}}
 {{- define "coredump.hook" -}}
 {{- $root := .root }}

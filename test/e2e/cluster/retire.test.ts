@@ -76,7 +76,11 @@ describe("an agent that installs", { skip }, () => {
     await eventually(async () => assert.equal(await label(), "true"));
     await cluster.in(SYSTEM).send("create", deadAgent("node-2"));
     const said = await run("retire", "--wait=0s");
-    assert.match(said, /^node-1: core_pattern restored to core; dumps: 1 dump not stored anywhere else stays in \S+$/m);
+    // More than the one of this test where others crash on this machine meanwhile.
+    assert.match(
+      said,
+      /^node-1: core_pattern restored to core; dumps: \d+ dumps? not stored anywhere else stays? in \S+$/m,
+    );
     assert.match(
       said,
       /^node-2: not reached \(its agent was last seen never\); there, run: coredump-detector uninstall$/m,
