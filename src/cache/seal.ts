@@ -16,6 +16,8 @@ export interface Sealing {
   /** Bytes of the core from its first on that are certain. */
   readonly sizeBytes: bigint;
   readonly threadNames: ReadonlyMap<number, string>;
+  /** What ended the stream too early, in words, where that is known. */
+  readonly stopped?: string | undefined;
 }
 
 /**
@@ -42,12 +44,12 @@ export async function seal(
   return sealed;
 }
 
-function nothingKept(entry: Entry, record: DumpRecord, { truncation: cause, sizeBytes }: Sealing): DumpRecord {
+function nothingKept(entry: Entry, record: DumpRecord, { truncation: cause, sizeBytes, stopped }: Sealing): DumpRecord {
   for (const path of [entry.part, ...entry.largeFacts]) rmSync(path, { force: true });
   const truncation = cause ?? (sizeBytes > 0n ? "handler-killed" : "source-cut-short"); // bytes that no file has any more
   const message =
     truncation === "source-cut-short"
-      ? "no byte came: the process was killed while it dumped, or its sandbox dumps nothing"
+      ? `no byte came: ${stopped ?? "the process was killed while it dumped, or its sandbox dumps nothing"}`
       : `${CAUSES[truncation]}: not one byte was kept`;
   const core = {
     ...record.core,
@@ -83,7 +85,7 @@ async function kept(
     if (file === entry.part) renameSync(entry.part, entry.core);
     const crash = layout ? crashIn(fd, layout, record, sealing.threadNames) : {};
     const state = isOrdinary(record) ? "Captured" : "Restricted";
-    return advance(record, state, { ...crash, core, ...reasons({ ...record, core }) }, new Date());
+    return advance(record, state, { ...crash, core, ...reasons({ ...record, core }, sealing.stopped) }, new Date());
   } finally {
     closeSync(fd);
   }
@@ -120,15 +122,21 @@ function judge(expected: bigint | undefined, { truncation, sizeBytes }: Certain)
   return { sizeBytes: jsonBytes(sizeBytes), expectedBytes: jsonBytes(expected), complete, truncation: cause } as const;
 }
 
-function reasons(record: DumpRecord): Pick<DumpRecord, "reason" | "message"> {
+function reasons(record: DumpRecord, stopped: string | undefined): Pick<DumpRecord, "reason" | "message"> {
   const { complete, truncation, sizeBytes, expectedBytes } = record.core;
-  const cut = `${CAUSES[truncation ?? "not-elf"]}${expectedBytes === null ? "" : ` at ${formatBytes(sizeBytes ?? 0)} of ${formatBytes(expectedBytes)}`}`;
+  const where = expectedBytes === null ? "" : ` at ${formatBytes(sizeBytes ?? 0)} of ${formatBytes(expectedBytes)}`;
+  const cut = `${CAUSES[truncation ?? "not-elf"]}${where}${stopped ? `: ${stopped}` : ""}`;
   if (!isOrdinary(record)) {
     const { reason, message } = restriction(record);
     return { reason, message: complete ? message : `${message}; ${cut}` };
   }
   return complete ? { reason: null, message: null } : { reason: "Truncated", message: cut };
 }
+
+const USUAL =
+  "It had changed its ids, runs a file with capabilities, set-uid or that its user may not read, or asked for it";
+const REMEDY =
+  "its owner can call prctl(PR_SET_DUMPABLE, 1) once ids are dropped (php-fpm: process.dumpable = yes, HAProxy: set-dumpable)";
 
 /** Why memory is root's alone. */
 const restriction = ({ dumpable }: DumpRecord) =>
@@ -137,7 +145,7 @@ const restriction = ({ dumpable }: DumpRecord) =>
     message:
       dumpable === null
         ? "whether the process was dumpable is not known: only an admin may read its memory"
-        : "the process had changed its credentials: only an admin may read its memory",
+        : `the process was not dumpable (%d ${dumpable}): only an admin may read its memory. ${USUAL}; ${REMEDY}`,
   }) as const;
 
 /**

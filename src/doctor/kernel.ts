@@ -30,6 +30,18 @@ export function checkKernel({ release, config }: KernelReading): Step {
   return ok("kernel", `${version}, ${pidfdText(release)}, ${socketText(release)}`);
 }
 
+/** Nothing where root may read processes' memory. @param forbidden  ptraceForbidden() */
+export const checkPtrace = (forbidden: string | undefined): Step[] =>
+  forbidden === undefined
+    ? []
+    : [
+        warning(
+          "ptrace",
+          `${forbidden}; every core comes through the pipe, which takes longer`,
+          "Take it out of sysctl.d and reboot: a kernel does not take it back",
+        ),
+      ];
+
 const pidfdText = (release: string): string =>
   kernelIsAtLeast(release, 6, 16) ? "%F supported" : "no %F before 6.16: the process is told by its start time";
 

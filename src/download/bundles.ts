@@ -128,7 +128,7 @@ function check({ info, sha256 }: Opened, claim: Claim): void {
       "DUMP_RESTRICTED",
       "Cannot serve the core: the process was not dumpable, or that is not known",
       {
-        hint: "only the node's administrators can read the memory of a process that changed its credentials",
+        hint: "only the node's administrators can read the memory of a process that was not dumpable",
       },
     );
   if (info.id !== claim.id || info.namespaceUid !== claim.namespaceUid || info.pod?.uid !== claim.podUid)

@@ -6,7 +6,7 @@ type Refusal = readonly [code: FailureCode, why: string, hint?: string];
 
 const BUSY = "it is stored by the node's agent when it can be; ask again";
 const GONE = "nothing of it is left but this record";
-const OTHERS = "only the node's administrators can read the memory of a process that changed its credentials";
+const OTHERS = "only the node's administrators can read the memory of a process that was not dumpable";
 
 /** Why a dump in this state has no bytes for its owner; `why` gives way to what the object itself says. */
 const BY_STATE: Readonly<Record<Exclude<State, "Saved">, Refusal>> = {

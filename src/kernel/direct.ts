@@ -11,6 +11,7 @@ import type { Segment } from "../elf/segments.ts";
 import { readAt } from "../system/io.ts";
 import { statusField } from "../system/proc.ts";
 import { ProcessReader, sharesMemory } from "../system/process-memory.ts";
+import { refusedRead } from "../system/ptrace.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
 import type { Mapping } from "./memory-map.ts";
 import { type Run, runBytesFor, runsOf } from "./pages.ts";
@@ -59,7 +60,7 @@ export async function copyDirectly(
     return await copyRuns({ mem, comm, reader: readerOf(process) }, runs, runBytes, file);
   } catch (error) {
     if (error instanceof CannotKeep) throw error;
-    return { why: reasonOf(error), certainBytes: first, stalled: false };
+    return { why: refusedRead(error) ?? reasonOf(error), certainBytes: first, stalled: false };
   } finally {
     for (const fd of fds) closeSync(fd);
   }

@@ -5,7 +5,7 @@ import { checkBoot } from "../doctor/boot.ts";
 import { checkCache } from "../doctor/cache.ts";
 import { checkEngines } from "../doctor/engines.ts";
 import { checkHandler } from "../doctor/handler.ts";
-import { checkKernel, checkSelinux } from "../doctor/kernel.ts";
+import { checkKernel, checkPtrace, checkSelinux } from "../doctor/kernel.ts";
 import { checkLost } from "../doctor/lost.ts";
 import { checkFileMode, checkLimits, checkPattern, checkRlimit } from "../doctor/pattern.ts";
 import * as read from "../doctor/readings.ts";
@@ -14,6 +14,7 @@ import { type Host, placesIn, seen } from "../install/host.ts";
 import { placesOf } from "../install/place.ts";
 import { type Step, warning } from "../install/step.ts";
 import { ownerOf, programOf, readSetting } from "../kernel/core-pattern.ts";
+import { ptraceForbidden } from "../system/ptrace.ts";
 
 export interface Examination {
   /** Where the handler should be, while no pattern says where it is. */
@@ -50,6 +51,7 @@ export async function examine(order: Examination, host: Host, now: Date): Promis
     checkHandler(read.readHandler(places.binary, host), order.version),
     ...wrong.map((problem) => warning("settings", problem)),
     ...checkedLimits,
+    ...checkPtrace(ptraceForbidden(host.procSys)),
     ...checkSelinux(read.readSelinux(places.binary, host), places.binary),
     ...checkEngines(await read.readEngines(settings)),
     checkCache(read.readCache(settings)),

@@ -93,6 +93,12 @@ const cases: readonly Case[] = [
     want: { state: "Restricted", reason: "NotDumpable", core: { complete: true } },
   },
   {
+    on: "a stream that something known has stopped",
+    part: CORE.subarray(0, HALF),
+    sealing: { sizeBytes: BigInt(HALF), stopped: "SIGKILL came" },
+    want: { state: "Captured", reason: "Truncated", message: "source cut short at 6.1 KiB of 12 KiB: SIGKILL came" },
+  },
+  {
     on: "half of such memory",
     part: CORE.subarray(0, HALF),
     sealing: { sizeBytes: BigInt(HALF) },
@@ -100,7 +106,7 @@ const cases: readonly Case[] = [
     want: {
       state: "Restricted",
       message:
-        "the process had changed its credentials: only an admin may read its memory; source cut short at 6.1 KiB of 12 KiB",
+        "the process was not dumpable (%d 0): only an admin may read its memory. It had changed its ids, runs a file with capabilities, set-uid or that its user may not read, or asked for it; its owner can call prctl(PR_SET_DUMPABLE, 1) once ids are dropped (php-fpm: process.dumpable = yes, HAProxy: set-dumpable); source cut short at 6.1 KiB of 12 KiB",
     },
   },
   {

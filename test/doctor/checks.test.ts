@@ -4,7 +4,7 @@ import { type BootReading, checkBoot, lastWord } from "../../src/doctor/boot.ts"
 import { type CacheReading, checkCache } from "../../src/doctor/cache.ts";
 import { checkEngines } from "../../src/doctor/engines.ts";
 import { checkHandler, type HandlerReading } from "../../src/doctor/handler.ts";
-import { checkKernel, checkSelinux } from "../../src/doctor/kernel.ts";
+import { checkKernel, checkPtrace, checkSelinux } from "../../src/doctor/kernel.ts";
 import { checkLost } from "../../src/doctor/lost.ts";
 import { checkLimits, checkPattern, checkRlimit } from "../../src/doctor/pattern.ts";
 import { placesIn } from "../../src/install/host.ts";
@@ -34,6 +34,17 @@ function cases(
 }
 
 const kernel = (release: string, config?: string) => checkKernel({ release, config });
+cases("checkPtrace", [
+  {
+    on: "Yama's strictest mode",
+    got: checkPtrace("kernel.yama.ptrace_scope is 3"),
+    level: "warning",
+    text: /^kernel\.yama\.ptrace_scope is 3; every core comes through the pipe/,
+    hint: /reboot/,
+  },
+]);
+test("checkPtrace() has nothing to say where root may read", () => assert.deepEqual(checkPtrace(undefined), []));
+
 cases("checkKernel", [
   { on: "6.18", got: kernel("6.18.1"), level: "ok", text: /^6\.18, %F supported, coredump sockets supported$/ },
   { on: "6.16", got: kernel("6.16.0"), level: "ok", text: /%F supported, coredump sockets without a protocol/ },
@@ -43,6 +54,7 @@ cases("checkKernel", [
     got: kernel("4.18.0-553.el8"),
     level: "warning",
     text: /splits the pattern after putting names in/,
+    hint: /takes all of them for the name.*coredump-detector install/,
   },
   {
     on: "CONFIG_STATIC_USERMODEHELPER",

@@ -123,14 +123,17 @@ function core(record: DumpRecord): (string | undefined)[] {
   if (!isHeld(record)) return [`not held: ${whyNotHeld(record)}`];
   const { storedBytes, expectedBytes, logicalBytes, complete, sha256, path } = record.core;
   const length = expectedBytes ?? logicalBytes;
-  const proof =
-    complete === false ? shortfall(record) : complete ? "expected size reached" : "completeness not known yet";
+  const proof = complete === false ? cutBy(record) : complete ? "expected size reached" : "completeness not known yet";
   return [
     `${bytes(storedBytes)} held${length === null ? "" : ` of a file of ${bytes(length)}`}, ${proof}`,
     sha256 === null ? "checksum not known yet" : `sha256 ${printable(sha256)}`,
     path === null ? undefined : printable(path),
   ];
 }
+
+/** The record's own sentence knows what stopped it, where that is known. */
+const cutBy = (record: DumpRecord): string =>
+  record.reason === "Truncated" && record.message !== null ? printable(record.message) : shortfall(record);
 
 function heldUp({ heldMs, owner }: DumpRecord): string[] {
   if (heldMs === null) return [];

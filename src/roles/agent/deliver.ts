@@ -59,8 +59,7 @@ function recordedPod(entry: Entry): { annotations?: Record<string, string> } {
 /** Memory that only root may read is not handed out (CVE-2022-4415). */
 function whyNever(record: DumpRecord): DeliveryOutcome | undefined {
   if (isOrdinary(record)) return undefined;
-  const message =
-    record.dumpable === null ? "whether it had changed its credentials is not known" : "it had changed its credentials";
+  const message = record.dumpable === null ? "whether it was dumpable is not known" : "it was not dumpable";
   return { reason: "NotDumpable", message: `the process's memory is root's: ${message}`, mayPass: false };
 }
 

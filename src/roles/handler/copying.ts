@@ -9,6 +9,7 @@ import { formatBytes } from "../../domain/units.ts";
 import type { Identification } from "../../identity/runtime.ts";
 import type { CrashedProcess } from "../../kernel/crashed-process.ts";
 import { type CoreHead, readHead } from "../../kernel/head.ts";
+import { cgroupsIn, oomKills, stoppedBy } from "../../kernel/interruption.ts";
 import type { CorePipe } from "../../kernel/pipe.ts";
 import { type Received, receive } from "../../kernel/receive.ts";
 import { SparseFile } from "../../kernel/sparse-file.ts";
@@ -24,6 +25,8 @@ export interface Copied {
   readonly scene: Scene;
   readonly received: Received;
   readonly threadNames: ReadonlyMap<number, string>;
+  /** What ended the stream too early, where that can be known. */
+  readonly stopped: string | undefined;
   readonly heldMs: number;
   /** The API's answer, asked while the process was held because the state files had none. */
   readonly asked: Promise<Identification> | undefined;
@@ -43,6 +46,8 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
   if (no === "TooBig")
     return { reason: no, message: `too big: ${formatBytes(estimate)}, limit ${formatBytes(limits.maxDumpBytes)}` };
   if (no) return { reason: no, message: `no room in the cache for ${formatBytes(estimate)}` };
+  const cgroups = cgroupsIn(scene.process?.facts.get("cgroup"));
+  const killsBefore = oomKills(cgroups);
   const fd = openSync(open.entry.part, NEW, 0o600);
   try {
     const copying = receive(
@@ -57,12 +62,14 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     const few = scene.process && threadNames(scene.process.main);
     const received = await copying;
     const names = few ?? manyNames(scene, fd);
+    const endedEarly = received.truncation === undefined && received.sizeBytes < (head.expectedBytes ?? 1n);
+    const stopped = endedEarly && scene.process ? stoppedBy(scene.process.memory, cgroups, killsBefore) : undefined;
     small.waitNoMore();
     reservation.end();
     if (received.foreign) return withoutProcess(scene, received, small, { open, pipe, world });
     if (asked) await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, settings.lookupMs))]);
     pipe.release();
-    return { scene, received, threadNames: names, heldMs: heldMs(), asked, keepSmall: small.kept };
+    return { scene, received, threadNames: names, stopped, heldMs: heldMs(), asked, keepSmall: small.kept };
   } finally {
     closeSync(fd);
   }
@@ -85,7 +92,7 @@ function withoutProcess(
     const problem = room ? writeFacts(open.entry, factsIn(scene)) : undefined;
     return problem ? [...problems, problem] : problems;
   };
-  return { scene, received, threadNames: new Map(), heldMs: heldMs(), asked: undefined, keepSmall };
+  return { scene, received, threadNames: new Map(), stopped: undefined, heldMs: heldMs(), asked: undefined, keepSmall };
 }
 
 /** Room for the core and its facts; where that is too much, for the core alone. */

@@ -38,7 +38,7 @@ export async function finish(open: OpenEntry, copied: Copied, world: World): Pro
   writeRecord(entry, arrived); // from here on a killed handler's copy is known to have come to its end
   const small = copied.keepSmall(received.truncation !== "disk-full");
   const answer = scene.quick.owner === "host" ? scene.quick : (copied.asked ?? ask(scene, world));
-  const sealed = await seal(entry, arrived, { ...received, threadNames: copied.threadNames });
+  const sealed = await seal(entry, arrived, { ...received, threadNames: copied.threadNames, stopped: copied.stopped });
   const problems = await small; // all facts are there, before an opt-out takes them away again
   const owned = await withOwner(entry, sealed, await answer, world);
   const record = { ...owned, warnings: [...owned.warnings, ...problems] };

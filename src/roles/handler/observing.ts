@@ -10,6 +10,7 @@ import { formatBytes } from "../../domain/units.ts";
 import type { Identification } from "../../identity/runtime.ts";
 import type { KernelCall } from "../../kernel/arguments.ts";
 import { type CrashedProcess, openCrashedProcess } from "../../kernel/crashed-process.ts";
+import { leftOut } from "../../kernel/filter.ts";
 import { startTicks, statusField, TICK_MS } from "../../system/proc.ts";
 import { mapsFit } from "./ceiling.ts";
 import type { World } from "./handler.ts";
@@ -33,7 +34,8 @@ export function observe(kernelCall: KernelCall, world: World, warnings: readonly
   const [known, failed] = attempt(() => facts?.has("cgroup") && world.identify.quickly(facts, world.settings));
   const quick = known || nobody(gone ?? failed ?? "the process's cgroup cannot be read");
   const program = whoseProgram(process, world.executable);
-  const problems = [...warnings, ...(gone ? [gone] : []), ...(process?.cut ?? [])];
+  const odd = process ? [...process.cut, leftOut(process.facts.get("coredump_filter")), replacedFile(process)] : [gone];
+  const problems = [...warnings, ...odd.filter((problem) => problem !== undefined)];
   const record = restrictedIf(program === "own", draftRecord(kernelCall, process, quick, world, problems));
   return { kernelCall, process, quick, record, program, [Symbol.dispose]: () => process?.[Symbol.dispose]() };
 }
@@ -50,6 +52,17 @@ export function disowned(scene: Scene, world: World, why: string): Scene {
   const { id, dumptime, updated, warnings } = scene.record;
   const record = { ...drafted, id, dumptime, updated, warnings: [...warnings, why] };
   return { ...scene, process: undefined, quick, record, program: "another's" };
+}
+
+/**
+ * The kernel marks an executable that has no name any more, but a file may be called so too: only one without links is gone.
+ */
+function replacedFile({ memory, facts }: CrashedProcess): string | undefined {
+  if (!facts.get("exe")?.toString("latin1").endsWith(" (deleted)")) return undefined;
+  const [links] = attempt(() => statSync(memory.path("exe")).nlink);
+  return links
+    ? undefined
+    : "its executable was replaced or deleted while it ran: what is at its path now is another file";
 }
 
 function keepBelowCeiling(crashed: CrashedProcess | undefined): void {

@@ -291,7 +291,7 @@ describe("downloads", { skip }, () => {
         };
         await saying({ state: "Denied", message: "Quota exceed, required 9Gi" }, 404, /not kept: Quota exceed/);
         await saying({ state: "Created" }, 409, /quota's decision/);
-        await saying({ state: "Restricted" }, 403, /changed its credentials/);
+        await saying({ state: "Restricted" }, 403, /was not dumpable/);
         assert.equal((await get(dumpPath({ namespace: mine, name: "no-such" }))).status, 404);
       });
 

@@ -1,10 +1,11 @@
 /** What a process says of itself has no bound of its own: the handler stays small, and what it keeps is counted. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { compiled, crash, Handler } from "../../support/faults.ts";
+import { compiled, crash, Handler, start } from "../../support/faults.ts";
+import { program } from "../../support/paths.ts";
 import { holdPattern } from "../../support/pattern.ts";
 import { needs } from "../../support/set-up.ts";
 import { tempDir } from "../../support/tmp.ts";
@@ -97,3 +98,35 @@ for (const count of [300, 2000]) {
     assert.equal(records.length, 2);
   });
 }
+
+test("what a core lacks though it is complete, and whose file is gone, is said", { skip }, async () => {
+  using scratch = tempDir();
+  using handler = new Handler();
+  await using _held = await holdPattern(handler.pattern());
+  const copy = join(scratch.path, "copy");
+  copyFileSync(compiled("odd"), copy);
+  chmodSync(copy, 0o755);
+  await crash(compiled("odd"), "filter", "0");
+  await crash(copy, "unlinked", copy);
+  await crash(compiled("odd"), "comm", "known-as");
+  const [renamed, unlinked, filtered] = await handler.records();
+  assert.ok(renamed && unlinked && filtered);
+  assert.match(filtered.warnings.join(), /coredump_filter 0x0 left out private anonymous memory/);
+  assert.equal(readFileSync(join(handler.dumpDir, filtered.id, "facts/coredump_filter"), "latin1"), "00000000\n");
+  assert.match(unlinked.warnings.join(), /replaced or deleted while it ran/);
+  assert.deepEqual([unlinked.exe, renamed.warnings], [copy, []]);
+  assert.match(handler.command("list").stdout, /odd \(known-as\)/);
+});
+
+test("a dump that SIGKILL stops says so", { skip }, async () => {
+  using handler = new Handler({ settings: { capture: "drain" } });
+  await using _held = await holdPattern(handler.pattern());
+  const crashed = start(program("crash"), "256");
+  const pid = await handler.stopInTheMiddle();
+  process.kill(crashed.pid, "SIGKILL");
+  process.kill(pid, "SIGCONT");
+  await crashed.ended;
+  const { core, message } = await handler.record();
+  assert.equal(core.truncation, "source-cut-short");
+  assert.match(message ?? "", /^source cut short at .*: SIGKILL came while it dumped/);
+});

@@ -24,7 +24,17 @@ const seen: readonly { on: string; crash?: Crash; want: Partial<DumpRecord> }[] 
   {
     on: "an executable that was deleted",
     crash: { exe: "/opt/x y (deleted)" },
-    want: { exe: "/opt/x y", executable: "x y" },
+    want: {
+      ...{ exe: "/opt/x y", executable: "x y" },
+      warnings: ["its executable was replaced or deleted while it ran: what is at its path now is another file"],
+    },
+  },
+  {
+    on: "memory that its coredump_filter left out",
+    crash: { proc: { coredump_filter: "00000032\n" } },
+    want: {
+      warnings: ["its coredump_filter 0x32 left out private anonymous memory: the core is as the process wanted it"],
+    },
   },
   { on: "an executable called by other bytes", crash: { exe: "/x/\x1b[31m\n" }, want: { executable: "\x1b[31m\n" } },
   {
