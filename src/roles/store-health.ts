@@ -35,7 +35,7 @@ export interface StoreUnderWatch {
 /** Idle for so long, it is asked again: each time is a request or two for each node. */
 const IDLE_MS = 30 * 60_000;
 /** While it does not let us in. */
-const MOST_MS = 60_000;
+const MOST_MS = 30_000;
 const FIRST_TRIES = 4;
 
 export class StoreHealth {

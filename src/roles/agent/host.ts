@@ -58,8 +58,12 @@ export async function agentOnHost(
 function storeHealth(settings: AgentSettings, diary: AgentDiary, metrics: AgentMetrics): StoreHealth | undefined {
   const { store } = settings;
   if (store === undefined) return undefined;
-  const volume = volumeOf(locationOf(store));
-  return new StoreHealth({ volume, probe: writeProbe({ ...settings, store }), diary, up: metrics.storeUp });
+  const [volume, letIn] = [volumeOf(locationOf(store)), writeProbe({ ...settings, store })];
+  const probe = async (signal: AbortSignal) => {
+    await letIn(signal);
+    forgetStart(); // as much as the store's client took to load
+  };
+  return new StoreHealth({ volume, probe, diary, up: metrics.storeUp });
 }
 
 /** What becomes of each bundle is counted, and tells how the store is. */

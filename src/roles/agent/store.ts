@@ -1,4 +1,4 @@
-/** The store that bundles go to. Its client is loaded with the first bundle. */
+/** The store that bundles go to. Its client is loaded with the first probe. */
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import type { StoreSettings } from "../../config/store-options.ts";
 import type { DumpError } from "../../domain/failures.ts";

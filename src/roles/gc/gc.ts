@@ -41,6 +41,7 @@ interface Office {
   readonly settings: GcSettings;
   readonly diary: Diary;
   readonly metrics: GcMetrics;
+  readonly store: StoreHealth;
 }
 
 /** Runs until `signal`: stands by until it has the lead, then collects, until it loses it. */
@@ -52,9 +53,9 @@ export async function runGc(settings: GcSettings, signal: AbortSignal): Promise<
   const health = { problems: diary.problems, metrics: () => metrics.registry.metrics() };
   await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
   const http = await connect(settings.kubeconfig);
-  const office = { http, shelf, settings, diary, metrics };
   const probe = (signal: AbortSignal) => peek(shelf, signal);
   const store = new StoreHealth({ volume: shelf.volume, probe, diary, up: metrics.storeUp });
+  const office = { http, shelf, settings, diary, metrics, store };
   const led = underLease(office, LEASE, (leading) => collect(office, leading), signal);
   await Promise.all([led, store.run(signal)]); // one that stands by is to find out, too
 }
@@ -138,12 +139,13 @@ async function work(office: Office, signal: AbortSignal): Promise<void> {
 
 /** @returns in how many milliseconds to look at everything again */
 async function timed(office: Office, rounds: GcRounds, scope: string, signal: AbortSignal): Promise<number> {
-  const { settings, diary, metrics } = office;
+  const { settings, diary, metrics, store } = office;
   const startMs = performance.now();
   try {
     const nextMs = (await rounds.round(scope, signal)) ?? Number.POSITIVE_INFINITY;
     metrics.rounds.observe({ over: scope === ALL ? "all" : "namespace" }, (performance.now() - startMs) / 1000);
     diary.trouble(placeOf(scope), undefined);
+    store.saw(undefined); // it was listed
     if (scope === ALL) await raise(office, STOPPED, undefined, signal);
     return Math.max(Math.min(settings.intervalMs, nextMs - Date.now(), MOST_MS), SETTLE_MS);
   } catch (error) {

@@ -197,7 +197,7 @@ describe("the collector", { skip }, () => {
     const limits = ["--max-at-once", "3", "--max-share", "5"];
     await using gc = await start(...limits);
     await eventually(async () => {
-      assert.match((await gc.ask("/readyz")).text, /Cannot remove \d+ of \d+ bundles at once/);
+      assert.match((await gc.ask("/readyz")).text, /Cannot remove \d+ of \d+ bundles \(6 NamespaceDeleted\) at once/);
       assert.equal(await gc.metric("coredump_gc_alarm"), 1);
       assert.match(await cluster.in("coredump-system").kubectl("get", "events"), /RetentionStopped/);
     });
