@@ -1,6 +1,7 @@
 /** `debug --in-cluster`: gdb in a pod beside the crashed image, the core streamed into it. */
 import { dirname } from "node:path";
 import { DumpError } from "../../domain/failures.ts";
+import { printable } from "../../domain/text.ts";
 import { parseDurationMs } from "../../domain/units.ts";
 import { buildIdOf } from "../../elf/build-id.ts";
 import { readerOf } from "../../elf/bytes.ts";
@@ -77,6 +78,7 @@ async function podWith(
     hint: "--image",
   });
   for (const reference of references) {
+    say(`Starting a pod with ${printable(wish.gdbImage)} beside ${printable(reference)}`);
     const body = podFor(coredump, { ...wish, reference, pullSecrets });
     try {
       return await startPod(http, namespace, body, patienceMs, say, signal);

@@ -16,7 +16,7 @@ export const CONTAINER = "gdb";
 
 /** A working day; gdb sessions are forgotten in terminals. */
 const DEADLINE_S = 8 * 3600;
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 200;
 const NOBODY = 65532;
 
 export interface Wish {
