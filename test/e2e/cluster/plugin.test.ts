@@ -283,7 +283,7 @@ describe("kubectl coredump", { skip }, () => {
       });
       return (await buffer(child.stdout)).toString().trim().split("\n");
     };
-    assert.deepEqual(await complete("ver"), ["verify", ":4"]);
+    assert.deepEqual(await complete("veri"), ["verify", ":4"]);
     assert.deepEqual(await complete("dump", "-n", mine, ""), [name(), ":4"]);
     assert.ok((await complete("debug", "--")).includes("--in-cluster"));
   });
