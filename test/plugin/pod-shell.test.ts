@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { gdbImageOf } from "../../src/plugin/debug/gdb-image.ts";
+import { DumpError } from "../../src/domain/failures.ts";
+import type { KubeHttp } from "../../src/kube/http.ts";
+import { gdbImageOf, imageForAll } from "../../src/plugin/debug/gdb-image.ts";
 import { PodShell } from "../../src/plugin/debug/pod-shell.ts";
 import { tempDir } from "../support/tmp.ts";
 
@@ -59,11 +61,29 @@ test("gdbImageOf() takes the flag, then the environment, then the file; else say
       return true;
     },
   );
+  assert.equal(gdbImageOf(undefined, env, "of/cluster:1"), "of/cluster:1");
   mkdirSync(join(folder.path, ".config/coredump"), { recursive: true });
   writeFileSync(join(folder.path, ".config/coredump/gdb-image"), "of/file:1\n# more\n");
-  assert.equal(gdbImageOf(undefined, env), "of/file:1");
+  assert.equal(gdbImageOf(undefined, env, "of/cluster:1"), "of/file:1");
   assert.equal(gdbImageOf("", { ...env, COREDUMP_GDB_IMAGE: "of/env:1" }), "of/env:1");
   assert.equal(gdbImageOf("of/flag:1", { ...env, COREDUMP_GDB_IMAGE: "of/env:1" }), "of/flag:1");
   const other = { ...env, XDG_CONFIG_HOME: join(folder.path, ".config/coredump/gdb-image") };
   assert.throws(() => gdbImageOf(undefined, other), { code: "USAGE" }); // not a folder: nothing is there
+});
+
+test("imageForAll() is what the chart published, and nothing where that is not there or not to be read", async () => {
+  const paths: string[] = [];
+  const answering = (body: unknown): KubeHttp => ({
+    stream: () => assert.fail("nothing is streamed"),
+    json: async <T>({ path }: { path: string }) => {
+      paths.push(path);
+      if (body instanceof Error) throw body;
+      return body as T;
+    },
+  });
+  const { signal } = new AbortController();
+  assert.equal(await imageForAll(answering({ data: { debugImage: "tools/gdb:1\n" } }), signal), "tools/gdb:1");
+  for (const other of [{}, { data: {} }, { data: { debugImage: " " } }, new DumpError("API_DENIED", "no")])
+    assert.equal(await imageForAll(answering(other), signal), undefined);
+  assert.equal(paths[0], "/api/v1/namespaces/kube-public/configmaps/coredump-detector");
 });

@@ -8,7 +8,7 @@ import { readerOf } from "../../elf/bytes.ts";
 import { type MappedFile, mappedFiles } from "../../elf/mapped.ts";
 import { type Image, referencesOf } from "../../plugin/debug/engine.ts";
 import { batchArguments, gdbArguments, interactive, type Subject } from "../../plugin/debug/gdb.ts";
-import { gdbImageOf } from "../../plugin/debug/gdb-image.ts";
+import { gdbImageOf, imageForAll } from "../../plugin/debug/gdb-image.ts";
 import { CORE, type DebugPod, podFor, pullSecretsOf, SYSROOT, startPod, type Wish } from "../../plugin/debug/pod.ts";
 import { needKubectl, PodShell } from "../../plugin/debug/pod-shell.ts";
 import { isPlain } from "../../plugin/debug/view.ts";
@@ -30,7 +30,8 @@ const FILE_HEAD_BYTES = 64 << 10;
 export async function debugInCluster(argv: Parsed, ours: Session, signal: AbortSignal): Promise<void> {
   needKubectl();
   const bounds = boundsIn(argv);
-  const gdbImage = gdbImageOf(argv["gdb-image"] as string | undefined, process.env);
+  const flag = argv["gdb-image"] as string | undefined;
+  const gdbImage = gdbImageOf(flag, process.env, flag ? undefined : await imageForAll(ours.http, signal));
   const coredump = await downloadable(ours, String(argv["name"]));
   const remote = await openCore(ours, coredump, signal);
   await using pod = await podWith(argv, ours, coredump, { gdbImage, coreBytes: remote.lengthBytes }, signal);
