@@ -58,28 +58,31 @@ function hintFor(error: unknown): string {
   return own === undefined || own.startsWith("an admission policy") ? policies : own;
 }
 
-/** verb, resource, group. What a part cannot do without; install/rbac has all. */
-const NEEDS: Readonly<Record<string, readonly (readonly [string, string, string])[]>> = {
+type Rule = readonly [group: string, resource: string, verbs: readonly string[]];
+const OURS = "coredump.fujitsu.com";
+
+/** What a part may do in all namespaces, as install/rbac has it; a test keeps the two the same. */
+export const NEEDS: Readonly<Record<string, readonly Rule[]>> = {
   "coredump-agent": [
-    ["create", "coredumps", "coredump.fujitsu.com"],
-    ["list", "coredumps", "coredump.fujitsu.com"],
-    ["watch", "coredumps", "coredump.fujitsu.com"],
-    ["patch", "coredumps/status", "coredump.fujitsu.com"],
-    ["get", "pods", ""],
-    ["get", "namespaces", ""],
-    ["create", "events", ""],
+    [OURS, "coredumps", ["create", "get", "list", "watch", "update"]],
+    [OURS, "coredumps/status", ["update"]],
+    ["", "pods", ["get"]],
+    ["", "namespaces", ["get"]],
+    ["", "events", ["create"]],
   ],
   "coredump-controller": [
-    ["list", "coredumps", "coredump.fujitsu.com"],
-    ["list", "coredumpquotas", "coredump.fujitsu.com"],
-    ["patch", "coredumps/status", "coredump.fujitsu.com"],
-    ["patch", "nodes", ""],
+    [OURS, "coredumps", ["get", "list", "watch", "delete"]],
+    [OURS, "coredumps/status", ["patch"]],
+    [OURS, "coredumpquotas", ["get", "list", "watch"]],
+    [OURS, "coredumpquotas/status", ["patch"]],
+    ["", "nodes", ["list", "watch", "patch"]],
   ],
   "coredump-gc": [
-    ["list", "coredumps", "coredump.fujitsu.com"],
-    ["delete", "coredumps", "coredump.fujitsu.com"],
-    ["list", "pods", ""],
-    ["list", "namespaces", ""],
+    [OURS, "coredumps", ["get", "list", "watch", "delete"]],
+    [OURS, "coredumps/status", ["patch"]],
+    [OURS, "coredumpendpoints", ["list", "watch", "create", "delete"]],
+    ["", "namespaces", ["get", "list", "watch"]],
+    ["", "pods", ["list", "watch"]],
   ],
 };
 
@@ -89,23 +92,28 @@ export async function checkRights(checked: Checked): Promise<Step[]> {
   for (const [part, needs] of Object.entries(NEEDS)) {
     const path = member("v1", "serviceaccounts", part, namespace);
     if (!(await ifThere(http.json<KubeObject>({ verb: "get", resource: "serviceaccounts", path, signal })))) continue;
-    for (const need of needs) if (!(await may(checked, part, need))) steps.push(lacking(part, need));
+    for (const [group, resource, verbs] of needs)
+      for (const verb of verbs)
+        if (!(await may(checked, part, { verb, group, resource })))
+          steps.push(lacking(part, { verb, group, resource }));
   }
   return steps.length > 0 ? steps : [ok("rights", "each part may do what it needs most")];
 }
 
-const lacking = (part: string, [verb, resource, group]: readonly [string, string, string]): Step =>
+interface Right {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+}
+
+const lacking = (part: string, { verb, group, resource }: Right): Step =>
   problem(
     "rights",
     `${part} may not ${verb} ${resource}${group && `.${group}`}`,
     "kubectl apply -f install/rbac; with helm: helm upgrade",
   );
 
-async function may(
-  { http, namespace, signal }: Checked,
-  part: string,
-  [verb, what, group]: readonly [string, string, string],
-) {
+async function may({ http, namespace, signal }: Checked, part: string, { verb, group, resource: what }: Right) {
   const [resource, subresource] = what.split("/");
   const resourceAttributes = { verb, group, resource, ...(subresource && { subresource }) };
   const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
@@ -115,12 +123,7 @@ async function may(
   };
   const review = "subjectaccessreviews";
   const path = collection("authorization.k8s.io/v1", review);
-  const { status } = await http.json<{ status?: { allowed?: boolean } }>({
-    verb: "create",
-    resource: review,
-    path,
-    body,
-    signal,
-  });
+  const ask = { verb: "create", resource: review, path, body, signal } as const;
+  const { status } = await http.json<{ status?: { allowed?: boolean } }>(ask);
   return status?.allowed === true;
 }

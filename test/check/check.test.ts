@@ -1,14 +1,19 @@
 /** What `kubectl coredump check` finds, and that it finds nothing where all is well. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
+import { parseAllDocuments } from "yaml";
 import { check } from "../../src/check/check.ts";
 import { ofNode } from "../../src/check/nodes.ts";
+import { NEEDS } from "../../src/check/rights.ts";
 import { DumpError } from "../../src/domain/failures.ts";
 import type { KubeAnswers, KubeRequest } from "../../src/kube/http.ts";
 import type { Lease } from "../../src/kube/lease.ts";
 import { type AgentStatus, STATUS, statusText } from "../../src/policy/agent-status.ts";
 import { type Answer, scriptedHttp } from "../kube/scripted-http.ts";
+import { ROOT } from "../support/paths.ts";
 
 const NS = "coredump-system";
 const now = () => new Date().toISOString();
@@ -183,13 +188,30 @@ for (const { on, change, want } of [
 ])
   test(`check() finds ${on}`, async () => assert.deepEqual(await found(api(change)), want));
 
+for (const [part, rules] of Object.entries(NEEDS))
+  test(`NEEDS of ${part} are what install/rbac grants in all namespaces`, () => {
+    const file = readFileSync(join(ROOT, "install/rbac", `${part.replace("coredump-", "")}.yaml`), "utf8");
+    const roles = parseAllDocuments(file).map((document) => document.toJS());
+    const granted = roles
+      .filter(({ kind, metadata }) => kind === "ClusterRole" && metadata.name === part)
+      .flatMap((role) => role.rules)
+      .filter(({ resourceNames }) => resourceNames === undefined)
+      .flatMap(({ apiGroups, resources, verbs }) =>
+        resources.flatMap((resource: string) => verbs.map((verb: string) => `${verb} ${resource} ${apiGroups}`)),
+      );
+    const asked = rules.flatMap(([group, resource, verbs]) => verbs.map((verb) => `${verb} ${resource} ${group}`));
+    assert.deepEqual(asked.sort(), granted.sort());
+  });
+
 test("check() names a right that a part lacks", async () => {
   const denies = ({ body }: KubeRequest) => {
     const { user, resourceAttributes } = (body as { spec: { user: string; resourceAttributes: { verb: string } } })
       .spec;
     return { status: { allowed: !(user.endsWith("-gc") && resourceAttributes.verb === "delete") } };
   };
-  const want = ["problem rights: coredump-gc may not delete coredumps.coredump.fujitsu.com"];
+  const want = ["coredumps", "coredumpendpoints"].map(
+    (kind) => `problem rights: coredump-gc may not delete ${kind}.coredump.fujitsu.com`,
+  );
   assert.deepEqual(await found(api({ subjectaccessreviews: denies })), want);
 });
 
