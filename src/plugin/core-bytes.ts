@@ -51,7 +51,7 @@ export class CoreBytes implements Bytes {
 /** The bundle's bytes; those of its end and of its beginning, which are asked for several times, stay here. */
 class BundleRanges implements RangeSource {
   readonly sizeBytes: number;
-  /** Until then what is read is small, and lies one behind the other. */
+  /** Until then what is read is small, and lies one after the other. */
   opened = false;
   readonly #bundle: Bytes;
   readonly #pace = new Pace();

@@ -7,7 +7,7 @@ import type { Coredump } from "../../plugin/objects.ts";
 import type { Parsed } from "../flags.ts";
 import { print } from "../output/print.ts";
 
-/** gdb's bounds where nobody talks to it. @throws DumpError USAGE */
+/** gdb's bounds in batch mode. @throws DumpError USAGE */
 export function boundsIn(argv: Parsed): Bounds {
   const timeoutMs = parseDurationMs(String(argv["gdb-timeout"]));
   if (timeoutMs !== undefined && timeoutMs > 0) return boundsFor(timeoutMs);

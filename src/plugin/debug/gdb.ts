@@ -20,7 +20,7 @@ export interface Subject {
   readonly debuginfod: boolean;
 }
 
-/** Nothing lies in what is no folder. (gdb takes an empty path for its default, where the machine's own libthread_db is.) */
+/** Nothing lies in what is not a folder. (gdb takes an empty path for its default, where the machine's own libthread_db is.) */
 const NOWHERE = "/dev/null";
 /** The backtraces of some ten thousand threads. */
 const MAX_OUTPUT_BYTES = 16 << 20;
