@@ -74,6 +74,16 @@ describe("the chart's objects", { skip }, () => {
     assert.deepEqual(role["rules"][1].resourceNames, ["dumps-crash-test"]);
   });
 
+  test("the removal takes the Secret that the webhook made, and no certificate of an admin's", async () => {
+    const removed = async (...flags: string[]) =>
+      (await rendered(...flags)).filter((each) => each.metadata["annotations"]?.["helm.sh/hook"] === "post-delete");
+    const secrets = (objects: Resource[]) =>
+      objects.flatMap(({ kind, metadata }) => (kind === "Secret" ? metadata["name"] : []));
+    assert.deepEqual(secrets(await removed()), ["coredump-webhook"]);
+    const own = "--set=webhook.certificate=secret,webhook.certificateSecret=coredump-webhook";
+    assert.deepEqual(secrets(await removed(own)), []);
+  });
+
   test("the API server has no claim, but where its size is said or an etcd keeps its objects", async () => {
     const claims = (objects: Resource[]) => objects.filter(({ kind }) => kind === "PersistentVolumeClaim");
     const volume = (objects: Resource[]) =>
