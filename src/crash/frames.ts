@@ -67,9 +67,17 @@ interface Place {
   readonly kind: CrashFrame["kind"];
 }
 
-function placesOf(context: Context, { frame }: Placed): Place[] {
+function placesOf(context: Context, { frame, module, vaddr }: Placed): Place[] {
   const go = context.goAt(frame);
-  return go ? go.table.placesAt(go.function, go.vaddr).map((place) => ({ ...place, kind: "go" as const })) : [];
+  if (go) return go.table.placesAt(go.function, go.vaddr).map((place) => ({ ...place, kind: "go" as const }));
+  const debug = module && context.debugInfo(module);
+  // What is not inlined has its name from the symbols, as it would without debug information.
+  return (debug?.placesAt(vaddr) ?? []).map(({ name, inlined, ...place }) => ({
+    ...place,
+    inlined,
+    name: name === null || !inlined ? null : demangled(name),
+    kind: "native" as const,
+  }));
 }
 
 function bareFrame(context: Context, { frame, module, vaddr }: Placed, symbols: Symbols): CrashFrame {

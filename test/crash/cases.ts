@@ -180,6 +180,7 @@ export const BUILDS: readonly Build[] = [
   c("debug-frame", gcc("-O2", "-g", ...NO_TABLES)),
   c("debug-frame-zlib", gcc("-O2", "-g", "-gz", ...NO_TABLES)),
   c("debug", gcc("-O2", "-g")),
+  c("dwarf-4", gcc("-O2", "-gdwarf-4")),
   c("musl", ["musl-gcc", "-w", "-O2"]),
   c("musl-static", ["musl-gcc", "-w", "-O2", "-static"]),
   c("m32", gcc("-m32", "-O2"), {

@@ -49,7 +49,9 @@ export function wrongWith(
   name = nameOf,
 ): string | undefined {
   const wanted = known(build.cases);
-  const names = stack.map(name).filter((each) => wanted.has(each));
+  // gcc splits functions, and inlines the one part into the other: one function still.
+  const whole = stack.filter((each, i) => !each.inlined || nameOf(each) !== nameOf(stack[i + 1] ?? each));
+  const names = whole.map(name).filter((each) => wanted.has(each));
   const said = `${names.slice(0, 12).join(" ")}`;
   if (recursive) return names.length >= 200 && names.every((each) => expect.includes(each)) ? undefined : said;
   if (some) return isWithin(names, expect) ? undefined : said;

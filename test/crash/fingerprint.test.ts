@@ -138,6 +138,17 @@ test("a handler that raises again does not hide what it interrupted", () => {
   assert.equal(fingerprintOf(seen(again, own)).fingerprint, fingerprintOf(seen(C_STACK)).fingerprint);
 });
 
+test("a program's own panic hook does not hide what panicked", () => {
+  const hooked = [
+    frame("abort", { module: 1 }),
+    frame("shop::hook"),
+    frame("std::panicking::panic_with_hook"),
+    frame("core::panicking::panic_fmt"),
+    ...C_STACK.slice(1),
+  ];
+  assert.equal(fingerprintOf(seen(hooked)).fingerprint, fingerprintOf(seen(C_STACK)).fingerprint);
+});
+
 test("a signal from another process says nothing about the stack", () => {
   const sent = { signal: { number: 6, code: 0, address: 0n, sender: 8 } };
   assert.equal(fingerprintOf(seen(C_STACK, sent)).fingerprint, fingerprintOf(seen([frame("idle")], sent)).fingerprint);

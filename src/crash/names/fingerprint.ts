@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { signalName } from "../../domain/signals.ts";
 import type { CrashSignal } from "../process/core.ts";
 import type { CrashFrame, CrashModule } from "../shape.ts";
-import { isLeading, isRuntimeModule, isTrailing } from "./machinery.ts";
+import { isFailing, isLeading, isRuntimeModule, isRuntimeName, isTrailing } from "./machinery.ts";
 import { plainName } from "./plain.ts";
 
 export interface Seen {
@@ -63,11 +63,17 @@ export function isSent({ signal, pid }: Seen): boolean {
 const isOwn = ({ signal, pid }: Seen): boolean =>
   signal !== undefined && [SI_USER, SI_TKILL, SI_QUEUE].includes(signal.code) && signal.sender === pid;
 
-/** The frames that tell: from below a handler that raised again, without machinery at either end; all of them where none is left. */
+/** The frames that tell: from below a handler that raised again or a language's own failure, without machinery at either end; all of them where none is left. */
 export function significant(seen: Seen): readonly CrashFrame[] {
   const { modules } = seen;
   const handler = isOwn(seen) ? seen.stack.slice(0, SIGNAL_DEPTH).findLastIndex(({ kind }) => kind === "signal") : -1;
-  const all = seen.stack.slice(handler + 1);
+  const failing = seen.stack
+    .slice(0, SIGNAL_DEPTH)
+    .findLastIndex(({ function: name }, i) => i > handler && name !== null && isFailing(plainName(name)));
+  // What only debug information tells must not make another bug of it. Go's inlined calls are always known.
+  const all = seen.stack
+    .slice(Math.max(handler, failing) + 1)
+    .filter(({ inlined, kind }) => !inlined || kind !== "native");
   const from = all.findIndex((frame) => !isMachinery(frame, modules, isLeading));
   const until = all.findLastIndex((frame) => !isMachinery(frame, modules, isTrailing));
   return from < 0 || until < from ? all : all.slice(from, until + 1);
@@ -81,8 +87,9 @@ function isMachinery(frame: CrashFrame, modules: readonly CrashModule[], isName:
   );
 }
 
-const isOfRuntime = ({ module }: CrashFrame, modules: readonly CrashModule[]): boolean =>
-  module !== null && isRuntimeModule(modules[module]?.path ?? "");
+const isOfRuntime = ({ module, function: name }: CrashFrame, modules: readonly CrashModule[]): boolean =>
+  (module !== null && isRuntimeModule(modules[module]?.path ?? "")) ||
+  (name !== null && isRuntimeName(plainName(name)));
 
 const RUNTIME = "<runtime>";
 

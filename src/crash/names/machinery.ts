@@ -27,6 +27,12 @@ const LEADING = new RegExp(
     .join("|"),
 );
 
+/**
+ * Where a language's own failure begins: what lies between it and the signal (handlers and hooks of the program, too) is on its way there.
+ */
+const FAILING =
+  /^(core::panicking::\w+|std::panicking::(begin_panic|rust_panic|panic_handler)\w*|(__rustc::)?rust_begin_unwind|core::(option|result)::\w+_failed|runtime\.(gopanic|panic\w*|sigpanic|throw|fatal)|std::terminate|__cxxabiv1::__terminate|__cxa_(throw|rethrow|pure_virtual)|__assert_fail|__GI___assert_fail|malloc_printerr)$/;
+
 /** Below everything that a programmer wrote. */
 const TRAILING = new RegExp(
   [
@@ -45,6 +51,12 @@ const RUNTIME_MODULE =
 
 /** @param name without arguments, as `plainName()` makes it */
 export const isLeading = (name: string): boolean => name.length <= 512 && LEADING.test(name);
+/** Functions of the C library that call the program's own: in a static program no module tells. */
+const RUNTIME =
+  /^_*(libc_)?(qsort(_r)?|bsearch|lfind|msort_with_tmp(\.\w+)*|indirect_msort_with_tmp|quicksort|sift|trinkle|smoothsort|heapsort_r|introsort_r|insertion_qsort_partitions|pthread_once\w*|clock_gettime|vdso_clock_gettime|gettimeofday|time)$/;
+
+export const isRuntimeName = (name: string): boolean => name.length <= 64 && RUNTIME.test(name);
+export const isFailing = (name: string): boolean => name.length <= 512 && FAILING.test(name);
 export const isTrailing = (name: string): boolean => name.length <= 512 && TRAILING.test(name);
 
 export const isRuntimeModule = (path: string): boolean =>

@@ -21,7 +21,10 @@ export function byBadCall(context: Context, frame: Frame): Frame | undefined {
 export function byReturnAddress(context: Context, frame: Frame): Frame | undefined {
   if (!frame.exact) return undefined;
   const pc = returnAddress(context, frame);
-  return pc !== undefined && isVerified(context, frame, pc) ? popped(context, frame, pc) : undefined;
+  if (pc === undefined) return undefined;
+  // Generated code calls through registers; a word that leads to after a call there is hardly anything else.
+  const isCall = isVerified(context, frame, pc) || (isGenerated(context, pc) && callBefore(context, pc) !== undefined);
+  return isCall ? popped(context, frame, pc) : undefined;
 }
 
 function returnAddress(context: Context, { registers }: Frame): bigint | undefined {

@@ -1,6 +1,7 @@
 /** What the rules of a step share: the process, its memory and modules, and what was looked up already. */
 import { type EntryFinder, findersOf } from "../dwarf/find-entry.ts";
 import type { FrameEntry } from "../dwarf/frame-entries.ts";
+import { DebugInfo } from "../dwarf/places.ts";
 import { GoTable } from "../go/pclntab.ts";
 import type { Image } from "../image/image.ts";
 import type { Module, Modules } from "../image/modules.ts";
@@ -38,6 +39,7 @@ export class Context {
   readonly modules: Modules;
   readonly #finders = new Map<Module, EntryFinder[]>();
   readonly #goTables = new Map<Module, GoTable | undefined>();
+  readonly #debug = new Map<Module, DebugInfo | undefined>();
   readonly #functions = new Map<bigint, CodeRange | undefined>();
 
   constructor(process: ProcessState, memory: Memory, modules: Modules) {
@@ -69,6 +71,13 @@ export class Context {
       this.#goTables.set(module, image && attempted(() => GoTable.of(image, word)));
     }
     return this.#goTables.get(module);
+  }
+
+  /** Debug information of the module, where the file has some. */
+  debugInfo(module: Module): DebugInfo | undefined {
+    const { image } = module;
+    if (!this.#debug.has(module)) this.#debug.set(module, image && attempted(() => DebugInfo.of(image)));
+    return this.#debug.get(module);
   }
 
   /** The Go function that a frame is in. */

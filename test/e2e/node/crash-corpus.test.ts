@@ -1,15 +1,18 @@
 /** Every program of the corpus crashes under the real kernel; each stack is the one that was written from its source. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Sysroot } from "../../../src/commands/sysroot.ts";
 import { crashOf } from "../../../src/crash/crash.ts";
 import type { Files } from "../../../src/crash/image/modules.ts";
+import { plainName } from "../../../src/crash/names/plain.ts";
 import { MAX_FRAMES } from "../../../src/crash/shape.ts";
 import { type ReadAt, readerOf } from "../../../src/elf/bytes.ts";
 import { BUILDS } from "../../crash/cases.ts";
 import { crashIn, namer, wrongWith } from "../../crash/check.ts";
 import { type Crashed, corpus } from "../../crash/corpus.ts";
+import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
 
 const skip = needs(
@@ -36,6 +39,26 @@ test("crashOf() finds the stacks that were written from the sources", { skip }, 
   assert.deepEqual([...new Set(BUILDS.map(({ name }) => name))].length, BUILDS.length, "names of builds differ");
 });
 
+/** Ways to come to the same fault by the same five calls. */
+const SAME_BUG: Readonly<Record<string, string>> = { alternative: "handler", leader: "threads" };
+
+test("fingerprintOf() is one for a bug in every build with names, and another for every other bug", {
+  skip,
+}, async () => {
+  const builds = BUILDS.filter(({ name }) => /^c-(O|lto|nopie|static|no-|debug|musl|m32|fp)/.test(name));
+  const ids = new Map<string, Set<string>>();
+  for (const {
+    core,
+    case: { how, some },
+  } of await corpus(builds)) {
+    const bug = SAME_BUG[how] ?? how;
+    if (!some) ids.set(bug, (ids.get(bug) ?? new Set()).add(crashIn(core).fingerprint ?? "none"));
+  }
+  const split = [...ids].filter(([, each]) => each.size > 1).map(([how, each]) => `${how}: ${each.size}`);
+  assert.deepEqual(split, [], "one bug, several fingerprints");
+  assert.equal(new Set([...ids.values()].flatMap((each) => [...each])).size, ids.size, "several bugs, one fingerprint");
+});
+
 test("crashOf() names the fault of a core that ends before its stack", { skip }, async () => {
   const [one] = await corpus(BUILDS.slice(0, 1));
   assert.ok(one);
@@ -44,6 +67,30 @@ test("crashOf() names the fault of a core that ends before its stack", { skip },
   assert.equal(crash.problem, "the stack could not be followed to its bottom");
   assert.equal(crash.stack[0]?.module, 0);
 });
+
+test("debug information of each version names lines and what was inlined", { skip }, async () => {
+  const names = ["c-debug", "c-debug-frame-zlib", "c-dwarf-4", "cpp-debug", "rust-debug"];
+  for (const crashed of await corpus(BUILDS.filter(({ name }) => names.includes(name)))) {
+    const { stack } = crashIn(crashed.core);
+    const lines = readFileSync(join(ROOT, "test/crash/programs", crashed.build.source), "utf8").split("\n");
+    const own = stack.filter(({ file }) => file?.endsWith(crashed.build.source));
+    assert.ok(own.length > 0, `${crashed.build.name} ${crashed.case.how}`);
+    for (const { function: name, line } of own) {
+      const short = plainName(name ?? "").replace(/^.*::(?=\w)|\.\w+$/g, "");
+      if (/^\w+$/.test(short) && short !== "main")
+        assert.ok(
+          (lines[(line ?? 0) - 1] ?? "").includes(short) || isWithin(lines, line ?? 0, short),
+          `${name} at line ${line}`,
+        );
+    }
+    if (crashed.case.how === "function")
+      assert.ok(stack.some(({ inlined, function: name }) => inlined && name?.includes("operator()")));
+  }
+});
+
+/** Whether the function that a line is in has that name. */
+const isWithin = (lines: readonly string[], line: number, name: string): boolean =>
+  lines.slice(Math.max(0, line - 25), line).some((text) => text.includes(name));
 
 test("whatever bytes of cores and files are changed, something bounded comes out", { skip }, async () => {
   const one = new Map((await corpus()).map((each) => [`${each.build.name} ${each.case.how}`, each]));

@@ -1,0 +1,118 @@
+/** From debug information: the source line of an address, and what the compiler inlined there. */
+import type { Image } from "../image/image.ts";
+import { DebugSections } from "./debug-sections.ts";
+import { LineProgram } from "./lines.ts";
+import { covers } from "./ranges.ts";
+import { AT, type Entry, Unit, type UnitHead, unitsOf } from "./units.ts";
+
+export interface SourcePlace {
+  /** As the linker knows it, mangled, or the plain name; null: the debug information has none. */
+  readonly name: string | null;
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly inlined: boolean;
+}
+
+const [SUBPROGRAM, INLINED] = [0x2e, 0x1d];
+const MAX_ENTRIES = 2_000_000;
+const MAX_ORIGINS = 8;
+const MAX_HELD_UNITS = 4;
+
+export class DebugInfo {
+  readonly #sections: DebugSections;
+  readonly #heads: UnitHead[];
+  readonly #units = new Map<number, { unit: Unit; lines: LineProgram | undefined }>();
+
+  static of(image: Image): DebugInfo | undefined {
+    const sections = new DebugSections(image);
+    return sections.get("debug_info") && sections.get("debug_abbrev") ? new DebugInfo(sections) : undefined;
+  }
+
+  private constructor(sections: DebugSections) {
+    this.#sections = sections;
+    this.#heads = [...unitsOf(sections)];
+  }
+
+  /** The innermost first; none where nothing is known of the address. */
+  placesAt(vaddr: number): SourcePlace[] {
+    const head = this.#heads.find((each) => this.#covers(each, vaddr));
+    if (!head) return [];
+    const { unit, lines } = this.#held(head);
+    const chain = chainAt(unit, vaddr);
+    let at = lines?.lineOf(vaddr);
+    const places: SourcePlace[] = [];
+    for (const entry of chain.reverse()) {
+      const inlined = entry.tag === INLINED;
+      const file = at ? (lines?.file(at.file) ?? null) : null;
+      places.push({ name: this.#nameOf(unit, entry), file, line: at?.line || null, inlined });
+      at = { file: entry.attributes.get(AT.callFile)?.value ?? 0, line: entry.attributes.get(AT.callLine)?.value ?? 0 };
+    }
+    if (places.length > 0 || !at) return places;
+    return [{ name: null, file: lines?.file(at.file) ?? null, line: at.line, inlined: false }];
+  }
+
+  #covers(head: UnitHead, vaddr: number): boolean {
+    try {
+      const unit = new Unit(this.#sections, head, false);
+      return covers(unit, unit.root, vaddr) ?? false;
+    } catch {
+      return false; // one broken unit says nothing about the others
+    }
+  }
+
+  #held(head: UnitHead): { unit: Unit; lines: LineProgram | undefined } {
+    const known = this.#units.get(head.offset);
+    if (known) return known;
+    const unit = new Unit(this.#sections, head, true);
+    const made = { unit, lines: LineProgram.of(unit) };
+    if (this.#units.size >= MAX_HELD_UNITS) this.#units.delete(this.#units.keys().next().value ?? 0);
+    this.#units.set(head.offset, made);
+    return made;
+  }
+
+  /** By its own name, or that of what it is a copy of. */
+  #nameOf(unit: Unit, entry: Entry): string | null {
+    let [from, at] = [unit, entry];
+    let plain: string | null = null;
+    for (let i = 0; i < MAX_ORIGINS; i++) {
+      const { attributes } = at;
+      const linkage = from.text(attributes.get(AT.linkageName) ?? attributes.get(AT.mipsLinkageName));
+      if (linkage) return linkage;
+      plain ??= from.text(attributes.get(AT.name));
+      const origin = attributes.get(AT.abstractOrigin) ?? attributes.get(AT.specification);
+      if (!origin) break;
+      const offset = origin.form === 0x10 ? origin.value : from.head.offset + origin.value;
+      if (offset < from.head.offset || offset >= from.head.end) {
+        const other = this.#heads.find((each) => each.offset <= offset && offset < each.end);
+        if (!other) break;
+        from = this.#held(other).unit;
+      }
+      const next = from.read(offset).entry;
+      if (!next) break;
+      at = next;
+    }
+    return plain;
+  }
+}
+
+/** Subprogram and inlined subroutines that hold the address, the outermost first. */
+function chainAt(unit: Unit, vaddr: number): Entry[] {
+  const chain: { entry: Entry; depth: number }[] = [];
+  let [offset, depth] = [unit.head.offset + unit.head.bodyAt, 0];
+  for (let i = 0; i < MAX_ENTRIES && offset < unit.head.end; i++) {
+    const { entry, next } = unit.read(offset);
+    offset = next;
+    if (!entry) {
+      depth--;
+      if (depth <= 0 || (chain.length > 0 && depth <= (chain[0]?.depth ?? 0))) break;
+      continue;
+    }
+    const isCode = entry.tag === SUBPROGRAM || entry.tag === INLINED;
+    const isHere = isCode ? (covers(unit, entry, vaddr) ?? false) : undefined;
+    if (isHere) chain.push({ entry, depth });
+    const sibling = entry.attributes.get(AT.sibling);
+    if (isHere === false && entry.hasChildren && sibling) offset = Math.max(next, unit.head.offset + sibling.value);
+    else if (entry.hasChildren) depth++;
+  }
+  return chain.map(({ entry }) => entry);
+}
