@@ -75,10 +75,11 @@ const TURN_BYTES = 16 << 20;
 export async function sha256Of(
   fd: number,
   each?: (chunk: Buffer, positionBytes: bigint) => void | Promise<void>,
+  lengthBytes = fstatSync(fd).size,
 ): Promise<string> {
   const { createHash } = await import("node:crypto");
   const hash = createHash("sha256");
-  for await (const { chunk, position } of chunksOf(fd, fstatSync(fd).size)) {
+  for await (const { chunk, position } of chunksOf(fd, lengthBytes)) {
     hash.update(chunk);
     await each?.(chunk, BigInt(position));
   }

@@ -29,15 +29,18 @@ export function openedCore(record: DumpRecord, corePath: string): Disposable & {
 
 /**
  * Hands every byte to `each`, in order; shows progress on a terminal.
+ * @param lengthBytes  how much of the file counts
  * @returns the SHA-256 of it all, in hex
  */
 export async function digestOf(
   fd: number,
   each?: (chunk: Buffer, positionBytes: bigint) => Promise<void>,
+  lengthBytes = fstatSync(fd).size,
 ): Promise<string> {
-  using progress = new Progress(fstatSync(fd).size);
-  return await sha256Of(fd, async (chunk, positionBytes) => {
+  using progress = new Progress(lengthBytes);
+  const eachOne = async (chunk: Buffer, positionBytes: bigint) => {
     await each?.(chunk, positionBytes);
     progress.at(Number(positionBytes) + chunk.length);
-  });
+  };
+  return await sha256Of(fd, eachOne, lengthBytes);
 }

@@ -80,15 +80,16 @@ export class PartFile implements Disposable {
     if (performance.now() - this.#savedAtMs > SAVE_EVERY_MS) this.#save();
   }
 
-  /** All bytes are there: cut to length, so that they can be read as what they are to be. */
+  /** All bytes are there, and the line says so: if we are killed while they are checked, the next run has nothing to fetch. */
   complete(): void {
-    attempt(this.path, () => ftruncateSync(this.fd, this.#of.lengthBytes));
+    this.#save();
   }
 
   /** @param replace whether a file of that name may go */
   publish(replace: boolean): void {
     this.#finished = true;
     attempt(this.#target, () => {
+      ftruncateSync(this.fd, this.#of.lengthBytes); // without the line
       if (replace) return renameSync(this.path, this.#target);
       linkSync(this.path, this.#target); // unlike rename, it fails where a file has appeared meanwhile
       rmSync(this.path);
@@ -103,7 +104,9 @@ export class PartFile implements Disposable {
 
   [Symbol.dispose](): void {
     try {
-      if (!this.#finished) this.#save();
+      if (this.#finished) return;
+      if (this.#done.length > 0) this.#save();
+      else rmSync(this.path, { force: true }); // nothing to go on from
     } finally {
       closeSync(this.fd);
     }

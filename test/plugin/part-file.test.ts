@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { digestOf } from "../../src/commands/core-file.ts";
 import { joined, PartFile } from "../../src/plugin/part-file.ts";
 import type { Range } from "../../src/plugin/pieces.ts";
 import { tempDir } from "../support/tmp.ts";
@@ -100,4 +101,29 @@ test("PartFile follows no link, shares with nobody, and replaces only when told"
   assert.throws(() => first.publish(false), { code: "OUTPUT_UNWRITABLE" });
   first.publish(true);
   assert.equal(readFileSync(other, "utf8"), "");
+});
+
+test("PartFile whose download was killed while it was checked has nothing to fetch, and the right bytes", async () => {
+  using folder = tempDir();
+  const path = join(folder.path, "x");
+  const of = { etag: '"e"', lengthBytes: LENGTH };
+  const whole = Buffer.concat([randomBytes(LENGTH >> 1), Buffer.alloc(LENGTH >> 1)]);
+  {
+    using part = new PartFile(path, of);
+    await part.write(whole, 0);
+    part.complete();
+    writeFileSync(`${path}.killed`, readFileSync(part.path)); // what the kernel would leave of it
+  }
+  renameSync(`${path}.killed`, `${path}.part`);
+  using part = new PartFile(path, of);
+  assert.deepEqual(part.missing(), []);
+  assert.equal(await digestOf(part.fd, undefined, LENGTH), createHash("sha256").update(whole).digest("hex"));
+  part.publish(false);
+  assert.ok(readFileSync(path).equals(whole));
+});
+
+test("PartFile that got nothing leaves nothing", () => {
+  using folder = tempDir();
+  new PartFile(join(folder.path, "x"), { etag: '"e"', lengthBytes: LENGTH })[Symbol.dispose]();
+  assert.deepEqual(readdirSync(folder.path), []);
 });

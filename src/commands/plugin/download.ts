@@ -55,7 +55,7 @@ export async function fill(part: PartFile, remote: Bytes, signal: AbortSignal): 
 /** Gives the file its name when its bytes are the right ones. @returns their SHA-256, in hex */
 export async function sealed(part: PartFile, download: Download, force: boolean): Promise<string> {
   part.complete();
-  const digest = await digestOf(part.fd);
+  const digest = await digestOf(part.fd, undefined, download.remote.lengthBytes);
   check(download, digest, () => part.discard());
   part.publish(force);
   return digest;
