@@ -186,5 +186,5 @@ test("a log folder that can be written gets one line a dump", { skip }, async ()
   const { pid } = await crashUnder(handler, ["-n", "a\nb", "0"]);
   const { id } = await handler.record();
   const log = readFileSync(join(folder.path, "coredump-detector.log"), "utf8");
-  assert.match(log, new RegExp(`^\\S+ Captured ${id}: crash \\(pid ${pid}\\), held \\d+ ms\n$`));
+  assert.match(log, new RegExp(`^\\S+ info Captured ${id}: crash \\(pid ${pid}\\), held \\d+ ms\n$`));
 });
