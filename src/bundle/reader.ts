@@ -26,6 +26,8 @@ const PIECE_BYTES = 256 << 10;
 /** Frames that are fetched and decompressed at once, which takes twice the memory of what comes out. */
 const TURNS = new Turns(4);
 
+/** Else zlib, seeing its buffer full, makes another of that size, and leaves it to the garbage collector. */
+const SPARE_BYTES = 1;
 /** As a power of two: what our level takes (zstd 1.5: 512 KiB), and twice a frame. */
 const MAX_WINDOW_LOG = 22;
 
@@ -103,13 +105,11 @@ export class SeekableReader {
     const stop = new AbortController();
     const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
     const packed = this.#packed(first, end, ended);
-    const done = how === "lent" ? free : () => undefined;
+    const done = how === "lent" ? free : (_: Buffer, __?: number) => undefined;
     const unpacked = (frame: number) =>
       TURNS.of(async () => {
         const { value } = await packed.next();
-        const plain = await plainOf(value, at(plainAt, frame + 1) - at(plainAt, frame));
-        done(value);
-        return plain;
+        return await plainOf(value, at(plainAt, frame + 1) - at(plainAt, frame));
       });
     let ahead: Promise<Buffer> | undefined;
     readers++;
@@ -124,7 +124,7 @@ export class SeekableReader {
           ended.throwIfAborted();
           yield plain.subarray(from, Math.min(from + PIECE_BYTES, to));
         }
-        done(plain);
+        done(plain, SPARE_BYTES);
       }
     } finally {
       readers--;
@@ -134,20 +134,21 @@ export class SeekableReader {
 
   /** The frames as they lie in the file, fetched some at once, and while there are few readers, ahead. */
   async *#packed(first: number, end: number, signal: AbortSignal): AsyncGenerator<Buffer, Buffer> {
-    let ahead: Promise<Buffer[]> | undefined;
+    let ahead: Promise<Fetched> | undefined;
     for (let frame = first; frame < end; ) {
-      const frames: Buffer[] = await (ahead ?? this.#fetch(frame, end, signal));
+      const { bytes, frames }: Fetched = await (ahead ?? this.#fetch(frame, end, signal));
       frame += frames.length;
       ahead = readers <= MAX_AHEAD ? this.#fetch(frame, end, signal) : undefined;
       ahead?.catch(() => undefined); // likewise
-      for (let next = frames.shift(); next; next = frames.shift()) yield next; // nothing holds on to what was taken
+      yield* frames;
+      free(bytes); // whoever asks for more has unpacked these
     }
     return Buffer.alloc(0);
   }
 
   /** As many frames from this one on as make one fetch. */
-  async #fetch(frame: number, end: number, signal: AbortSignal): Promise<Buffer[]> {
-    if (frame >= end) return [];
+  async #fetch(frame: number, end: number, signal: AbortSignal): Promise<Fetched> {
+    if (frame >= end) return { bytes: Buffer.alloc(0), frames: [] };
     const { packedAt } = this.#places;
     const from = at(packedAt, frame);
     const fits = (next: number) => at(packedAt, next) - from <= Math.min(FETCH_BYTES, TOGETHER_BYTES / readers);
@@ -155,17 +156,24 @@ export class SeekableReader {
     while (until < end && fits(until + 1)) until++;
     const bytes = await this.#source.read(from, at(packedAt, until) - from, signal);
     exactly(at(packedAt, until) - from, bytes);
-    return Array.from({ length: until - frame }, (_, index) =>
+    const frames = Array.from({ length: until - frame }, (_, index) =>
       bytes.subarray(at(packedAt, frame + index) - from, at(packedAt, frame + index + 1) - from),
     );
+    return { bytes, frames };
   }
+}
+
+/** Frames that lie side by side, and the memory that they share. */
+interface Fetched {
+  readonly bytes: Buffer;
+  readonly frames: readonly Buffer[];
 }
 
 async function plainOf(packed: Buffer, plainBytes: number): Promise<Buffer> {
   if (plainBytes === 0) return packed.subarray(0, 0); // somebody's skippable frame
   const plain = await unpack(packed, {
     maxOutputLength: plainBytes, // whatever the frame itself claims
-    chunkSize: Math.max(plainBytes, 1024),
+    chunkSize: Math.max(plainBytes + SPARE_BYTES, 1024),
     params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG }, // likewise: it would be allocated
   }).catch((cause: unknown) => {
     throw corrupt("one of its frames is damaged", cause);

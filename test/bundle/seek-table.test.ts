@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { constants, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
@@ -114,4 +115,24 @@ test("SeekableReader takes back what it lent when the next is asked for, and lea
       how === "lent",
     );
   }
+});
+
+test("SeekableReader leaves little to the garbage collector when it lends", async () => {
+  const plain = randomBytes(2 << 20);
+  const packed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+  const frames = Array.from({ length: 80 }, () => ({ packedBytes: packed.length, plainBytes: plain.length }));
+  const table = encodeSeekTable(frames);
+  const tableAt = packed.length * frames.length;
+  const read = async (from: number, length: number) => {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    if (from >= tableAt) table.copy(bytes, 0, from - tableAt);
+    else for (let at = 0; at < length; at += packed.length) packed.copy(bytes, at);
+    return bytes;
+  };
+  const reader = await SeekableReader.open({ sizeBytes: tableAt + table.length, read });
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  for await (const _ of reader.read(0, reader.plainBytes, undefined, "lent"))
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+  assert.ok(most < 24 << 20, `${most >> 20} MiB`);
 });
