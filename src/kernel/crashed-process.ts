@@ -26,16 +26,14 @@ const FACTS: Readonly<Record<string, number | undefined>> = {
   cmdline: 128 << 10,
   auxv: undefined,
   maps: 32 << 20,
-  coredump_filter: undefined,
+  coredump_filter: undefined, // a process has it, its threads have none: not known where the first has ended
   uid_map: undefined,
   gid_map: undefined,
   oom_score_adj: undefined,
 };
 const LINKS = ["exe", "cwd", "root", "ns/mnt", "ns/pid", "ns/net", "ns/user", "ns/uts", "ns/ipc", "ns/cgroup"];
 /** These need the process's memory, which a leader that has exited has not got: its crashed thread still has. */
-const OF_MEMORY = new Set([
-  ...["cmdline", "auxv", "maps", "coredump_filter", "exe", "environ", "mountinfo", "cwd", "root"],
-]);
+const OF_MEMORY = new Set(["cmdline", "auxv", "maps", "exe", "environ", "mountinfo", "cwd", "root"]);
 
 export interface CrashedProcess extends Disposable {
   /** Raw bytes by name; links hold their target. */

@@ -235,6 +235,12 @@ test("openCrashedProcess() takes all mappings or none: with a part of them memor
   assert.deepEqual(process.cut, ["its maps is longer than 32 MiB: not kept"]);
 });
 
+test("coredump_filter is read where the kernel has it: of the process, not of its crashed thread", () => {
+  using fake = fakeProc({ coredump_filter: "00000000\n", "task/9/comm": "worker\n" });
+  using process = openCrashedProcess({ ...CALL, hostTid: 9 }, false, fake.proc);
+  assert.equal(process.facts.get("coredump_filter")?.toString(), "00000000\n");
+});
+
 test("a fact that would take too much memory can be given up, and that is said once", () => {
   using fake = fakeProc({ maps: "x" });
   using process = openCrashedProcess(CALL, false, fake.proc);
