@@ -111,6 +111,8 @@ export interface Build {
   /** Without source and output. */
   readonly command: readonly string[];
   readonly cases: readonly Case[];
+  /** Runs the program: it is another machine's. */
+  readonly emulator?: string;
   /** Run on the program afterwards; {} is its path. */
   readonly after?: readonly string[];
   /** Ways to crash that this build cannot show: with the reason. */
@@ -126,6 +128,20 @@ const c = (name: string, command: readonly string[], more: Partial<Build> = {}):
   ...more,
 });
 
+const aarch64 = (...flags: string[]): string[] => ["aarch64-linux-gnu-gcc", "-w", "-pthread", "-static", ...flags];
+const arm = (name: string, command: readonly string[], except: Build["except"] = {}): Build => ({
+  name: `aarch64-${name}`,
+  source: "corpus.c",
+  command,
+  cases: C_CASES.filter(({ only }) => only !== "x86"),
+  emulator: "qemu-aarch64",
+  except: {
+    clock: "the emulator looks at the pointer first",
+    leader: "the emulator writes no core",
+    divide: "division by zero is 0 there",
+    ...except,
+  },
+});
 const gxx = (...flags: string[]): string[] => ["g++", "-w", "-pthread", "-std=c++17", ...flags];
 const rustc = (...flags: string[]): string[] => [
   "env",
@@ -188,6 +204,15 @@ export const BUILDS: readonly Build[] = [
   }),
   c("m32-nopie", gcc("-m32", "-O0", "-no-pie")),
   c("m32-fp", gcc("-m32", "-O2", "-fno-omit-frame-pointer", ...NO_TABLES)),
+  arm("O0", aarch64("-O0")),
+  arm("O2", aarch64("-O2")),
+  arm("O3-pie", aarch64("-O3", "-static-pie")),
+  arm("signed", aarch64("-O2", "-mbranch-protection=standard")),
+  arm("no-tables", aarch64("-O2", ...NO_TABLES), {
+    qsort: "the record of the frame pointer lies below a frame's variables, so that where the frame ends is not known",
+    overflow: "the same",
+    reraise: "the same",
+  }),
   cpp("O0", gxx("-O0")),
   cpp("O2", gxx("-O2")),
   cpp("O3-static", gxx("-O3", "-static")),

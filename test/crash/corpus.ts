@@ -61,12 +61,19 @@ async function compiled(build: Build): Promise<string> {
 }
 
 /** A small stack, so that its overflow makes a small core. */
-function crash({ core, named, case: { how } }: Crashed): void {
+function crash({ build, core, named, case: { how } }: Crashed): void {
   const folder = join(core, "..");
   mkdirSync(folder, { recursive: true });
   const ended = spawnSync(
     "sh",
-    ["-c", 'ulimit -c unlimited; ulimit -s 1024; exec "$0" "$1"', join(named, "../program"), how],
+    [
+      "-c",
+      'ulimit -c unlimited; ulimit -s 1024; exec "$@"',
+      "sh",
+      ...(build.emulator ? [build.emulator] : []),
+      join(named, "../program"),
+      how,
+    ],
     {
       cwd: folder,
       timeout: 20_000,
@@ -74,7 +81,8 @@ function crash({ core, named, case: { how } }: Crashed): void {
       stdio: "ignore",
     },
   );
-  const made = readdirSync(folder).find((name) => name.startsWith("core"));
+  // An emulator's own core lies beside its program's.
+  const made = readdirSync(folder).find((name) => name.startsWith(build.emulator ? "qemu_" : "core"));
   if (!made) throw new Error(`${named} ${how} left no core: ${ended.signal ?? ended.status}`);
   closeSync(openSync(join(folder, made), "r+"));
   renameSync(join(folder, made), core);

@@ -5,13 +5,14 @@ set -eu
 [ "$(id -u)" = 0 ] || die "setup needs root: it installs packages, and its engines and crashes are real"
 
 # command:package pairs; only packages whose command is missing are installed
-tools="gcc:gcc gdb:gdb debootstrap:debootstrap flock:util-linux ip:iproute2 xz:xz-utils zstd:zstd python3:python3 zsh:zsh fish:fish musl-gcc:musl-tools eu-stack:elfutils g++:g++ rustc:rustc go:golang-go"
+tools="gcc:gcc gdb:gdb debootstrap:debootstrap flock:util-linux ip:iproute2 xz:xz-utils zstd:zstd python3:python3 zsh:zsh fish:fish musl-gcc:musl-tools eu-stack:elfutils qemu-aarch64:qemu-user aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu g++:g++ rustc:rustc go:golang-go"
 [ "${1:-}" != cluster ] || tools="$tools openssl:openssl nft:nftables"
 
 packages() {
   missing=
   for tool in $tools; do command -v "${tool%:*}" > /dev/null || missing="$missing ${tool#*:}"; done
-  [ "$(uname -m)" != x86_64 ] || [ -e /usr/lib32/crt1.o ] || missing="$missing gcc-multilib"
+  [ "$(uname -m)" != x86_64 ] || [ -e /usr/lib32/crt1.o ] || missing="$missing gcc-12-multilib" # gcc-multilib itself conflicts with the cross compiler
+  [ -e /usr/aarch64-linux-gnu/include/stdlib.h ] || missing="$missing libc6-dev-arm64-cross"
   [ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
   [ -e "/usr/lib/$(uname -m)-linux-gnu/libseccomp.so.2" ] || missing="$missing libseccomp2" # runc's
   [ -n "$missing" ] || return 0

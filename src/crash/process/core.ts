@@ -53,6 +53,7 @@ export interface ProcessState {
 }
 
 const [NT_PRSTATUS, NT_PRPSINFO, NT_SIGINFO, NT_ARM_PAC_MASK] = [1, 3, 0x53494749, 0x406];
+const SI_KERNEL = 128;
 const MAX_HELD_THREADS = 4096;
 const MAX_REGISTER_BYTES = 1024;
 
@@ -73,7 +74,26 @@ export function processOf(read: ReadAt): Checked<{ readonly process: ProcessStat
   }
   if (notes.threads.length === 0) return refuse("it holds no registers");
   const segments = new Segments(layout.headers);
-  return { ok: true, process: { ...notes.known(), arch, segments, core: segments.reader(read) } };
+  const core = segments.reader(read);
+  const known = notes.known();
+  const mappings = known.mappings.length > 0 ? known.mappings : executableOnly(known.auxv, segments, core);
+  return { ok: true, process: { ...known, mappings, arch, segments, core } };
+}
+
+const [AT_PHDR, AT_EXECFN, MAX_PATH_BYTES] = [3, 31, 4096];
+
+/**
+ * Cores without NT_FILE (qemu's, a kernel's before 3.7): the kernel told the program where its own headers lie. Its segments follow one
+ * another there as in the file.
+ */
+function executableOnly(auxv: ReadonlyMap<number, bigint>, segments: Segments, core: AtAddress): FileMapping[] {
+  const first = segments.at(auxv.get(AT_PHDR) ?? 0n);
+  const name = core(auxv.get(AT_EXECFN) ?? 0n, MAX_PATH_BYTES);
+  const length = name.indexOf(0);
+  if (!first || length <= 0) return [];
+  let { end } = first;
+  for (let next = segments.at(end); next; next = segments.at(end)) end = next.end;
+  return [{ start: first.start, end, offsetBytes: 0n, path: Buffer.from(name.subarray(0, length)).toString("latin1") }];
 }
 
 class Notes {
@@ -114,6 +134,12 @@ class Notes {
     this.threads.push({ ...thread, registers, tls: base, pacMask: undefined });
   }
 
+  /** Without NT_SIGINFO (qemu) the number alone is known. */
+  #unexplained(): CrashSignal | undefined {
+    const number = this.threads[0]?.signal;
+    return number ? { number, code: SI_KERNEL, address: 0n, sender: 0 } : undefined;
+  }
+
   /** It follows the NT_PRSTATUS of its thread: data mask, instruction mask. */
   #pac(desc: Uint8Array): void {
     const thread = this.threads.at(-1);
@@ -123,7 +149,7 @@ class Notes {
   known() {
     return {
       threads: this.threads,
-      signal: this.#signal,
+      signal: this.#signal ?? this.#unexplained(),
       pid: this.#process?.pid,
       comm: this.#process?.comm ?? new Uint8Array(),
       mappings: this.#mappings,

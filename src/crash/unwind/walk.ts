@@ -46,7 +46,10 @@ function callerOf(context: Context, frame: Frame, frames: readonly Frame[]): Cal
   return undefined;
 }
 
-/** A return address leads into code; an interrupted instruction may be anywhere (a call through NULL, then a signal). */
+/**
+ * A return address leads to after a call, or to a trampoline, which may be the first of its page; an interrupted instruction may be
+ * anywhere (a call through NULL, then a signal).
+ */
 function isCode(context: Context, { pc, exact }: Frame): boolean {
-  return exact || context.isExecutable(pc - 1n);
+  return exact || context.isExecutable(pc - 1n) || context.isExecutable(pc);
 }

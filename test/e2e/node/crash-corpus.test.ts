@@ -25,6 +25,8 @@ const skip = needs(
   "command:g++",
   "command:rustc",
   "command:go",
+  "command:aarch64-linux-gnu-gcc",
+  "command:qemu-aarch64",
 );
 
 test("crashOf() finds the stacks that were written from the sources", { skip }, async (t) => {
