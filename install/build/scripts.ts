@@ -24,6 +24,7 @@ export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     "src/roles/gc/gc.ts",
     "src/roles/webhook/webhook.ts",
   ],
+  "crash.cjs": ["src/crash/crash.ts"],
   "runtimes.cjs": ["src/identity/confirm.ts"], // for every container's dump, so it should be small
 };
 

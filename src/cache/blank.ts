@@ -48,6 +48,7 @@ export function blankRecord(id: string, time: Date, node: string): DumpRecord {
     cluster: null,
     bundle: null,
     delivery: null,
+    crash: null,
     warnings: [],
   };
 }

@@ -5,7 +5,7 @@ import type { Entry } from "./spool.ts";
 
 /** All that holds what the process held, and what is large beside it. */
 const copyOf = (entry: Entry, { reason }: DumpRecord): string[] => [
-  ...(reason === "OptedOut" ? [entry.path("facts")] : entry.largeFacts), // its arguments, perhaps its environment
+  ...(reason === "OptedOut" ? [entry.path("facts"), entry.crash] : entry.largeFacts), // its arguments, perhaps its environment
   entry.part,
   entry.core,
 ];

@@ -1,4 +1,5 @@
 /** What stands in `record.json`, checked field by field: nobody who reads a record has to expect anything else. */
+import type { CrashFrame } from "../domain/crash.ts";
 import type { DumpRecord } from "../domain/dump.ts";
 
 type Shape = "string" | "number" | "boolean" | OrNull | readonly [Shape] | { readonly [name: string]: Shape };
@@ -24,6 +25,19 @@ type ShapeOf<T> = null extends T
           : { readonly [K in keyof T]-?: ShapeOf<T[K]> };
 
 const [text, count] = [orNull("string"), orNull("number")];
+
+const FRAME: ShapeOf<CrashFrame> = {
+  function: text,
+  module: count,
+  pc: "string",
+  offset: count,
+  functionOffset: count,
+  file: text,
+  line: count,
+  inlined: "boolean",
+  kind: "string",
+  trust: "string",
+};
 
 const RECORD: ShapeOf<DumpRecord> = {
   version: "number",
@@ -76,6 +90,29 @@ const RECORD: ShapeOf<DumpRecord> = {
   }),
   bundle: orNull({ volume: "string", key: "string", sizeBytes: "number", checksum: "string" }),
   delivery: orNull({ state: "string", claim: "string", reason: text, message: text, since: "string" }),
+  crash: orNull({
+    title: "string",
+    fingerprint: text,
+    site: text,
+    version: "number",
+    problem: text,
+    runtime: orNull({ name: "string", version: text }),
+    stack: [FRAME],
+    deeper: "boolean",
+    threads: [{ tid: "number", name: text, crashed: "boolean", stack: [FRAME] }],
+    modules: [
+      {
+        path: "string",
+        buildId: text,
+        start: "string",
+        end: "string",
+        sha256: text,
+        state: "string",
+        package: orNull({ name: "string", version: "string", os: text }),
+        go: orNull({ module: "string", version: "string", revision: text }),
+      },
+    ],
+  }),
   warnings: ["string"],
 };
 

@@ -4,7 +4,7 @@
  *   <dump-dir>/<id>/record.json   always whole (temp, rename)
  *                  /core.part     bytes are coming in, or their handler was killed
  *                  /core          as much as was kept; the record says whether that is all
- *                  /facts/…  /logs/…  pod.json container.json image.json
+ *                  /facts/…  /logs/…  pod.json container.json image.json crash.json
  *                  /lock          held while somebody advances the record
  *   <dump-dir>/.lock              held while room is shared out
  *   <dump-dir>/.slots/<n>         held by each handler that copies
@@ -124,8 +124,13 @@ export class Entry {
     return join(this.dir, "reserved");
   }
 
+  /** All that was read of why it crashed; the record has it in short. */
+  get crash(): string {
+    return join(this.dir, "crash.json");
+  }
+  /** What goes with the core. */
   get largeFacts(): string[] {
-    return LARGE_FACTS.map((name) => this.path(`facts/${name}`));
+    return [...LARGE_FACTS.map((name) => this.path(`facts/${name}`)), this.crash];
   }
 
   /** Held by whoever advances the record. */

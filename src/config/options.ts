@@ -114,6 +114,13 @@ export const CAPTURE_OPTIONS = {
     settings: true,
     describe: "how to copy: from the pipe, or from the process's memory",
   },
+  crash: {
+    flag: "crash",
+    kind: ["off", "stack", "full"],
+    default: "full",
+    settings: true,
+    describe: "what is read of why a process crashed: nothing, its own stack, or those of its other threads too",
+  },
   maxDumpBytes: {
     flag: "max-dump-size",
     kind: "bytes",

@@ -1,3 +1,5 @@
+import type { Crash } from "./crash.ts";
+
 /**
  * A dump's record: what `record.json` holds, what `list -o json` prints, what the agent takes further.
  *
@@ -60,6 +62,8 @@ export interface DumpRecord {
   readonly bundle: DumpBundle | null;
   /** Its copy in the pod's own claim; null where none was asked for, or nobody has asked the API yet. */
   readonly delivery: DumpDelivery | null;
+  /** Why it crashed, in short (`crash.json` beside the record has all of it); null until known, or where it cannot be. */
+  readonly crash: Crash | null;
   /** Things that went wrong without losing the dump; for people. */
   readonly warnings: readonly string[];
 }

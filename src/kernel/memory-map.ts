@@ -35,6 +35,36 @@ export function parseMaps(maps: Buffer): Mapping[] {
   return found;
 }
 
+/** A mapping of a file. */
+export interface FileMapping {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly executable: boolean;
+  /** Tells the file from any other: device and inode. */
+  readonly file: string;
+  /** Major and minor in decimal, as in mountinfo. */
+  readonly device: string;
+}
+
+/** The mappings of files in /proc/P/maps. */
+export function* fileMappings(maps: Buffer): Generator<FileMapping> {
+  for (const line of linesOf(maps)) {
+    const match = LINE.exec(line.toString("latin1", 0, LINE_BYTES));
+    if (!match || match[5] === "0") continue;
+    const [, start = "0", end = "0", access = "", device = "", inode = ""] = match;
+    yield {
+      start: BigInt(`0x${start}`),
+      end: BigInt(`0x${end}`),
+      executable: access[2] === "x",
+      file: `${device} ${inode}`,
+      device: device
+        .split(":")
+        .map((part) => Number.parseInt(part, 16))
+        .join(":"),
+    };
+  }
+}
+
 function* linesOf(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; ) {
     const end = bytes.indexOf(NEWLINE, at);

@@ -9,6 +9,8 @@ export const LABELS = {
   container: `${PREFIX}/container`,
   node: `${PREFIX}/node`,
   executable: `${PREFIX}/executable`,
+  /** The crash's fingerprint: by it crashes of one kind are found (docs/crash.md). */
+  crash: `${PREFIX}/crash`,
 } as const;
 
 /** A valid label value for any text; the empty one is valid too. */

@@ -2,7 +2,7 @@
  * A record as a Coredump (install/crd/coredumps.yaml). Pure. Text that a process chose is escaped and cut to what the
  * schema takes; the process's environment and arguments are in neither.
  */
-import type { DumpPod, DumpRecord, State } from "../domain/dump.ts";
+import { type DumpPod, type DumpRecord, isOrdinary, type State } from "../domain/dump.ts";
 import { printable } from "../domain/text.ts";
 import { formatBytes } from "../domain/units.ts";
 import { COREDUMP_API, type KubeObject } from "../kube/objects.ts";
@@ -109,10 +109,24 @@ export function statusOf(record: DumpRecord, before: Coredump["status"], now: Da
       signalCode: signal?.code,
       faultAddress: signal?.faultAddress,
       heldMs: record.heldMs,
+      crash: crashOf(record),
       threads: threadsOf(record),
       threadCount: record.threadCount || undefined,
     }),
   };
+}
+
+/** Names out of the memory of a process that was not dumpable are root's, as the memory is. */
+function crashOf(record: DumpRecord): object | undefined {
+  return record.crash && isOrdinary(record) ? (withoutNulls(record.crash) as object) : undefined;
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (typeof value === "string") return printable(value).toWellFormed();
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const known = Object.entries(value).filter(([, field]) => field !== null && field !== "");
+  return Object.fromEntries(known.map(([name, field]) => [name, withoutNulls(field)]));
 }
 
 /** install/crd/coredumps.yaml: maxItems of threads. */

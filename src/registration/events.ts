@@ -1,4 +1,6 @@
 /** Events: what `kubectl describe` shows of a crash, of a namespace's dumps, of a node's pattern. Pure. */
+import { frameName } from "../domain/crash.ts";
+import { isOrdinary } from "../domain/dump.ts";
 import { shortId } from "../domain/id.ts";
 import { printable } from "../domain/text.ts";
 import { formatBytes, formatDuration } from "../domain/units.ts";
@@ -20,10 +22,9 @@ export function podEvent(record: PodRecord, coredump: string, now: Date) {
 }
 
 function messageOf(record: PodRecord, coredump: string): string {
-  const { executable, container, signal, core, heldMs, state, message } = record;
+  const { executable, container, core, heldMs, state, message } = record;
   const who = `${printable(executable)} (container ${container?.name ?? "unknown"})`;
-  const address = signal?.faultAddress ? ` at address ${signal.faultAddress}` : "";
-  const what = `${who} was killed by ${signal?.name ?? "a signal"}${address}`;
+  const what = `${who} ${whatHappened(record)}`;
   const see = `See: kubectl coredump info ${coredump}`;
   if (core.storedBytes === null || ["Refused", "Denied", "Lost", "Evicted"].includes(state))
     return `${what}; its core was not kept: ${printable(message ?? state)}. ${see}`;
@@ -31,6 +32,19 @@ function messageOf(record: PodRecord, coredump: string): string {
   const whole = core.complete ? "complete" : `cut short (${core.truncation ?? "unknown"})`;
   const open = state === "Created" ? "; it waits for the quota's decision" : "";
   return `${what}; core of ${formatBytes(core.storedBytes)}${held} ${whole}${open}. ${see}`;
+}
+
+const FRAMES = 5;
+
+/** The title, and the first frames under it; of a crash that was not explained the signal. */
+function whatHappened(record: PodRecord): string {
+  const { signal, crash } = record;
+  if (!crash || !isOrdinary(record)) {
+    const address = signal?.faultAddress ? ` at address ${signal.faultAddress}` : "";
+    return `was killed by ${signal?.name ?? "a signal"}${address}`;
+  }
+  const frames = crash.stack.slice(0, FRAMES).map((frame) => frameName(frame, crash));
+  return printable(`crashed: ${crash.title}${frames.length > 0 ? ` (stack: ${frames.join(" ← ")})` : ""}`);
 }
 
 /** What became of the copy for the pod's own claim. */

@@ -8,12 +8,19 @@ import { follow } from "../kube/informer.ts";
 import { LABELS, labelValue } from "../kube/labels.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../kube/objects.ts";
 import { type Coredump, coredumpOf, lateFields, type PodRecord, statusOf } from "./coredump.ts";
-import { objectName } from "./names.ts";
+import { labelsOf, objectName } from "./names.ts";
 import type { Changes, PodSeen, Registry, Standing } from "./registry.ts";
 
 const CRD = member("apiextensions.k8s.io/v1", "customresourcedefinitions", "coredumps.coredump.fujitsu.com");
 const dumpsIn = (namespace: string): string => collection(COREDUMP_API, "coredumps", namespace);
 const dumpAt = (namespace: string, name: string): string => member(COREDUMP_API, "coredumps", name, namespace);
+
+/** With the fields, and the labels, that were not known when it was made. */
+const completed = (seen: Coredump, record: PodRecord, late: object): object => ({
+  ...seen,
+  metadata: { ...seen.metadata, labels: { ...seen.metadata.labels, ...labelsOf(record) } },
+  spec: { ...seen.spec, ...late },
+});
 
 /** A mirror pod's annotation: the uid that the kubelet gave a static pod, which the API's is not. */
 const CONFIG_HASH = "kubernetes.io/config.hash";
@@ -89,9 +96,7 @@ export class KubeRegistry implements Registry {
       this.#http.json<Coredump>({ verb: "update", ...request, signal });
     const late = { ...lateFields(record), ...setFields(seen) };
     const isNew = Object.keys(late).some((field) => seen.spec[field] === undefined);
-    const specced = isNew
-      ? await update({ resource: "coredumps", path, body: { ...seen, spec: { ...seen.spec, ...late } } })
-      : seen;
+    const specced = isNew ? await update({ resource: "coredumps", path, body: completed(seen, record, late) }) : seen;
     const status = statusOf(record, specced.status, this.#now());
     return await update({ resource: "coredumps/status", path: `${path}/status`, body: { ...specced, status } });
   }

@@ -1,5 +1,5 @@
 /** Names that the API server takes, made of names that crashed processes chose. */
-import type { DumpRecord } from "../domain/dump.ts";
+import { type DumpRecord, isOrdinary } from "../domain/dump.ts";
 import { shortId } from "../domain/id.ts";
 import { LABELS, labelValue } from "../kube/labels.ts";
 
@@ -21,10 +21,11 @@ function dnsPart(text: string, length: number): string {
 }
 
 /** By which `kubectl get coredumps -l` finds them. */
-export const labelsOf = ({ id, pod, container, node, executable }: DumpRecord): Record<string, string> => ({
+export const labelsOf = ({ id, pod, container, node, executable, ...more }: DumpRecord): Record<string, string> => ({
   [LABELS.id]: id,
   [LABELS.podUid]: labelValue(pod?.uid),
   [LABELS.container]: labelValue(container?.name),
   [LABELS.node]: labelValue(node),
   [LABELS.executable]: labelValue(executable),
+  ...(more.crash?.fingerprint && isOrdinary(more) && { [LABELS.crash]: labelValue(more.crash.fingerprint) }),
 });

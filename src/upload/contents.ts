@@ -16,6 +16,7 @@ const DOCUMENTS: readonly (readonly [inBundle: string, inCache: string])[] = [
   ["pod.json", "pod.json"],
   ["container.json", "container.json"],
   ["image.json", "image.json"],
+  ["crash.json", "crash.json"],
   ["log.txt", "logs/log.txt"],
 ];
 

@@ -11,7 +11,7 @@ export function publicPart(record: DumpRecord, leftOut: readonly string[]): obje
   const { version, id, dumptime, node, owner, pod, container, identity, cluster, core } = record;
   const { executable, exe, comm, threadName, hostname, hostPid, hostTid, containerPid, processUid, processGid } =
     record;
-  const { dumpable, coreLimit, uptimeMs, heldMs, signal, threadCount, threads } = record;
+  const { dumpable, coreLimit, uptimeMs, heldMs, signal, threadCount, threads, crash } = record;
   const { path: _, ...measured } = core;
   return {
     version,
@@ -45,5 +45,6 @@ export function publicPart(record: DumpRecord, leftOut: readonly string[]): obje
     leftOut,
     threadCount,
     threads,
+    crash,
   };
 }

@@ -55,6 +55,7 @@ export function record(digits: string, change: Partial<DumpRecord> = {}): DumpRe
     cluster: null,
     bundle: null,
     delivery: null,
+    crash: null,
     ...rest,
     core: {
       path: `/var/coredump/019e0000-0000-7000-8000-${digits}/core`,

@@ -1,9 +1,11 @@
 /** Records of pods' dumps: a plain one, and any that a hostile process could bring about. */
 import fc from "fast-check";
 import { blankRecord } from "../../src/cache/blank.ts";
+import { shortened } from "../../src/domain/crash.ts";
 import { type DumpRecord, STATES } from "../../src/domain/dump.ts";
 import { newDumpId } from "../../src/domain/id.ts";
 import type { PodRecord } from "../../src/registration/coredump.ts";
+import { anyCrash } from "../support/any-crash.ts";
 
 const CRASHED = new Date("2026-11-21T07:21:03.512Z");
 export const UID = "6f1d6a2e-3c1b-4a5e-9a59-1f6f0f3f6c11";
@@ -58,6 +60,8 @@ export const anyRecord: fc.Arbitrary<PodRecord> = fc
     heldMs: maybe(fc.nat()),
     processUid: maybe(fc.nat({ max: 4294967295 })),
     threadCount: maybe(fc.nat()),
+    dumpable: fc.constantFrom(1, 2, null),
+    crash: maybe(anyCrash.map(shortened)),
     threads: fc.array(fc.record({ tid: fc.integer(), name: maybe(text), crashed: fc.boolean() }), { maxLength: 300 }),
     signal: maybe(
       fc.record({

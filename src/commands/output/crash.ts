@@ -10,8 +10,7 @@ export function crashScreen(crash: Crash, allThreads: boolean): string {
     ...(crash.fingerprint ? [`fingerprint ${crash.fingerprint}`] : []),
     ...(crash.problem ? [`problem: ${crash.problem}`] : []),
     "",
-    ...drawn(crash.stack, crash),
-    ...(crash.deeper ? ["  … deeper than this"] : []),
+    ...stackLines(crash),
     ...threads.flatMap(({ tid, name, stack }) => [
       "",
       `thread ${tid}${name ? ` ${name}` : ""}`,
@@ -20,6 +19,16 @@ export function crashScreen(crash: Crash, allThreads: boolean): string {
     "",
   ].join("\n");
 }
+
+/** What it was, its group, and what is missing. */
+export const crashLines = ({ title, fingerprint, problem }: Crash): string[] =>
+  [title, ...(fingerprint ? [`group ${fingerprint}`] : []), ...(problem ? [`problem: ${problem}`] : [])].map(printable);
+
+/** A line a frame. */
+export const stackLines = (crash: Crash): string[] => [
+  ...drawn(crash.stack, crash),
+  ...(crash.deeper ? ["  … deeper than this"] : []),
+];
 
 const drawn = (stack: readonly CrashFrame[], crash: Crash): string[] => stack.map((frame, i) => line(frame, i, crash));
 

@@ -40,6 +40,7 @@ const narrow = (now: Date): readonly Column<DumpRecord>[] => [
   { title: "SIGNAL", text: ({ signal }) => printable(signal?.name ?? "unknown"), maxColumns: 12 },
   { title: "SIZE", text: size },
   { title: "COMPLETE", text: completeness, colour: ({ core }) => (core.complete === false ? "yellow" : undefined) },
+  { title: "CRASH", text: ({ crash }) => printable(crash?.title ?? "-"), maxColumns: 64 },
 ];
 
 const orUnknown = (value: string | number | null | undefined): string => printable(String(value ?? "unknown"));

@@ -3,6 +3,7 @@ import type { DumpRecord } from "../../domain/dump.ts";
 import { shortId } from "../../domain/id.ts";
 import { printable } from "../../domain/text.ts";
 import { formatDuration } from "../../domain/units.ts";
+import { crashLines, stackLines } from "./crash.ts";
 import { bytes, isHeld, isUnnamed, programName, safeName, shortfall, signalWords, whyNotHeld } from "./describe.ts";
 import { COLOURS } from "./list.ts";
 import { coloured } from "./table.ts";
@@ -16,6 +17,8 @@ import { clip, displayWidth } from "./width.ts";
 export function screen(record: DumpRecord, flags = "", title?: string): string {
   const parts: readonly (readonly [string, readonly (string | undefined)[]])[] = [
     ["What", what(record)],
+    ["Crash", record.crash ? crashLines(record.crash) : []],
+    ["Stack", record.crash ? stackLines(record.crash).map((line) => line.trim()) : []],
     ["Process", [...pids(record), title && clip(printable(title), TITLE_COLUMNS)]],
     ["Where", where(record)],
     ["Image", image(record)],

@@ -8,13 +8,16 @@ import { reasonOf } from "../../domain/failures.ts";
 import { formatBytes } from "../../domain/units.ts";
 import type { Identification } from "../../identity/runtime.ts";
 import type { CrashedProcess } from "../../kernel/crashed-process.ts";
+import { glimpse } from "../../kernel/glimpse.ts";
 import { type CoreHead, readHead } from "../../kernel/head.ts";
 import { cgroupsIn, oomKills, stoppedBy } from "../../kernel/interruption.ts";
+import { MappedFiles } from "../../kernel/mapped-files.ts";
 import type { CorePipe } from "../../kernel/pipe.ts";
 import { type Received, receive } from "../../kernel/receive.ts";
 import { SparseFile } from "../../kernel/sparse-file.ts";
 import { namesOfListed, threadNames } from "../../kernel/threads.ts";
 import { statusField } from "../../system/proc.ts";
+import type { Explaining } from "./explaining.ts";
 import { type Facts, factsIn, withoutLarge, writeFacts } from "./facts.ts";
 import type { World } from "./handler.ts";
 import { disowned, type Scene } from "./observing.ts";
@@ -27,6 +30,7 @@ export interface Copied {
   readonly threadNames: ReadonlyMap<number, string>;
   /** What ended the stream too early, where that can be known. */
   readonly stopped: string | undefined;
+  readonly explaining: Explaining;
   readonly heldMs: number;
   /** The API's answer, asked while the process was held because the state files had none. */
   readonly asked: Promise<Identification> | undefined;
@@ -38,14 +42,20 @@ export interface Copied {
 export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, world: World): Promise<Refusal | Copied> {
   const { settings } = world;
   using _slot = await takeSlot(open.spool, settings.maxDumps, settings.slotWaitMs).catch(() => undefined); // late or crowded is better than lost
-  const head = await readHead(pipe);
+  const files = filesOf(scene, settings);
+  const { head, core: glimpsed } = await glimpse(await readHead(pipe), pipe, scene.process);
+  const explaining = { how: settings.crash, glimpse: glimpsed, files };
   const limits = limitsFor(open.spool.dir, settings);
   const reservation = new Reservation(open.spool, open.entry, limits);
   const estimate = estimateBytes(head, scene.process);
   const { facts, no } = await withRoom(reservation, estimate, factsIn(scene));
   if (no === "TooBig")
-    return { reason: no, message: `too big: ${formatBytes(estimate)}, limit ${formatBytes(limits.maxDumpBytes)}` };
-  if (no) return { reason: no, message: `no room in the cache for ${formatBytes(estimate)}` };
+    return {
+      reason: no,
+      message: `too big: ${formatBytes(estimate)}, limit ${formatBytes(limits.maxDumpBytes)}`,
+      explaining,
+    };
+  if (no) return { reason: no, message: `no room in the cache for ${formatBytes(estimate)}`, explaining };
   const cgroups = cgroupsIn(scene.process?.facts.get("cgroup"));
   const killsBefore = oomKills(cgroups);
   const fd = openSync(open.entry.part, NEW, 0o600);
@@ -66,12 +76,25 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     const stopped = endedEarly && scene.process ? stoppedBy(scene.process.memory, cgroups, killsBefore) : undefined;
     small.waitNoMore();
     reservation.end();
-    if (received.foreign) return withoutProcess(scene, received, small, { open, pipe, world });
+    if (received.foreign) {
+      files?.[Symbol.dispose]();
+      return withoutProcess(scene, received, small, { open, pipe, world });
+    }
     if (asked) await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, settings.lookupMs))]);
     pipe.release();
-    return { scene, received, threadNames: names, stopped, heldMs: heldMs(), asked, keepSmall: small.kept };
+    return { scene, received, threadNames: names, stopped, explaining, heldMs: heldMs(), asked, keepSmall: small.kept };
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Of a process that was verified; what cannot be opened is said in its module. */
+function filesOf({ process }: Scene, { crash }: World["settings"]): MappedFiles | undefined {
+  if (!process || crash === "off") return undefined;
+  try {
+    return new MappedFiles(process);
+  } catch {
+    return undefined;
   }
 }
 
@@ -92,7 +115,9 @@ function withoutProcess(
     const problem = room ? writeFacts(open.entry, factsIn(scene)) : undefined;
     return problem ? [...problems, problem] : problems;
   };
-  return { scene, received, threadNames: new Map(), stopped: undefined, heldMs: heldMs(), asked: undefined, keepSmall };
+  const explaining = { how: world.settings.crash, glimpse: undefined, files: undefined };
+  const known = { threadNames: new Map(), stopped: undefined, explaining, asked: undefined };
+  return { scene, received, ...known, heldMs: heldMs(), keepSmall };
 }
 
 /** Room for the core and its facts; where that is too much, for the core alone. */

@@ -12,6 +12,7 @@ import { jsonBytes } from "../../domain/units.ts";
 import type { Identification } from "../../identity/runtime.ts";
 import { OPT_OUT_LABEL, optedOut } from "../../policy/opt-out.ts";
 import { ask, type Copied } from "./copying.ts";
+import { explain } from "./explaining.ts";
 import type { World } from "./handler.ts";
 import { ownerOf } from "./observing.ts";
 
@@ -36,9 +37,15 @@ export async function finish(open: OpenEntry, copied: Copied, world: World): Pro
     },
   };
   writeRecord(entry, arrived); // from here on a killed handler's copy is known to have come to its end
+  const { crash, warnings } = await explain(entry, copied.explaining, copied.threadNames); // before the checksum, which takes longer
   const small = copied.keepSmall(received.truncation !== "disk-full");
   const answer = scene.quick.owner === "host" ? scene.quick : (copied.asked ?? ask(scene, world));
-  const sealed = await seal(entry, arrived, { ...received, threadNames: copied.threadNames, stopped: copied.stopped });
+  const explained = { ...arrived, crash, warnings: [...arrived.warnings, ...warnings] };
+  const sealed = await seal(entry, explained, {
+    ...received,
+    threadNames: copied.threadNames,
+    stopped: copied.stopped,
+  });
   const problems = await small; // all facts are there, before an opt-out takes them away again
   const owned = await withOwner(entry, sealed, await answer, world);
   const record = { ...owned, warnings: [...owned.warnings, ...problems] };

@@ -5,12 +5,15 @@ import type { DumpRecord, Reason } from "../../domain/dump.ts";
 import { advance } from "../../domain/life-cycle.ts";
 import type { CorePipe } from "../../kernel/pipe.ts";
 import { OPT_OUT_LABEL, optedOut } from "../../policy/opt-out.ts";
+import { type Explaining, explain } from "./explaining.ts";
 import type { World } from "./handler.ts";
 import type { Scene } from "./observing.ts";
 
 export interface Refusal {
   readonly reason: Reason;
   readonly message: string;
+  /** What the stack can be read from, where the process was looked at before it was refused. */
+  readonly explaining?: Explaining;
 }
 
 /** Why this dump is not to be taken at all, or undefined. A host crash that is chained is passed on here. */
@@ -46,7 +49,11 @@ async function chained(
 
 /** The record stays and says why; its core was never held. */
 export async function refuse({ entry }: OpenEntry, record: DumpRecord, refusal: Refusal): Promise<DumpRecord> {
-  const refused = advance(record, "Refused", { ...refusal, heldMs: Math.round(performance.now()) }, new Date());
+  const { reason, message, explaining } = refusal;
+  const heldMs = Math.round(performance.now());
+  const { crash, warnings } = explaining ? await explain(entry, explaining) : { crash: null, warnings: [] };
+  const told = { reason, message, heldMs, crash, warnings: [...record.warnings, ...warnings] };
+  const refused = advance(record, "Refused", told, new Date());
   writeRecord(entry, refused);
   await recordOnDisk(entry);
   return refused;

@@ -26,7 +26,7 @@ test("what the run-time says of the owner stands in the record, with its documen
   });
   const { record, entry } = done;
   assert.deepEqual([record.owner, record.pod, record.identity.confirmed, record.warnings], ["pod", POD, true, []]);
-  assert.deepEqual(filesOf(entry), ["core", "facts", "image.json", "logs", "pod.json", "record.json"]);
+  assert.deepEqual(filesOf(entry), ["core", "crash.json", "facts", "image.json", "logs", "pod.json", "record.json"]);
   assert.deepEqual(JSON.parse(readFileSync(entry.path("pod.json"), "utf8")), { a: 1 });
   assert.equal(readFileSync(entry.path("logs/log.txt"), "utf8"), "line 7\nline 8\n");
   assert.equal(readFileSync(entry.path("facts/cmdline"), "latin1"), "web\0--serve\0");

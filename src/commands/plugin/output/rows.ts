@@ -29,6 +29,7 @@ export const columns = (now: Date, { wide = false, namespaces = false } = {}): r
   { title: "SIZE", text: ({ spec }) => short(bytesOf(spec.size)) },
   { title: "NODE", text: ({ spec }) => orNone(spec.node), ...(!wide && { maxColumns: 30 }) },
   { title: "AGE", text: (coredump) => age(coredump, now) },
+  { title: "CRASH", text: ({ status }) => orNone(status?.crash?.title), ...(!wide && { maxColumns: 64 }) },
   ...(wide ? WIDE : []),
 ];
 

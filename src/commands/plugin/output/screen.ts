@@ -2,8 +2,10 @@
 import { signalCodeText } from "../../../domain/signals.ts";
 import { printable } from "../../../domain/text.ts";
 import { formatDuration } from "../../../domain/units.ts";
+import { crashFrom } from "../../../plugin/crash.ts";
 import type { Coredump } from "../../../plugin/objects.ts";
 import { refusalOf } from "../../../plugin/refusal.ts";
+import { crashLines, stackLines } from "../../output/crash.ts";
 import { programName, safeName } from "../../output/describe.ts";
 import { colourOf } from "../../output/list.ts";
 import { coloured } from "../../output/table.ts";
@@ -15,8 +17,12 @@ import { sizeWords } from "./quantity.ts";
  * @param flags what the commands to paste need besides, with a blank in front
  */
 export function screen(coredump: Coredump, flags = ""): string {
+  const { crash: told } = coredump.status ?? {};
+  const crash = told && crashFrom(told);
   const parts: readonly (readonly [string, readonly (string | undefined)[]])[] = [
     ["What", what(coredump)],
+    ["Crash", crash ? crashLines(crash) : []],
+    ["Stack", crash ? stackLines(crash).map((line) => line.trim()) : []],
     ["Where", [where(coredump)]],
     ["Image", [image(coredump)]],
     ["When", [when(coredump)]],

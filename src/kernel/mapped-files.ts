@@ -1,0 +1,114 @@
+/**
+ * The files whose code the crashed process had mapped: the very ones, also when they were deleted or lie in another mount
+ * namespace (/proc/P/map_files, proc(5)). While the process is held they are only opened as paths (O_PATH), which waits for
+ * no server; they are read after its release. A descriptor keeps a file system from being unmounted, so none lives long.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { ProcDirectory, statusField } from "../system/proc.ts";
+import type { CrashedProcess } from "./crashed-process.ts";
+import { fileMappings } from "./memory-map.ts";
+
+const O_PATH = 0o10000000;
+const O_NOATIME = 0o1000000;
+const MAX_FILES = 1024;
+/** A mount is kept from going away for no longer. */
+const MAX_OPEN_MS = 5000;
+const ELF_MAGIC = 0x7f454c46;
+/**
+ * File systems whose files are on this machine: opening, or reading, never waits for a server that may be gone. Names as in
+ * /proc/P/mountinfo. Others (NFS, FUSE, 9p, Ceph) are left alone: even O_PATH may ask their server.
+ */
+const LOCAL = new Set(
+  "ext2 ext3 ext4 xfs btrfs f2fs overlay tmpfs ramfs rootfs squashfs erofs zfs bcachefs iso9660".split(" "),
+);
+
+export class MappedFiles implements Disposable {
+  /** By device and inode. */
+  readonly #fds = new Map<string, number>();
+  /** Device and inode by the address of a mapping. */
+  readonly #files = new Map<bigint, string>();
+  readonly #reading: number[] = [];
+  #expires = Number.POSITIVE_INFINITY;
+
+  /** Call it while the process is held. */
+  constructor(process: CrashedProcess) {
+    const local = localDevices(process.facts.get("mountinfo"));
+    using other = mapFilesOf(process);
+    for (const { start, end, file, device, executable } of fileMappings(process.facts.get("maps") ?? Buffer.alloc(0))) {
+      this.#files.set(start, file);
+      if (!executable || this.#fds.has(file) || this.#fds.size >= MAX_FILES || !local.has(device)) continue;
+      // The kernel's names are not padded, where /proc/P/maps pads to eight digits.
+      const path = other.directory.path(`map_files/${start.toString(16)}-${end.toString(16)}`);
+      try {
+        this.#fds.set(file, openSync(path, O_PATH));
+      } catch {
+        // The file is not read then; its module says so.
+      }
+    }
+  }
+
+  /** The process is released: from now on the files may be read, for a while. */
+  released(): void {
+    this.#expires = performance.now() + MAX_OPEN_MS;
+  }
+
+  /** @param start where the file's first mapping begins. @returns undefined when it was not opened, or is no ELF file */
+  reader(start: bigint): ((offsetBytes: bigint, lengthBytes: number) => Uint8Array) | undefined {
+    const fd = this.#fds.get(this.#files.get(start) ?? "");
+    if (fd === undefined || !fstatSync(fd).isFile()) return undefined;
+    const readable = this.#reopened(fd);
+    if (readable === undefined) return undefined;
+    let buffer = Buffer.alloc(4096);
+    return (offsetBytes, lengthBytes) => {
+      if (performance.now() > this.#expires) throw new Error("the time for reading files is over");
+      if (buffer.length < lengthBytes) buffer = Buffer.alloc(lengthBytes);
+      return buffer.subarray(0, readSync(readable, buffer, 0, lengthBytes, Number(offsetBytes)));
+    };
+  }
+
+  #reopened(fd: number): number | undefined {
+    try {
+      const readable = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK | O_NOATIME);
+      this.#reading.push(readable);
+      const magic = Buffer.alloc(4);
+      readSync(readable, magic, 0, 4, 0);
+      return magic.readUInt32BE() === ELF_MAGIC ? readable : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of [...this.#fds.values(), ...this.#reading.splice(0)]) closeSync(fd);
+    this.#fds.clear();
+  }
+}
+
+/** Devices ("8:1") of mounts in the process's own namespace that are local. */
+function localDevices(mountinfo: Buffer | undefined): ReadonlySet<string> {
+  const lines = mountinfo?.toString("latin1").split("\n") ?? [];
+  return new Set(
+    lines.flatMap((line) => {
+      const [before = "", after = ""] = line.split(" - ");
+      return LOCAL.has(after.split(" ")[0] ?? "") ? [before.split(" ")[2] ?? ""] : [];
+    }),
+  );
+}
+
+/**
+ * Where map_files lies: not in task/T. Of a leader that has exited it is empty, then the crashed thread's own entry has it,
+ * if it is still that thread's (its Tgid is the process).
+ */
+function mapFilesOf({ main, memory, pid, facts }: CrashedProcess): { readonly directory: ProcDirectory } & Disposable {
+  const own = { directory: main, [Symbol.dispose]: () => undefined };
+  if (memory === main || main.list("map_files", 1).length > 0) return own;
+  try {
+    const thread = new ProcDirectory(`/proc/${pid}`);
+    if (statusField(thread.read("status"), "Tgid") === statusField(facts.get("status"), "Tgid"))
+      return { directory: thread, [Symbol.dispose]: () => thread[Symbol.dispose]() };
+    thread[Symbol.dispose]();
+  } catch {
+    // It is gone: no file is opened.
+  }
+  return own;
+}
