@@ -55,7 +55,7 @@ test("replay() keeps the container's own log and documents, and no arguments of 
   assert.match(readFileSync(join(dir.path, kept.id, "logs/log.txt"), "utf8"), /serving on :8080/);
   assert.deepEqual(
     readdirSync(join(dir.path, kept.id)).filter((name) => name.endsWith(".json")),
-    ["container.json", "image.json", "pod.json", "record.json"],
+    ["container.json", "crash.json", "image.json", "pod.json", "record.json"],
   );
   const dropped = await replay(readFixture(join(FIXTURES, "opted-out")), dir.path);
   assert.equal(existsSync(join(dir.path, dropped.id, "facts")), false);
@@ -72,7 +72,10 @@ test("replay prints list and info, as a user who is not root, into a directory o
   const dir = /^Replayed containerd-pod into (\S+)\n$/.exec(stderr)?.[1] ?? "";
   assert.equal(dirname(dir), tmp.path);
   assert.equal(statSync(dir).mode & 0o777, 0o700);
-  assert.match(`${stdout}`, /^ID +STATE .*\n[0-9a-f]{12} +Captured +.* shop\/web-0\/nginx +crash +SIGSEGV .* yes\n\n/);
+  assert.match(
+    `${stdout}`,
+    /^ID +STATE .*\n[0-9a-f]{12} +Captured +.* shop\/web-0\/nginx +crash +SIGSEGV .* yes +SIGSEGV at 0xdead in .*\n\n/,
+  );
   assert.match(`${stdout}`, /Where +namespace shop, pod web-0, container nginx \(attempt 4\), node node-1\n/);
   const verify = /coredump-detector (verify .*?) {2}/.exec(`${stdout}`)?.[1]?.trim().split(" ") ?? [];
   assert.equal((await run(verify, how)).code, 0, "what `Next` says can be pasted");

@@ -10,7 +10,9 @@ export const CEILING_BYTES = 150 << 20;
 const COPYING_BYTES = 24 << 20;
 /** A short line parsed takes less than twice as much as the line. */
 const PARSED = 2;
+/** Of an ordinary process; it makes no difference to anybody's ceiling. */
+const SMALL_BYTES = 256 << 10;
 
 /** Whether a list of mappings of this length may be parsed. @param rssBytes  what the handler takes now, the list included */
 export const mapsFit = (mapsBytes: number, rssBytes: number): boolean =>
-  rssBytes + PARSED * mapsBytes + COPYING_BYTES <= CEILING_BYTES;
+  mapsBytes <= SMALL_BYTES || rssBytes + PARSED * mapsBytes + COPYING_BYTES <= CEILING_BYTES;

@@ -40,5 +40,6 @@ test("mapsFit() keeps the handler below its ceiling", () => {
   const now = 90 << 20;
   assert.ok(mapsFit(8 << 20, now));
   assert.equal(mapsFit(32 << 20, now), false);
-  assert.equal(mapsFit(0, CEILING_BYTES), false);
+  assert.equal(mapsFit(1 << 20, CEILING_BYTES), false);
+  assert.ok(mapsFit(64 << 10, CEILING_BYTES)); // it adds nothing to speak of
 });
