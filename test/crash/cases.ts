@@ -189,6 +189,13 @@ export const BUILDS: readonly Build[] = [
   c("static", gcc("-O2", "-static")),
   c("static-pie", gcc("-O2", "-static-pie")),
   c("stripped", gcc("-O2"), { after: ["strip", "{}"] }),
+  c("mini", gcc("-O2"), {
+    after: [
+      "sh",
+      "-c",
+      "objcopy --only-keep-debug {} mini && objcopy -g mini && xz mini && strip {} && objcopy --add-section .gnu_debugdata=mini.xz {}",
+    ],
+  }),
   c("no-build-id", gcc("-O2", "-Wl,--build-id=none")),
   c("fp", gcc("-O2", "-fno-omit-frame-pointer", ...NO_TABLES)),
   c("no-tables", gcc("-O2", ...NO_TABLES)),

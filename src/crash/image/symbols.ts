@@ -1,10 +1,12 @@
 /**
- * Names of functions out of .symtab, else .dynsym. A table is streamed once against all addresses that are wanted, so that memory does
+ * Names of functions out of .symtab, else .gnu_debugdata (Fedora's MiniDebugInfo), else .dynsym. A table is streamed once against all addresses that are wanted, so that memory does
  * not depend on its size.
  */
-import { fieldsOf } from "../../elf/bytes.ts";
-import type { Image } from "./image.ts";
+import { fieldsOf, readerOf } from "../../elf/bytes.ts";
+import { fileImage, type Image } from "./image.ts";
 import type { Pages } from "./pages.ts";
+import { contentOf } from "./sections.ts";
+import { unxz } from "./xz.ts";
 
 export interface FoundSymbol {
   /** As the linker knows it: mangled, perhaps with a version after `@`. */
@@ -49,14 +51,31 @@ export function symbolsOf(
 }
 
 function* tablesOf(image: Image): Generator<SymbolTable> {
-  for (const name of [".symtab", ".dynsym"]) {
-    const table = image.file && sectionTable(image, image.file, name);
-    if (table) yield table;
-  }
+  const table = image.file && sectionTable(image, image.file, ".symtab");
+  if (table) yield table;
+  const packed = packedTable(image);
+  if (packed) yield packed;
+  const dynamic = image.file && sectionTable(image, image.file, ".dynsym");
+  if (dynamic) yield dynamic;
   if (!image.sections.has(".dynsym")) {
     const table = dynamicTable(image);
     if (table) yield table;
   }
+}
+
+/** MiniDebugInfo: another ELF file with the symbols that were stripped, packed into a section. */
+const [MAX_PACKED_BYTES, MAX_UNPACKED_BYTES] = [8 << 20, 32 << 20];
+const unpacked = new WeakMap<Image, SymbolTable | undefined>();
+
+function packedTable(image: Image): SymbolTable | undefined {
+  if (unpacked.has(image)) return unpacked.get(image);
+  const section = image.sections.get(".gnu_debugdata");
+  const content = section && image.file && contentOf(image.file, image.header, section, MAX_PACKED_BYTES);
+  const bytes = content && unxz(content, MAX_UNPACKED_BYTES);
+  const inner = bytes && fileImage(readerOf(bytes));
+  const table = inner?.file && sectionTable(inner, inner.file, ".symtab");
+  unpacked.set(image, table);
+  return table;
 }
 
 function sectionTable(image: Image, file: Pages, name: string): SymbolTable | undefined {
