@@ -43,7 +43,7 @@ export class DebugSections {
         at: (offset, length) => file.bytes(from + offset, Math.max(0, Math.min(length, bytes - offset))),
       };
     }
-    const content = contentOf(file, image.header, section, MAX_INFLATED_BYTES);
+    const content = image.room.unpacked(MAX_INFLATED_BYTES, (max) => contentOf(file, image.header, section, max));
     return content && { bytes: content.length, at: (offset, length) => content.subarray(offset, offset + length) };
   }
 }

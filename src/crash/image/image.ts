@@ -7,6 +7,7 @@ import { ELF_HEADER_BYTES, type ElfHeader, parseElf } from "../../elf/header.ts"
 import { type ProgramHeader, PT_LOAD, programHeaders } from "../../elf/program-headers.ts";
 import type { Memory } from "../process/memory.ts";
 import { Pages } from "./pages.ts";
+import { Room } from "./room.ts";
 import { type Section, sectionsOf } from "./sections.ts";
 
 /** Executables have some dozen. */
@@ -20,11 +21,13 @@ export interface Image {
   readonly file: Pages | undefined;
   /** By name; empty where there are none, as in memory. */
   readonly sections: ReadonlyMap<string, Section>;
+  /** What may still be unpacked of it. */
+  readonly room: Room;
   /** Bytes by vaddr, none where it has none. */
   at(vaddr: number, length: number): Uint8Array;
 }
 
-export function fileImage(read: ReadAt): Image | undefined {
+export function fileImage(read: ReadAt, room = new Room()): Image | undefined {
   const file = new Pages(read);
   const header = parseElf(file.bytes(0, ELF_HEADER_BYTES));
   if (!header) return undefined;
@@ -38,7 +41,7 @@ export function fileImage(read: ReadAt): Image | undefined {
     const within = vaddr - Number(load.vaddr);
     return file.bytes(Number(load.offsetBytes) + within, Math.min(length, Number(load.fileBytes) - within));
   };
-  return { header, segments, file, sections: sectionsOf(file, header), at };
+  return { header, segments, file, sections: sectionsOf(file, header), room, at };
 }
 
 /** @param start where its ELF header lies in memory */
@@ -52,7 +55,7 @@ export function memoryImage(memory: Memory, start: bigint): { image: Image; bias
   const bias = BigInt.asUintN(64, start - first.vaddr + first.offsetBytes);
   const at = (vaddr: number, length: number): Uint8Array =>
     Number.isSafeInteger(vaddr) ? memory.some(BigInt.asUintN(64, bias + BigInt(vaddr)), length) : NOTHING;
-  return { image: { header, segments, file: undefined, sections: new Map(), at }, bias };
+  return { image: { header, segments, file: undefined, sections: new Map(), room: new Room(), at }, bias };
 }
 
 /** By offset in the file; of an image in memory, whose first segment begins with its header, by vaddr. */

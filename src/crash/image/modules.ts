@@ -7,6 +7,7 @@ import type { ProcessState } from "../process/core.ts";
 import type { Memory } from "../process/memory.ts";
 import { MAX_MODULES, type ModuleState } from "../shape.ts";
 import { fileImage, headerReader, type Image, memoryImage } from "./image.ts";
+import { Room } from "./room.ts";
 
 /** What is asked of whoever has the files. */
 export interface WantedFile {
@@ -45,8 +46,9 @@ export class Modules {
   constructor(process: ProcessState, memory: Memory, files: Files) {
     const all: Module[] = [];
     const parts: Part[] = [];
+    const room = new Room();
     for (const group of grouped(process).slice(0, MAX_MODULES - 1)) {
-      const module = moduleOf(all.length, group, process, memory, files);
+      const module = moduleOf(all.length, group, process, { memory, files, room });
       all.push(module);
       for (const { start, end, offsetBytes } of group) parts.push({ start, end, offset: Number(offsetBytes), module });
     }
@@ -132,7 +134,12 @@ function grouped({ mappings, segments }: ProcessState): FileMapping[][] {
   return groups.filter(({ executable }) => executable).map(({ parts }) => parts);
 }
 
-function moduleOf(index: number, parts: FileMapping[], process: ProcessState, memory: Memory, files: Files): Module {
+function moduleOf(
+  index: number,
+  parts: FileMapping[],
+  process: ProcessState,
+  { memory, files, room }: { memory: Memory; files: Files; room: Room },
+): Module {
   const [first, last] = [parts[0], parts.at(-1)];
   const [path, start, end] = [first?.path ?? "", first?.start ?? 0n, last?.end ?? 0n];
   const file = files({ path, start });
@@ -140,7 +147,7 @@ function moduleOf(index: number, parts: FileMapping[], process: ProcessState, me
   const held = first?.offsetBytes === 0n ? memoryImage(memory, start) : undefined;
   const unread = { ...named, image: held?.image, bias: held?.bias ?? 0n };
   if (typeof file === "string") return { ...unread, state: file };
-  const image = fileImage(file);
+  const image = fileImage(file, room);
   if (!image) return { ...unread, state: "unsupported" };
   if (held && !isSameBuild(image, held.image)) return { ...unread, state: "changed" };
   const bias = biasOf(image, parts, process);

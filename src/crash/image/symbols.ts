@@ -1,12 +1,10 @@
 /**
- * Names of functions out of .symtab, else .gnu_debugdata (Fedora's MiniDebugInfo), else .dynsym. A table is streamed once against all addresses that are wanted, so that memory does
- * not depend on its size.
+ * Names of functions out of .symtab, else .dynsym and MiniDebugInfo. A table is streamed once against all addresses that are wanted, so
+ * that memory does not depend on its size.
  */
-import { fieldsOf, readerOf } from "../../elf/bytes.ts";
-import { fileImage, type Image } from "./image.ts";
-import type { Pages } from "./pages.ts";
-import { contentOf } from "./sections.ts";
-import { unxz } from "./xz.ts";
+import { fieldsOf } from "../../elf/bytes.ts";
+import type { Image } from "./image.ts";
+import { miniDebugInfo } from "./mini.ts";
 
 export interface FoundSymbol {
   /** As the linker knows it: mangled, perhaps with a version after `@`. */
@@ -42,46 +40,29 @@ export function symbolsOf(
   below = new Map<number, number>(),
 ): Map<number, FoundSymbol> {
   const found = new Map<number, FoundSymbol>();
-  for (const table of tablesOf(image)) {
+  for (const tables of tablesOf(image)) {
     const missing = wanted.filter((vaddr) => !found.has(vaddr)).sort((a, b) => a - b);
     if (missing.length === 0) break;
-    for (const [vaddr, symbol] of search(table, image, missing, below)) found.set(vaddr, symbol);
+    for (const [vaddr, symbol] of search(tables, image, missing, below)) found.set(vaddr, symbol);
   }
   return found;
 }
 
-function* tablesOf(image: Image): Generator<SymbolTable> {
-  const table = image.file && sectionTable(image, image.file, ".symtab");
-  if (table) yield table;
-  const packed = packedTable(image);
-  if (packed) yield packed;
-  const dynamic = image.file && sectionTable(image, image.file, ".dynsym");
-  if (dynamic) yield dynamic;
-  if (!image.sections.has(".dynsym")) {
-    const table = dynamicTable(image);
-    if (table) yield table;
-  }
+/** Tables that are searched together: MiniDebugInfo leaves out what .dynsym has. */
+function* tablesOf(image: Image): Generator<SymbolTable[]> {
+  const table = sectionTable(image, ".symtab");
+  if (table) yield [table];
+  const mini = table ? undefined : miniDebugInfo(image);
+  const exported = image.sections.has(".dynsym") ? sectionTable(image, ".dynsym") : dynamicTable(image);
+  const rest = [exported, mini && sectionTable(mini, ".symtab")].filter((each) => each !== undefined);
+  if (rest.length > 0) yield rest;
 }
 
-/** MiniDebugInfo: another ELF file with the symbols that were stripped, packed into a section. */
-const [MAX_PACKED_BYTES, MAX_UNPACKED_BYTES] = [8 << 20, 32 << 20];
-const unpacked = new WeakMap<Image, SymbolTable | undefined>();
-
-function packedTable(image: Image): SymbolTable | undefined {
-  if (unpacked.has(image)) return unpacked.get(image);
-  const section = image.sections.get(".gnu_debugdata");
-  const content = section && image.file && contentOf(image.file, image.header, section, MAX_PACKED_BYTES);
-  const bytes = content && unxz(content, MAX_UNPACKED_BYTES);
-  const inner = bytes && fileImage(readerOf(bytes));
-  const table = inner?.file && sectionTable(inner, inner.file, ".symtab");
-  unpacked.set(image, table);
-  return table;
-}
-
-function sectionTable(image: Image, file: Pages, name: string): SymbolTable | undefined {
+function sectionTable(image: Image, name: string): SymbolTable | undefined {
+  const { file } = image;
   const section = image.sections.get(name);
   const strings = image.sections.get(name === ".symtab" ? ".strtab" : ".dynstr");
-  if (!section || !strings) return undefined;
+  if (!file || !section || !strings) return undefined;
   return {
     bytes: section.bytes,
     entryBytes: image.header.bits === 64 ? 24 : 16,
@@ -150,6 +131,7 @@ function gnuHashCount(image: Image, table: number): number {
 }
 
 interface Candidate {
+  readonly table: SymbolTable;
   readonly start: number;
   readonly size: number;
   readonly nameAt: number;
@@ -162,7 +144,7 @@ interface Candidate {
  * symbols which all claim to cover everything cost no more than others.
  */
 export function search(
-  table: SymbolTable,
+  tables: readonly SymbolTable[],
   image: Image,
   wanted: readonly number[],
   below: Map<number, number>,
@@ -170,7 +152,7 @@ export function search(
   const slots = wanted.map(
     (): Slot => ({ best: undefined, furthest: undefined, ended: 0, next: Number.POSITIVE_INFINITY }),
   );
-  for (const symbol of functionsIn(table, image)) {
+  for (const symbol of functionsIn(tables, image)) {
     const index = firstAtLeast(wanted, symbol.start);
     const [slot, before] = [slots[index], slots[index - 1]];
     if (before) before.next = Math.min(before.next, symbol.start);
@@ -180,7 +162,7 @@ export function search(
     if (endOf(symbol) > (wanted[index] ?? 0) && isBetter(symbol, slot.best)) slot.best = symbol;
     if (endOf(symbol) > endOf(slot.furthest)) slot.furthest = symbol;
   }
-  return chosen(table, wanted, slots, below);
+  return chosen(wanted, slots, below);
 }
 
 interface Slot {
@@ -195,7 +177,6 @@ interface Slot {
 const endOf = (symbol: Candidate | undefined): number => (symbol ? symbol.start + (symbol.size || MAX_GUESSED) : 0);
 
 function chosen(
-  table: SymbolTable,
   wanted: readonly number[],
   slots: readonly Slot[],
   below: Map<number, number>,
@@ -210,7 +191,7 @@ function chosen(
     last = symbol;
     highest = Math.max(highest, slot?.ended ?? 0);
     if (!symbol) below.set(vaddr, Math.max(highest, below.get(vaddr) ?? 0));
-    const name = symbol ? table.name(symbol.nameAt) : "";
+    const name = symbol ? symbol.table.name(symbol.nameAt) : "";
     if (!symbol || name === "") continue;
     found.set(vaddr, {
       name,
@@ -245,7 +226,11 @@ function firstAtLeast(sorted: readonly number[], value: number): number {
   return low;
 }
 
-function* functionsIn(table: SymbolTable, image: Image): Generator<Candidate> {
+function* functionsIn(tables: readonly SymbolTable[], image: Image): Generator<Candidate> {
+  for (const table of tables) yield* functionsOf(table, image);
+}
+
+function* functionsOf(table: SymbolTable, image: Image): Generator<Candidate> {
   const { entryBytes } = table;
   const is64 = image.header.bits === 64;
   const total = Math.min(table.bytes, MAX_TABLE_BYTES);
@@ -262,7 +247,7 @@ function* functionsIn(table: SymbolTable, image: Image): Generator<Candidate> {
       const start = is64 ? Number(view.getBigUint64(at + 8, little)) : view.getUint32(at + 4, little);
       const size = is64 ? Number(view.getBigUint64(at + 16, little)) : view.getUint32(at + 8, little);
       const rank = (type === NOTYPE ? 4 : 0) + ([2, 0, 1][info >> 4] ?? 3);
-      yield { start, size, nameAt: view.getUint32(at, little), rank };
+      yield { table, start, size, nameAt: view.getUint32(at, little), rank };
     }
     if (bytes.length < Math.min(chunk, total - from)) return;
   }

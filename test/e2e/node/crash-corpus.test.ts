@@ -22,6 +22,8 @@ const skip = needs(
   "command:musl-gcc",
   "command:strip",
   "command:nm",
+  "command:objcopy",
+  "command:xz",
   "command:g++",
   "command:rustc",
   "command:go",
