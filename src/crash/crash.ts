@@ -6,6 +6,7 @@ import type { ReadAt } from "../elf/bytes.ts";
 import { framesOf } from "./frames.ts";
 import { headerReader } from "./image/image.ts";
 import { type Files, type Module, Modules } from "./image/modules.ts";
+import { goOf, packageOf, runtimeOf } from "./image/origins.ts";
 import { fingerprintOf } from "./names/fingerprint.ts";
 import { hex, safeName } from "./names/safe.ts";
 import { titleOf } from "./names/title.ts";
@@ -66,7 +67,7 @@ export function crashIn(process: ProcessState, { files, names, allThreads = true
     ...fingerprintOf(seen),
     version: 1,
     problem: problemOf(modules, walked[0]),
-    runtime: null,
+    runtime: runtimeIn(modules),
     stack,
     deeper: walked[0]?.deeper ?? false,
     threads: threads.map((thread, i) => shownThread(thread, i, stacks[i] ?? [], names)),
@@ -104,6 +105,7 @@ function problemOf(modules: Modules, walked: Walked | undefined): string | null 
 
 function shownModule(module: Module): CrashModule {
   const { image, start, end, state } = module;
+  const go = image && attempted(() => goOf(image) ?? undefined);
   return {
     path: safeName(textOf(Buffer.from(module.path, "latin1"))),
     buildId: (image && attempted(() => buildIdOf(headerReader(image)))) ?? null,
@@ -111,9 +113,19 @@ function shownModule(module: Module): CrashModule {
     end: hex(end),
     sha256: null,
     state,
-    package: null,
-    go: null,
+    package: (image && attempted(() => packageOf(image) ?? undefined)) ?? null,
+    go: go ? { module: go.module, version: go.version, revision: go.revision } : null,
   };
+}
+
+/** What interprets the program, or Go, whose run-time is part of it. */
+function runtimeIn({ all }: Modules): Crash["runtime"] {
+  for (const { image, path } of all) {
+    const go = image && attempted(() => goOf(image) ?? undefined);
+    const found = go ? { name: "go", version: go.goVersion } : runtimeOf(textOf(Buffer.from(path, "latin1")));
+    if (found) return found;
+  }
+  return null;
 }
 
 function shownThread(
