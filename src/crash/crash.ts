@@ -99,6 +99,7 @@ function executableOf(process: ProcessState, modules: Modules): string {
 
 function problemOf(modules: Modules, walked: Walked | undefined): string | null {
   if (modules.all.length === 0) return "the core names no files that were mapped";
+  if (walked?.deeper && walked.frames.length < MAX_FRAMES) return "looking for further callers took too long";
   if (!walked || walked.ended || walked.deeper) return null;
   return "the stack could not be followed to its bottom";
 }

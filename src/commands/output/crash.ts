@@ -8,6 +8,7 @@ export function crashScreen(crash: Crash, allThreads: boolean): string {
   return [
     crash.title,
     ...(crash.fingerprint ? [`fingerprint ${crash.fingerprint}`] : []),
+    ...(crash.runtime ? [`run-time ${crash.runtime.name} ${crash.runtime.version ?? ""}`.trimEnd()] : []),
     ...(crash.problem ? [`problem: ${crash.problem}`] : []),
     "",
     ...stackLines(crash),

@@ -19,7 +19,7 @@ export interface Row {
 
 const MAX_STEPS = 100_000;
 const MAX_REMEMBERED = 64;
-const MAX_REGISTER = 1024;
+const MAX_REGISTER = 256;
 
 /** @throws RangeError where the instructions end within one, or are none */
 export function rowAt(entry: FrameEntry, vaddr: number, abi: { littleEndian: boolean; bits: 32 | 64 }): Row {

@@ -2,7 +2,7 @@
 import type { Image } from "../image/image.ts";
 import { DebugSections } from "./debug-sections.ts";
 import { LineProgram } from "./lines.ts";
-import { covers } from "./ranges.ts";
+import { covers, rangesOf } from "./ranges.ts";
 import { AT, type Entry, Unit, type UnitHead, unitsOf } from "./units.ts";
 
 export interface SourcePlace {
@@ -17,10 +17,20 @@ const [SUBPROGRAM, INLINED] = [0x2e, 0x1d];
 const MAX_ENTRIES = 2_000_000;
 const MAX_ORIGINS = 8;
 const MAX_HELD_UNITS = 4;
+const MAX_PARTS = 200_000;
+/** Units do not overlap; a broken one may seem to. */
+const MAX_OVERLAPPING = 16;
+
+interface Part {
+  readonly from: number;
+  readonly to: number;
+  readonly head: UnitHead;
+}
 
 export class DebugInfo {
   readonly #sections: DebugSections;
   readonly #heads: UnitHead[];
+  #index: Part[] | undefined;
   readonly #units = new Map<number, { unit: Unit; lines: LineProgram | undefined }>();
 
   static of(image: Image): DebugInfo | undefined {
@@ -35,7 +45,7 @@ export class DebugInfo {
 
   /** The innermost first; none where nothing is known of the address. */
   placesAt(vaddr: number): SourcePlace[] {
-    const head = this.#heads.find((each) => this.#covers(each, vaddr));
+    const head = this.#headOf(vaddr);
     if (!head) return [];
     const { unit, lines } = this.#held(head);
     const chain = chainAt(unit, vaddr);
@@ -51,13 +61,35 @@ export class DebugInfo {
     return [{ name: null, file: lines?.file(at.file) ?? null, line: at.line, inlined: false }];
   }
 
-  #covers(head: UnitHead, vaddr: number): boolean {
-    try {
-      const unit = new Unit(this.#sections, head, false);
-      return covers(unit, unit.root, vaddr) ?? false;
-    } catch {
-      return false; // one broken unit says nothing about the others
+  #headOf(vaddr: number): UnitHead | undefined {
+    this.#index ??= this.#indexed();
+    let [low, high] = [0, this.#index.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#index[middle]?.from ?? 0) <= vaddr) low = middle + 1;
+      else high = middle;
     }
+    for (let i = low - 1; i >= Math.max(0, low - MAX_OVERLAPPING); i--) {
+      const part = this.#index[i];
+      if (part && vaddr < part.to) return part.head;
+    }
+    return undefined;
+  }
+
+  /** What each unit covers, by address: read once, however many frames there are. */
+  #indexed(): Part[] {
+    const parts: Part[] = [];
+    for (const head of this.#heads) {
+      if (parts.length >= MAX_PARTS) break;
+      try {
+        const unit = new Unit(this.#sections, head, false);
+        for (const [from, to] of rangesOf(unit, unit.root) ?? [])
+          if (to > from && parts.length < MAX_PARTS) parts.push({ from, to, head });
+      } catch {
+        // one broken unit says nothing about the others
+      }
+    }
+    return parts.sort((a, b) => a.from - b.from);
   }
 
   #held(head: UnitHead): { unit: Unit; lines: LineProgram | undefined } {

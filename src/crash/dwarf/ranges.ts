@@ -5,40 +5,48 @@ import { AT, type Entry, type Unit } from "./units.ts";
 const MAX_RANGES = 100_000;
 const WINDOW = 4096;
 
+type Range = readonly [from: number, to: number];
+
 /** @returns undefined where it says nothing of addresses */
 export function covers(unit: Unit, entry: Entry, vaddr: number): boolean | undefined {
+  const ranges = rangesOf(unit, entry);
+  if (!ranges) return undefined;
+  for (const [from, to] of ranges) if (from <= vaddr && vaddr < to) return true;
+  return false;
+}
+
+/** @returns undefined where it says nothing of addresses */
+export function rangesOf(unit: Unit, entry: Entry): Iterable<Range> | undefined {
   const { attributes } = entry;
   const ranges = attributes.get(AT.ranges);
-  if (ranges) return unit.head.version >= 5 ? inLists(unit, ranges, vaddr) : inRanges(unit, ranges.value, vaddr);
+  if (ranges) return unit.head.version >= 5 ? inLists(unit, ranges) : inRanges(unit, ranges.value);
   const [low, high] = [unit.address(attributes.get(AT.lowPc)), attributes.get(AT.highPc)];
   if (low === undefined || high === undefined) return undefined;
-  const end = high.form === 0x01 ? high.value : high.form === 0x1b ? (unit.address(high) ?? 0) : low + high.value;
-  return low <= vaddr && vaddr < end;
+  return [[low, high.form === 0x01 ? high.value : high.form === 0x1b ? (unit.address(high) ?? 0) : low + high.value]];
 }
 
 const baseOf = (unit: Unit): number => unit.address(unit.root.attributes.get(AT.lowPc)) ?? 0;
 
-function inRanges(unit: Unit, offset: number, vaddr: number): boolean {
+function* inRanges(unit: Unit, offset: number): Generator<Range> {
   const word = unit.head.wordBytes;
   const last = word === 8 ? 2 ** 64 : 2 ** 32 - 1; // the nearest double of all ones
   let base = baseOf(unit);
   for (let i = 0; i < MAX_RANGES; i++) {
     const from = unit.indexed("debug_ranges", offset + 2 * i * word, word);
     const to = unit.indexed("debug_ranges", offset + (2 * i + 1) * word, word);
-    if (from === undefined || to === undefined || (from === 0 && to === 0)) return false;
+    if (from === undefined || to === undefined || (from === 0 && to === 0)) return;
     if (from === last) base = to;
-    else if (base + from <= vaddr && vaddr < base + to) return true;
+    else yield [base + from, base + to];
   }
-  return false;
 }
 
-function inLists(unit: Unit, { form, value }: { form: number; value: number }, vaddr: number): boolean {
+function* inLists(unit: Unit, { form, value }: { form: number; value: number }): Generator<Range> {
   const section = unit.sections.get("debug_rnglists");
   const listsBase = unit.root.attributes.get(AT.rnglistsBase)?.value ?? 12;
   const word = unit.head.is64 ? 8 : 4;
   const listed = form === 0x23 ? unit.indexed("debug_rnglists", listsBase + value * word, word) : undefined;
   const offset = form === 0x23 ? listsBase + (listed ?? 0) : value;
-  if (!section) return false;
+  if (!section) return;
   const abi = {
     littleEndian: unit.sections.image.header.littleEndian,
     bits: unit.head.wordBytes === 8 ? 64 : 32,
@@ -52,20 +60,14 @@ function inLists(unit: Unit, { form, value }: { form: number; value: number }, v
       cursor = new Cursor(section.at(at, WINDOW), abi);
     }
     const kind = cursor.u8();
-    if (kind === 0) return false;
+    if (kind === 0) return;
     if (kind === 1) base = unit.addressAt(cursor.uleb()) ?? 0;
     else if (kind === 5) base = cursor.word();
-    else if (isIn(unit, cursor, kind, base, vaddr)) return true;
+    else yield bounds(unit, cursor, kind, base);
   }
-  return false;
 }
 
-function isIn(unit: Unit, cursor: Cursor, kind: number, base: number, vaddr: number): boolean {
-  const [from, to] = bounds(unit, cursor, kind, base);
-  return from <= vaddr && vaddr < to;
-}
-
-function bounds(unit: Unit, cursor: Cursor, kind: number, base: number): readonly [number, number] {
+function bounds(unit: Unit, cursor: Cursor, kind: number, base: number): Range {
   if (kind === 2) return [unit.addressAt(cursor.uleb()) ?? 0, unit.addressAt(cursor.uleb()) ?? 0]; // startx_endx
   if (kind === 4) return [base + cursor.uleb(), base + cursor.uleb()]; // offset_pair
   if (kind === 6) return [cursor.word(), cursor.word()]; // start_end

@@ -14,6 +14,7 @@ export function byCfi(context: Context, frame: Frame): Caller | undefined {
   const vaddr = module && context.vaddrIn(module, at);
   const entry = module && vaddr !== undefined ? context.entryAt(module, vaddr) : undefined;
   if (!module || vaddr === undefined || !entry) return undefined;
+  context.spend(1 + (entry.initial.length + entry.instructions.length) / 64);
   const row = rowAt(entry, vaddr, module.image?.header ?? { littleEndian: true, bits: 64 });
   const returnRule = row.rules.get(entry.returnAddress);
   if (returnRule?.kind === "undefined") return "end";

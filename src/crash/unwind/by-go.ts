@@ -62,6 +62,7 @@ function bySwitch(context: Context, frame: Frame, here: InGo): Caller | undefine
   const start = here.module.bias + BigInt(here.function.start);
   const end = here.module.bias + BigInt(here.function.end);
   for (let i = 1n; i < BigInt(MAX_FRAME_WORDS); i++) {
+    context.spend(1);
     const at = fp - 8n * i;
     const pc = memory.word(at);
     if (pc === undefined) return "end";

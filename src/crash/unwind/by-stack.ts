@@ -126,6 +126,7 @@ function scanned(
   if (stack === undefined) return undefined;
   const from = (stack + BigInt(word - 1)) & ~BigInt(word - 1);
   for (let i = 0; i < words; i++) {
+    context.spend(1);
     const value = memory.word(from + BigInt(i * word));
     if (value === undefined) return undefined;
     const address = context.unsigned(value);

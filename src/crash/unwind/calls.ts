@@ -116,6 +116,7 @@ function x86Tail(
   size: number,
   isThere: (address: bigint | undefined) => boolean,
 ): boolean {
+  context.spend(10);
   const bytes = context.memory.some(from, Math.min(size, MAX_TAIL_BYTES));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 0; at + 5 <= bytes.length; at++) {
@@ -133,6 +134,7 @@ function armTail(
   size: number,
   isThere: (address: bigint | undefined) => boolean,
 ): boolean {
+  context.spend(10);
   const bytes = context.memory.some(from, Math.min(size, MAX_TAIL_BYTES) & ~3);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 0; at + 4 <= bytes.length; at += 4) {

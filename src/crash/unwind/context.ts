@@ -28,6 +28,11 @@ export interface CodeRange {
   readonly end: bigint;
 }
 
+/** Some seconds at worst. */
+const MAX_STEPS = 4_000_000;
+
+export class Exhausted extends Error {}
+
 const MAX_LOOKUPS = 4096;
 /** A function with large variables steps over the guard page. */
 const MAX_OVERFLOW = 1n << 20n;
@@ -40,6 +45,7 @@ export class Context {
   readonly #finders = new Map<Module, EntryFinder[]>();
   readonly #goTables = new Map<Module, GoTable | undefined>();
   readonly #debug = new Map<Module, DebugInfo | undefined>();
+  #left = MAX_STEPS;
   readonly #functions = new Map<bigint, CodeRange | undefined>();
 
   constructor(process: ProcessState, memory: Memory, modules: Modules) {
@@ -96,6 +102,16 @@ export class Context {
     return this.process.threads.find(({ registers }) => registers === first?.registers)?.tls;
   }
 
+  /**
+   * Looking through stacks and tables for what no compiler wrote down may take so much and no more, whatever the core claims.
+   * @param steps about a microsecond each
+   * @throws Exhausted when it is used up: the walk ends there
+   */
+  spend(steps: number): void {
+    this.#left -= steps;
+    if (this.#left < 0) throw new Exhausted();
+  }
+
   /** Where the stack that sp is on begins: after an overflow sp lies below it. undefined: sp is on none. */
   stackFrom(sp: bigint): bigint | undefined {
     const { segments } = this.process;
@@ -135,6 +151,7 @@ export class Context {
   #rangeIn(module: Module, image: Image, vaddr: number): { start: number; end: number } | undefined {
     const entry = this.entryAt(module, vaddr);
     if (entry) return entry;
+    this.spend(10 + tableBytesOf(image) / 256);
     const below = new Map<number, number>();
     const symbol = attempted(() => symbolsOf(image, [vaddr], below).get(vaddr));
     if (symbol) return symbol;
@@ -152,7 +169,14 @@ export class Context {
 export function attempted<T>(act: () => T | undefined): T | undefined {
   try {
     return act();
-  } catch {
+  } catch (error) {
+    if (error instanceof Exhausted) throw error;
     return undefined;
   }
 }
+
+const tableBytesOf = ({ sections }: Image): number =>
+  [".symtab", ".dynsym", ".gnu_debugdata"].reduce(
+    (sum, name) => sum + Math.min(sections.get(name)?.bytes ?? 0, 64 << 20),
+    0,
+  );

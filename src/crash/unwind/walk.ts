@@ -4,7 +4,7 @@ import { byCfi } from "./by-cfi.ts";
 import { byGo } from "./by-go.ts";
 import { bySignal } from "./by-signal.ts";
 import { byBadCall, byFramePointer, byIndirectScan, byReturnAddress, byScan } from "./by-stack.ts";
-import { attempted, type Caller, type Context, type Frame } from "./context.ts";
+import { attempted, type Caller, type Context, Exhausted, type Frame } from "./context.ts";
 
 /** In this order: the first rule that answers counts. */
 const RULES: readonly ((context: Context, frame: Frame, frames: readonly Frame[]) => Caller | undefined)[] = [
@@ -20,7 +20,7 @@ const RULES: readonly ((context: Context, frame: Frame, frames: readonly Frame[]
 
 export interface Walked {
   readonly frames: readonly Frame[];
-  /** It was cut at `max` frames. */
+  /** It was cut at `max` frames, or took too long. */
   readonly deeper: boolean;
   /** The stack's bottom was reached: the last frame has no caller. */
   readonly ended: boolean;
@@ -31,10 +31,20 @@ export function walk(context: Context, registers: Registers, max: number): Walke
   const frames: Frame[] = [{ pc, registers, trust: "context", exact: true }];
   for (;;) {
     const frame = frames.at(-1);
-    const caller = frame && callerOf(context, frame, frames);
+    const caller = frame && orExhausted(() => callerOf(context, frame, frames));
+    if (caller === "exhausted") return { frames, deeper: true, ended: false };
     if (!caller || caller === "end") return { frames, deeper: false, ended: caller === "end" };
     if (frames.length === max) return { frames, deeper: true, ended: false };
     frames.push(caller);
+  }
+}
+
+function orExhausted<T>(act: () => T): T | "exhausted" {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof Exhausted) return "exhausted";
+    throw error;
   }
 }
 
