@@ -1,5 +1,5 @@
 /** The files of a crashed program under one directory, opened when they are asked for. */
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Files } from "../crash/image/modules.ts";
 import { fileReader } from "../elf/file-reader.ts";
@@ -21,9 +21,10 @@ export class Sysroot implements Disposable {
   };
 
   #opened(path: string): number | undefined {
-    // The name holds raw bytes. A device or pipe of that name must not hang us.
+    // The name holds raw bytes, which a core chose: opening a device may do something, opening a pipe may hang.
     const name = Buffer.from(join(this.#root, path), "latin1");
     try {
+      if (!statSync(name).isFile()) return undefined;
       const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
       this.#open.push(fd);
       return fstatSync(fd).isFile() ? fd : undefined;

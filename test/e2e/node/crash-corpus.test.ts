@@ -9,6 +9,7 @@ import type { Files } from "../../../src/crash/image/modules.ts";
 import { plainName } from "../../../src/crash/names/plain.ts";
 import { MAX_FRAMES } from "../../../src/crash/shape.ts";
 import { type ReadAt, readerOf } from "../../../src/elf/bytes.ts";
+import { agreementWith } from "../../crash/agreement.ts";
 import { BUILDS } from "../../crash/cases.ts";
 import { crashIn, namer, wrongWith } from "../../crash/check.ts";
 import { type Crashed, corpus } from "../../crash/corpus.ts";
@@ -19,6 +20,8 @@ const skip = needs(
   "root",
   "testbed",
   "command:gcc",
+  "command:gdb",
+  "command:eu-stack",
   "command:musl-gcc",
   "command:strip",
   "command:nm",
@@ -61,6 +64,16 @@ test("fingerprintOf() is one for a bug in every build with names, and another fo
   const split = [...ids].filter(([, each]) => each.size > 1).map(([how, each]) => `${how}: ${each.size}`);
   assert.deepEqual(split, [], "one bug, several fingerprints");
   assert.equal(new Set([...ids.values()].flatMap((each) => [...each])).size, ids.size, "several bugs, one fingerprint");
+});
+
+test("how many stacks gdb and eu-stack have alike is printed", { skip }, async (t) => {
+  const all = (await corpus()).filter(({ build, case: { recursive } }) => !build.emulator && !recursive);
+  const sample = all.filter((_, i) => i % 24 === 0);
+  const stacks = sample.map(({ core }) => crashIn(core).stack);
+  for (const tool of ["gdb", "eu-stack"] as const) {
+    const { asked, equal, frames } = agreementWith(tool, sample, stacks);
+    t.diagnostic(`${tool}: ${equal} of ${asked} stacks equal, ${frames[0]} of ${frames[1]} frames`);
+  }
 });
 
 test("crashOf() names the fault of a core that ends before its stack", { skip }, async () => {
