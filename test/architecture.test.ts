@@ -58,7 +58,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   main: ["commands", "kernel", "roles", "system"],
   bundle: ["domain"],
-  check: ["domain", "install", "kube", "policy"],
+  check: ["domain", "install", "kube", "policy", "=registration"],
   delivery: ["domain", "system"],
   kube: ["domain"],
   plugin: ["bundle", "domain", "elf", "kube", "system"],

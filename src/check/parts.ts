@@ -1,33 +1,18 @@
 /** The parts that run in the cluster: are they there, ready, led. */
-import { DumpError, reasonOf } from "../domain/failures.ts";
+import { DumpError, isCode, reasonOf } from "../domain/failures.ts";
 import { ok, problem, type Step } from "../install/step.ts";
 import { ifThere } from "../kube/answers.ts";
 import { type Lease, leasePath } from "../kube/lease.ts";
-import { collection, type KubeObject, member } from "../kube/objects.ts";
+import { collection, member } from "../kube/objects.ts";
+import type { Pod } from "../kube/pods.ts";
 import type { Checked, Clock } from "./check.ts";
-
-interface Pod extends KubeObject {
-  readonly status?: {
-    readonly phase?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
-    readonly containerStatuses?: readonly {
-      readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
-    }[];
-  };
-  readonly spec?: { readonly nodeName?: string; readonly containers?: readonly { readonly ports?: readonly Port[] }[] };
-}
-
-interface Port {
-  readonly name?: string;
-  readonly containerPort: number;
-}
 
 const NAME = "app.kubernetes.io/name";
 const HEALTH = 9099;
 
 export async function checkPods(checked: Checked): Promise<Step[]> {
   const { http, namespace, signal } = checked;
-  const query = { labelSelector: "app.kubernetes.io/part-of=coredump-detector" };
+  const query = { labelSelector: `app.kubernetes.io/part-of=coredump-detector,${NAME}` }; // the pod of helm test has no name
   const path = collection("v1", "pods", namespace);
   const { items } = await http.json<{ items: readonly Pod[] }>({ verb: "list", resource: "pods", path, query, signal });
   const running = items.filter(({ status }) => status?.phase !== "Succeeded" && status?.phase !== "Failed");
@@ -45,13 +30,13 @@ export async function checkPods(checked: Checked): Promise<Step[]> {
 }
 
 const shortName = (part: string): string => part.replace(/^coredump-/, "");
-const isReady = ({ status }: Pod): boolean =>
+export const isReady = ({ status }: Pod): boolean =>
   status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 
 /** The container's reason for not starting, else what its `/readyz` says, by the API server's proxy. */
 async function whyNot({ http, namespace, signal }: Checked, part: string, pod: Pod): Promise<Step> {
   const { name } = pod.metadata;
-  const waiting = pod.status?.containerStatuses?.map(({ state }) => state?.waiting).find((each) => each?.reason);
+  const waiting = pod.status?.containerStatuses?.map(({ state }) => state?.["waiting"]).find((each) => each?.reason);
   if (waiting?.reason && waiting.reason !== "ContainerCreating") {
     const words = `${name}: ${waiting.reason}${waiting.message ? `: ${waiting.message}` : ""}`;
     return problem(shortName(part), words, `kubectl -n ${namespace} describe pod ${name}`);
@@ -64,8 +49,10 @@ async function whyNot({ http, namespace, signal }: Checked, part: string, pod: P
       answer.resume();
       return "it has only just become ready";
     },
-    (error: unknown) =>
-      error instanceof DumpError ? error.message.replace(/^Cannot get pods\/proxy: /, "") : reasonOf(error),
+    (error: unknown) => {
+      if (isCode(error, "API_DENIED")) return "what it says itself, you may not ask";
+      return error instanceof DumpError ? error.message.replace(/^Cannot get pods\/proxy: /, "") : reasonOf(error);
+    },
   );
   return problem(shortName(part), `${name} is not ready: ${said.trim()}`, `kubectl -n ${namespace} logs ${name}`);
 }

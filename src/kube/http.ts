@@ -57,7 +57,7 @@ const CONNECTIONS = 32;
 export const MERGE_PATCH = "application/merge-patch+json";
 
 /** @param kubeconfig path; without one as kubectl finds it, or in a pod the pod's service account */
-export async function connect(kubeconfig?: string): Promise<KubeHttp> {
+export async function connect(kubeconfig?: string): Promise<KubeAnswers> {
   const { KubeConfig: Config } = await import("@kubernetes/client-node");
   const load = (): KubeConfig => {
     const config = new Config();

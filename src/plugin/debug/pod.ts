@@ -4,9 +4,10 @@
  * should we be killed, by its deadline or with the Coredump, which owns it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
+import { DumpError, reasonOf } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
-import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import { COREDUMP_API, collection, member } from "../../kube/objects.ts";
+import { type Pod, removePod, troubleOf } from "../../kube/pods.ts";
 import type { Coredump } from "../objects.ts";
 import { explained } from "../trouble.ts";
 
@@ -89,21 +90,6 @@ function preferring(node = "") {
   return { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference }] };
 }
 
-interface Pod extends KubeObject {
-  readonly spec?: { readonly imagePullSecrets?: readonly object[] };
-  readonly status?: {
-    readonly phase?: string;
-    readonly message?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
-    readonly containerStatuses?: readonly {
-      readonly ready?: boolean;
-      readonly state?: {
-        readonly [state: string]: { readonly reason?: string; readonly message?: string } | undefined;
-      };
-    }[];
-  };
-}
-
 export interface DebugPod extends AsyncDisposable {
   readonly name: string;
 }
@@ -122,7 +108,7 @@ export async function startPod(
     signal.throwIfAborted();
     throw notMade(error, namespace);
   });
-  const pod: DebugPod = { name: made.metadata.name, [Symbol.asyncDispose]: () => removePod(http, made, say) };
+  const pod: DebugPod = { name: made.metadata.name, [Symbol.asyncDispose]: () => remove(http, made, say) };
   try {
     await running(http, made, patienceMs, signal);
     return pod;
@@ -154,23 +140,11 @@ async function running(http: KubeHttp, { metadata }: Pod, patienceMs: number, si
     const pod = await http.json<Pod>({ verb: "get", resource: "pods", path, signal });
     const [status] = pod.status?.containerStatuses ?? [];
     if (status?.ready === true) return;
-    const trouble = troubleOf(pod);
+    const trouble = pod.status?.phase === "Succeeded" ? "it has ended" : troubleOf(pod);
     if (trouble !== undefined) throw notRunning(metadata.name, trouble);
     if (performance.now() > end) throw notRunning(metadata.name, slownessOf(pod));
     await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
-}
-
-/** Waiting for any of these does not help. */
-const HOPELESS =
-  /^(ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName|ImageInspectError|RegistryUnavailable|CreateContainer(Config)?Error|RunContainerError|CrashLoopBackOff)$/;
-
-function troubleOf({ status = {} }: Pod): string | undefined {
-  const state = status.containerStatuses?.[0]?.state;
-  const { reason = "", message = "" } = state?.["waiting"] ?? state?.["terminated"] ?? {};
-  const words = [reason, message || status.message].filter(Boolean).join(": ");
-  if (status.phase === "Failed" || status.phase === "Succeeded") return words || `it is ${status.phase}`;
-  return HOPELESS.test(reason) ? words : undefined;
 }
 
 function slownessOf({ status = {} }: Pod): string {
@@ -184,12 +158,9 @@ const notRunning = (name: string, why: string): DumpError =>
     hint: "--gdb-image names the debugger's image, --image the crashed one; --pod-timeout says how long to wait",
   });
 
-async function removePod(http: KubeHttp, { metadata }: Pod, say: (line: string) => void): Promise<void> {
-  const { name, namespace, uid } = metadata;
-  const body = { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0, preconditions: { uid } };
-  const path = member("v1", "pods", name, namespace);
-  await http.json({ verb: "delete", resource: "pods", path, body }).catch((error) => {
-    if (isCode(error, "NOT_FOUND")) return;
-    say(`warning: ${reasonOf(error)}\nhint: kubectl delete pod ${name} -n ${namespace}`);
-  });
+async function remove(http: KubeHttp, pod: Pod, say: (line: string) => void): Promise<void> {
+  const { name, namespace } = pod.metadata;
+  await removePod(http, pod).catch((error) =>
+    say(`warning: ${reasonOf(error)}\nhint: kubectl delete pod ${name} -n ${namespace}`),
+  );
 }

@@ -144,7 +144,7 @@ test("endpoint create names the pod, and says in flags what to do when it is gon
 });
 
 test("FAILURES_HERE are those that the plugin's own code names", () => {
-  const folders = ["src/plugin", "src/commands/plugin", "src/kube"];
+  const folders = ["src/plugin", "src/commands/plugin", "src/kube", "src/check"];
   const sources = folders.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts") && name !== "cli.ts")

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -13,6 +13,7 @@ import { eventually } from "../../support/eventually.ts";
 import { CHART, helm, helmRefusal } from "../../support/helm.ts";
 import { importImage } from "../../support/image.ts";
 import type { Resource } from "../../support/kubectl.ts";
+import { BINARY } from "../../support/paths.ts";
 import { holdPattern } from "../../support/pattern.ts";
 import { type S3, startS3 } from "../../support/s3.ts";
 import { needs } from "../../support/set-up.ts";
@@ -133,9 +134,28 @@ describe("helm install", { skip }, () => {
     assert.deepEqual(JSON.parse(stdout).pod, { namespace: "default", name: "web-0", uid });
   });
 
-  test("helm test passes", async () => {
+  test("helm test passes: a crash becomes a Coredump, and no part says that anything is wrong", async () => {
     assert.ok(isInstalled);
-    assert.match(await run("test", RELEASE, "--timeout=3m"), /Phase: +Succeeded/);
+    const said = await run("test", RELEASE, "--timeout=3m", "--logs");
+    assert.match(said, /Phase: +Succeeded/);
+    for (const part of ["agent", "controller", "gc", "node node-1"]) assert.match(said, new RegExp(`^✔ ${part} `, "m"));
+  });
+
+  test("kubectl coredump check finds nothing wrong, and its own crash leaves neither pod nor Coredump", async () => {
+    assert.ok(isInstalled);
+    const env = { ...process.env, KUBECONFIG: cluster.kubeconfig };
+    const args = ["check", "--self-test", "--node=node-1", "--namespace", SYSTEM];
+    const plugin = join(folder.path, "kubectl-coredump");
+    symlinkSync(BINARY, plugin);
+    const { stdout } = await exec(plugin, args, { env }).catch((error) => {
+      throw new Error(`${error.message}${error.stdout}`);
+    });
+    assert.match(stdout, /^✔ self-test +a crash on node node-1 became a Coredump, Saved /m);
+    assert.doesNotMatch(stdout, /^✘/m);
+    await eventually(async () => {
+      assert.doesNotMatch(await cluster.in(SYSTEM).kubectl("get", "pods", "--output=name"), /self-test/);
+      assert.doesNotMatch(JSON.stringify(await dumps(SYSTEM)), /self-test/);
+    });
   });
 
   test("helm upgrade in a crash loop loses no crash", async () => {

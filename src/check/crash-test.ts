@@ -1,4 +1,4 @@
-/** Whether a crash becomes a Coredump: a process of ours in this pod dies of a signal, and its object is waited for. */
+/** Whether a crash becomes a Coredump: a process of ours in a pod dies of a signal, and its object is waited for. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { State } from "../domain/dump.ts";
@@ -12,16 +12,20 @@ import { statusIn } from "../policy/agent-status.ts";
 import { AGENT_LEASE } from "../policy/node-label.ts";
 import type { Coredump } from "../registration/coredump.ts";
 
-export interface CrashTest {
+export interface Crashed {
+  /** The agents' own, too. */
   readonly namespace: string;
   readonly pod: string;
   /** Where it runs, if that is known: its agent is then asked what is wrong. */
   readonly node?: string | undefined;
-  /** A program that waits until it is killed. */
-  readonly victim: readonly [program: string, ...args: string[]];
   /** The state that it is to reach. */
   readonly until: State;
+  /** Why no dump will come, as soon as that can be told. */
+  readonly hopeless?: () => Promise<string | undefined>;
 }
+
+/** A program that says something on stdout when it is up, and waits until it is killed. */
+export type Victim = readonly [program: string, ...args: string[]];
 
 const LOOK_MS = 500;
 const ANSWER_MS = 5000;
@@ -29,22 +33,23 @@ const ANSWER_MS = 5000;
 const FINAL: ReadonlySet<string> = new Set(["Saved", "Denied", "Refused", "Restricted", "Evicted", "Deleted", "Lost"]);
 
 /**
- * @param signal when the patience is over
+ * Crashes in this pod.
+ * @param signal  when the patience is over
  * @returns the Coredump in that state
  * @throws DumpError DUMP_NOT_FOUND when none comes, DUMP_NOT_HELD when it comes to another end
  */
-export async function crashTest(http: KubeHttp, test: CrashTest, signal: AbortSignal): Promise<Coredump> {
-  const before = new Set((await dumpsOf(http, test)).map(({ metadata }) => metadata.uid));
-  await crash(test.victim);
-  for (let last: Coredump | undefined; ; await pause(LOOK_MS, signal)) {
-    last = (await dumpsOf(http, test)).find(({ metadata }) => !before.has(metadata.uid)) ?? last;
-    const state = last?.status?.state;
-    if (last && state === test.until) return last;
-    if (signal.aborted || FINAL.has(state ?? "")) throw failure(last, test, await agentSays(http, test));
-  }
+export async function crashTest(
+  http: KubeHttp,
+  crashed: Crashed,
+  victim: Victim,
+  signal: AbortSignal,
+): Promise<Coredump> {
+  const before = new Set((await dumpsOf(http, crashed)).map(({ metadata }) => metadata.uid));
+  await crash(victim);
+  return await awaitDump(http, crashed, signal, ({ metadata }) => !before.has(metadata.uid));
 }
 
-async function crash([program, ...args]: CrashTest["victim"]): Promise<void> {
+export async function crash([program, ...args]: Victim): Promise<void> {
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   await once(child.stdout, "data"); // it is up
   const died = once(child, "exit");
@@ -52,14 +57,35 @@ async function crash([program, ...args]: CrashTest["victim"]): Promise<void> {
   await died;
 }
 
-async function dumpsOf(http: KubeHttp, { namespace, pod }: CrashTest): Promise<readonly Coredump[]> {
+/** As crashTest() for a process that crashes, or has crashed, by itself. */
+export async function awaitDump(
+  http: KubeHttp,
+  crashed: Crashed,
+  signal: AbortSignal,
+  isIt: (dump: Coredump) => boolean = () => true,
+): Promise<Coredump> {
+  for (let last: Coredump | undefined; ; await pause(LOOK_MS, signal)) {
+    last = (await dumpsOf(http, crashed)).find(isIt) ?? last;
+    const state = last?.status?.state;
+    if (last && isThere(state, crashed.until)) return last;
+    const why = last ? undefined : await crashed.hopeless?.();
+    if (why !== undefined || signal.aborted || FINAL.has(state ?? ""))
+      throw failure(last, crashed, why ?? (await agentSays(http, crashed)));
+  }
+}
+
+/** What is Saved has been Allowed. */
+const isThere = (state: State | undefined, until: State): boolean =>
+  state === until || (state === "Saved" && until === "Allowed");
+
+async function dumpsOf(http: KubeHttp, { namespace, pod }: Crashed): Promise<readonly Coredump[]> {
   const path = collection(COREDUMP_API, "coredumps", namespace);
   const { items } = await http.json<{ items: Coredump[] }>({ verb: "list", resource: "coredumps", path });
   return items.filter(({ spec }) => spec["pod"] === pod);
 }
 
 /** What is wrong with the node's agent, as its Lease has it; its namespace is the test's own. */
-async function agentSays(http: KubeHttp, { namespace, node }: CrashTest): Promise<string | undefined> {
+async function agentSays(http: KubeHttp, { namespace, node }: Crashed): Promise<string | undefined> {
   if (!node) return undefined;
   const path = leasePath(namespace, `${AGENT_LEASE}${node}`);
   const ask = { verb: "get", resource: "leases", path, signal: AbortSignal.timeout(ANSWER_MS) } as const;
@@ -74,8 +100,8 @@ async function agentSays(http: KubeHttp, { namespace, node }: CrashTest): Promis
   }
 }
 
-function failure(last: Coredump | undefined, { pod, until, node }: CrashTest, agent: string | undefined): DumpError {
-  const because = agent === undefined ? "" : `; ${agent}`;
+function failure(last: Coredump | undefined, { pod, until, node }: Crashed, why: string | undefined): DumpError {
+  const because = why === undefined ? "" : `; ${why}`;
   if (!last)
     return new DumpError("DUMP_NOT_FOUND", `Cannot see the crash: no Coredump of pod ${pod} came${because}`, {
       hint: `See the log of the agent on ${node ? `node ${node}` : "this pod's node"}; there, coredump-detector doctor`,

@@ -1,9 +1,9 @@
 /** `helm test` says why no dump came: what the node's agent says is wrong. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { crashTest } from "../../src/check/crash-test.ts";
 import { DumpError } from "../../src/domain/failures.ts";
 import { type AgentStatus, STATUS, statusIn, statusText } from "../../src/policy/agent-status.ts";
-import { crashTest } from "../../src/roles/crash-test.ts";
 import { scriptedHttp } from "../kube/scripted-http.ts";
 
 const NONE = { problems: [], waiting: 0 };
@@ -26,8 +26,11 @@ for (const { on, status, want } of [
       if (status === undefined) return new DumpError("NOT_FOUND", "none");
       return { metadata: { annotations: { [STATUS]: statusText(status) } } };
     });
-    const order = { namespace: "ns", pod: "p", node: "n", victim: VICTIM, until: "Saved" } as const;
-    await assert.rejects(crashTest(http, order, AbortSignal.abort()), { code: "DUMP_NOT_FOUND", message: want });
+    const order = { namespace: "ns", pod: "p", node: "n", until: "Saved" } as const;
+    await assert.rejects(crashTest(http, order, VICTIM, AbortSignal.abort()), {
+      code: "DUMP_NOT_FOUND",
+      message: want,
+    });
     assert.equal(http.asked.at(-1)?.path, "/apis/coordination.k8s.io/v1/namespaces/ns/leases/coredump-node-n");
   });
 
