@@ -52,7 +52,11 @@ export function crashIn(process: ProcessState, { files, names, allThreads = true
   const context = new Context(process, memory, modules);
   const threads = process.threads.slice(0, allThreads ? MAX_THREADS : 1);
   const walked = threads.map((thread, i) => walk(context, thread.registers, i === 0 ? MAX_FRAMES : MAX_THREAD_FRAMES));
-  const stacks = framesOf(context, walked);
+  const stacks = framesOf(
+    context,
+    walked,
+    threads.map(({ tid }) => tid),
+  );
   const shown = modules.all.map(shownModule);
   const stack = (stacks[0] ?? []).slice(0, MAX_FRAMES);
   const seen = {
@@ -69,7 +73,7 @@ export function crashIn(process: ProcessState, { files, names, allThreads = true
     problem: problemOf(modules, walked[0]),
     runtime: runtimeIn(modules),
     stack,
-    deeper: walked[0]?.deeper ?? false,
+    deeper: (walked[0]?.deeper ?? false) || (stacks[0]?.length ?? 0) > MAX_FRAMES,
     threads: threads.map((thread, i) => shownThread(thread, i, stacks[i] ?? [], names)),
     modules: shown,
   };

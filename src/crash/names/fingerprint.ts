@@ -71,9 +71,10 @@ export function significant(seen: Seen): readonly CrashFrame[] {
     .slice(0, SIGNAL_DEPTH)
     .findLastIndex(({ function: name }, i) => i > handler && name !== null && isFailing(plainName(name)));
   // What only debug information tells must not make another bug of it. Go's inlined calls are always known.
+  // Python's own frames are left out: what was called through one native path is one group.
   const all = seen.stack
     .slice(Math.max(handler, failing) + 1)
-    .filter(({ inlined, kind }) => !inlined || kind !== "native");
+    .filter(({ inlined, kind }) => kind !== "python" && (!inlined || kind !== "native"));
   const from = all.findIndex((frame) => !isMachinery(frame, modules, isLeading));
   const until = all.findLastIndex((frame) => !isMachinery(frame, modules, isTrailing));
   return from < 0 || until < from ? all : all.slice(from, until + 1);
