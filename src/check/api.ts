@@ -3,7 +3,7 @@
 import { ok, problem, type Step, warning } from "../install/step.ts";
 import { ifThere } from "../kube/answers.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../kube/objects.ts";
-import type { Checked, Clock } from "./check.ts";
+import type { Checked, Clock } from "./checked.ts";
 
 interface Conditioned extends KubeObject {
   readonly status?: {

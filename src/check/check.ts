@@ -4,23 +4,11 @@
  */
 import { DumpError, reasonOf } from "../domain/failures.ts";
 import { problem, type Step } from "../install/step.ts";
-import type { KubeAnswers } from "../kube/http.ts";
 import { checkApi, checkDefinitions, checkService, checkWebhook } from "./api.ts";
+import type { Checked } from "./checked.ts";
 import { checkNodes } from "./nodes.ts";
 import { checkLeaders, checkPods } from "./parts.ts";
 import { checkRights, checkWriting } from "./rights.ts";
-
-export interface Checked {
-  readonly http: KubeAnswers;
-  /** Of our own parts. */
-  readonly namespace: string;
-  readonly signal: AbortSignal;
-}
-
-/** The API server's clock against ours, milliseconds: added to ours it gives the server's. */
-export interface Clock {
-  readonly aheadMs: number;
-}
 
 /** What a pod may look at that has rights in our own namespace alone: `helm test`. */
 export const INSIDE: ReadonlySet<string> = new Set(["parts", "leaders", "nodes"]);

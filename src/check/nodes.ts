@@ -6,7 +6,7 @@ import { statusIn } from "../policy/agent-status.ts";
 import { AGENT_LEASE } from "../policy/node-label.ts";
 import { RETIRE } from "../policy/retirement.ts";
 import { skewed } from "./api.ts";
-import type { Checked, Clock } from "./check.ts";
+import type { Checked, Clock } from "./checked.ts";
 import { renewedMs } from "./parts.ts";
 
 /** An agent renews every ten seconds. */

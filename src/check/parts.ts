@@ -5,7 +5,7 @@ import { ifThere } from "../kube/answers.ts";
 import { type Lease, leasePath } from "../kube/lease.ts";
 import { collection, member } from "../kube/objects.ts";
 import type { Pod } from "../kube/pods.ts";
-import type { Checked, Clock } from "./check.ts";
+import type { Checked, Clock } from "./checked.ts";
 
 const NAME = "app.kubernetes.io/name";
 const HEALTH = 9099;

@@ -4,7 +4,7 @@ import { DumpError, isCode, reasonOf } from "../domain/failures.ts";
 import { ok, problem, type Step, warning } from "../install/step.ts";
 import { ifThere } from "../kube/answers.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../kube/objects.ts";
-import type { Checked } from "./check.ts";
+import type { Checked } from "./checked.ts";
 
 const NODE = "coredump-check";
 const account = (namespace: string, part: string): string => `system:serviceaccount:${namespace}:${part}`;

@@ -10,7 +10,7 @@ import { COREDUMP_API, collection, type KubeObject, member } from "../kube/objec
 import { type Pod, removePod, troubleOf } from "../kube/pods.ts";
 import { statusIn } from "../policy/agent-status.ts";
 import { AGENT_LEASE } from "../policy/node-label.ts";
-import type { Checked } from "./check.ts";
+import type { Checked } from "./checked.ts";
 import { awaitDump } from "./crash-test.ts";
 import { isReady } from "./parts.ts";
 
