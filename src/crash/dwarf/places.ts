@@ -16,10 +16,17 @@ export interface SourcePlace {
 const [SUBPROGRAM, INLINED] = [0x2e, 0x1d];
 const MAX_ENTRIES = 2_000_000;
 const MAX_ORIGINS = 8;
-const MAX_HELD_UNITS = 4;
+const MAX_HELD_UNITS = 8;
 const MAX_PARTS = 200_000;
 /** Units do not overlap; a broken one may seem to. */
 const MAX_OVERLAPPING = 16;
+
+interface Held {
+  readonly unit: Unit;
+  readonly lines: LineProgram | undefined;
+  /** Where each function's entry lies, by the addresses that it covers. */
+  readonly functions: readonly { readonly from: number; readonly to: number; readonly offset: number }[];
+}
 
 interface Part {
   readonly from: number;
@@ -31,7 +38,7 @@ export class DebugInfo {
   readonly #sections: DebugSections;
   readonly #heads: UnitHead[];
   #index: Part[] | undefined;
-  readonly #units = new Map<number, { unit: Unit; lines: LineProgram | undefined }>();
+  readonly #units = new Map<number, Held>();
 
   static of(image: Image): DebugInfo | undefined {
     const sections = new DebugSections(image);
@@ -47,8 +54,9 @@ export class DebugInfo {
   placesAt(vaddr: number): SourcePlace[] {
     const head = this.#headOf(vaddr);
     if (!head) return [];
-    const { unit, lines } = this.#held(head);
-    const chain = chainAt(unit, vaddr);
+    const { unit, lines, functions } = this.#held(head);
+    const own = functions.findLast(({ from, to }) => from <= vaddr && vaddr < to);
+    const chain = own ? chainAt(unit, own.offset, vaddr) : [];
     let at = lines?.lineOf(vaddr);
     const places: SourcePlace[] = [];
     for (const entry of chain.reverse()) {
@@ -92,11 +100,11 @@ export class DebugInfo {
     return parts.sort((a, b) => a.from - b.from);
   }
 
-  #held(head: UnitHead): { unit: Unit; lines: LineProgram | undefined } {
+  #held(head: UnitHead): Held {
     const known = this.#units.get(head.offset);
     if (known) return known;
     const unit = new Unit(this.#sections, head, true);
-    const made = { unit, lines: LineProgram.of(unit) };
+    const made = { unit, lines: LineProgram.of(unit), functions: functionsOf(unit) };
     if (this.#units.size >= MAX_HELD_UNITS) this.#units.delete(this.#units.keys().next().value ?? 0);
     this.#units.set(head.offset, made);
     return made;
@@ -127,24 +135,30 @@ export class DebugInfo {
   }
 }
 
-/** Subprogram and inlined subroutines that hold the address, the outermost first. */
-function chainAt(unit: Unit, vaddr: number): Entry[] {
-  const chain: { entry: Entry; depth: number }[] = [];
-  let [offset, depth] = [unit.head.offset + unit.head.bodyAt, 0];
+/** Once for each unit: LLVM writes no siblings, so that its entries can only be read one after the other. */
+function functionsOf(unit: Unit): Held["functions"] {
+  const functions: Held["functions"][number][] = [];
+  let offset = unit.head.offset + unit.head.bodyAt;
+  for (let i = 0; i < MAX_ENTRIES && offset < unit.head.end && functions.length < MAX_PARTS; i++) {
+    const { entry, next } = unit.read(offset);
+    offset = next;
+    if (entry?.tag !== SUBPROGRAM) continue;
+    for (const [from, to] of rangesOf(unit, entry) ?? []) functions.push({ from, to, offset: entry.offset });
+  }
+  return functions;
+}
+
+/** A subprogram and the inlined subroutines in it that hold the address, the outermost first. */
+function chainAt(unit: Unit, from: number, vaddr: number): Entry[] {
+  const chain: Entry[] = [];
+  let [offset, depth] = [from, 0];
   for (let i = 0; i < MAX_ENTRIES && offset < unit.head.end; i++) {
     const { entry, next } = unit.read(offset);
     offset = next;
-    if (!entry) {
-      depth--;
-      if (depth <= 0 || (chain.length > 0 && depth <= (chain[0]?.depth ?? 0))) break;
-      continue;
-    }
-    const isCode = entry.tag === SUBPROGRAM || entry.tag === INLINED;
-    const isHere = isCode ? (covers(unit, entry, vaddr) ?? false) : undefined;
-    if (isHere) chain.push({ entry, depth });
-    const sibling = entry.attributes.get(AT.sibling);
-    if (isHere === false && entry.hasChildren && sibling) offset = Math.max(next, unit.head.offset + sibling.value);
+    if (entry && (entry.tag === SUBPROGRAM || entry.tag === INLINED) && covers(unit, entry, vaddr)) chain.push(entry);
+    if (!entry) depth--;
     else if (entry.hasChildren) depth++;
+    if (depth <= 0) break;
   }
-  return chain.map(({ entry }) => entry);
+  return chain;
 }
