@@ -9,7 +9,7 @@ import { MAX_MODULES, type ModuleState } from "../shape.ts";
 import { fileImage, headerReader, type Image, memoryImage } from "./image.ts";
 import { Room } from "./room.ts";
 
-/** What is asked of whoever has the files. */
+/** What is asked of the caller, who has the files. */
 export interface WantedFile {
   /** Raw bytes as Latin-1. */
   readonly path: string;

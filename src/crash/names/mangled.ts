@@ -1,6 +1,6 @@
 /** What both demanglers need: a cursor over a symbol, and bounds. 235 bytes of Rust's names, or 215 of C++, can stand for megabytes. */
 
-/** Longer names are cut by whoever shows them anyway. */
+/** Longer names would be cut where they are shown. */
 const MAX_OUTPUT = 2048;
 const MAX_STEPS = 20_000;
 const MAX_DEPTH = 200;
