@@ -12,6 +12,8 @@ import { hex, safeName } from "./names/safe.ts";
 import { titleOf } from "./names/title.ts";
 import { type ProcessState, processOf, type ThreadState } from "./process/core.ts";
 import { Memory } from "./process/memory.ts";
+import { merged } from "./python/merge.ts";
+import { PythonRuntime } from "./python/runtime.ts";
 import {
   type Crash,
   type CrashFrame,
@@ -52,11 +54,11 @@ export function crashIn(process: ProcessState, { files, names, allThreads = true
   const context = new Context(process, memory, modules);
   const threads = process.threads.slice(0, allThreads ? MAX_THREADS : 1);
   const walked = threads.map((thread, i) => walk(context, thread.registers, i === 0 ? MAX_FRAMES : MAX_THREAD_FRAMES));
-  const stacks = framesOf(
-    context,
-    walked,
-    threads.map(({ tid }) => tid),
-  );
+  const python = PythonRuntime.of(context);
+  const stacks = framesOf(context, walked).map((frames, i) => {
+    const runs = python?.runsOf(threads[i]?.tid ?? 0, i === 0 ? MAX_FRAMES : MAX_THREAD_FRAMES) ?? [];
+    return merged(walked[i]?.frames ?? [], frames, runs, process.arch.sp);
+  });
   const shown = modules.all.map(shownModule);
   const stack = (stacks[0] ?? []).slice(0, MAX_FRAMES);
   const seen = {
@@ -71,7 +73,7 @@ export function crashIn(process: ProcessState, { files, names, allThreads = true
     ...fingerprintOf(seen),
     version: 1,
     problem: problemOf(modules, walked[0]),
-    runtime: runtimeIn(modules),
+    runtime: python ? { name: "python", version: python.version } : runtimeIn(modules),
     stack,
     deeper: (walked[0]?.deeper ?? false) || (stacks[0]?.length ?? 0) > MAX_FRAMES,
     threads: threads.map((thread, i) => shownThread(thread, i, stacks[i] ?? [], names)),

@@ -4,37 +4,11 @@ import type { Module } from "./image/modules.ts";
 import { type FoundSymbol, symbolsOf } from "./image/symbols.ts";
 import { demangled } from "./names/demangle.ts";
 import { hex, safeName } from "./names/safe.ts";
-import { type PythonFrame, pythonFrames } from "./python/frames.ts";
 import type { CrashFrame } from "./shape.ts";
 import { trampolineAt } from "./unwind/by-signal.ts";
 import { isGenerated } from "./unwind/by-stack.ts";
 import { attempted, type Context, type Frame } from "./unwind/context.ts";
 import type { Walked } from "./unwind/walk.ts";
-
-/** CPython's evaluator: one call of it runs the Python frames up to where C code is called again. */
-const EVALUATOR = /^_PyEval_EvalFrameDefault/;
-
-/** Before each of the evaluator's frames those that it ran. */
-function withPython(context: Context, native: CrashFrame[], tid: number): CrashFrame[] {
-  const module = context.modules.all.find(({ image }) => image?.sections.has(".PyRuntime"));
-  const section = module?.image?.sections.get(".PyRuntime");
-  if (!module || !section || context.arch.bits !== 64) return native;
-  const groups = pythonFrames(context.memory, module.bias + BigInt(section.vaddr), tid);
-  return native.flatMap((frame) => {
-    const ran =
-      frame.function !== null && !frame.inlined && EVALUATOR.test(frame.function) ? (groups.shift() ?? []) : [];
-    return [...ran.map((each) => pythonFrame(frame, each)), frame];
-  });
-}
-
-const pythonFrame = (evaluator: CrashFrame, { function: name, file, line }: PythonFrame): CrashFrame => ({
-  ...evaluator,
-  function: safeName(name),
-  functionOffset: null,
-  file: file === null ? null : safeName(file),
-  line,
-  kind: "python",
-});
 
 interface Placed {
   readonly frame: Frame;
@@ -43,17 +17,11 @@ interface Placed {
   readonly vaddr: number;
 }
 
-/**
- * For each walked stack its frames, from the crash outwards.
- * @param tids of their threads
- */
-export function framesOf(context: Context, walked: readonly Walked[], tids: readonly number[]): CrashFrame[][] {
+/** For each walked stack its frames, from the crash outwards; several for one that has others inlined. */
+export function framesOf(context: Context, walked: readonly Walked[]): CrashFrame[][][] {
   const placed = walked.map(({ frames }) => frames.map((frame) => placedIn(context, frame)));
   const symbols = symbolsFor(placed.flat());
-  return placed.map((frames, i) => {
-    const native = frames.flatMap((each) => shown(context, each, symbols));
-    return attempted(() => withPython(context, native, tids[i] ?? 0)) ?? native;
-  });
+  return placed.map((frames) => frames.map((each) => shown(context, each, symbols)));
 }
 
 function placedIn(context: Context, frame: Frame): Placed {

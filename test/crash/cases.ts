@@ -105,6 +105,22 @@ export const GO_CASES: readonly Case[] = [
   { how: "generic", expect: ["main.generic", "main.generics", "main.main"] },
 ];
 
+const BOTTOM = ["main", "<module>"];
+const CART = ["Cart.price", "Cart.total.<locals>.<lambda>", "Cart.total", "items", "checkout"];
+
+/** Python's own functions: the C of its modules is named only where it was not stripped. */
+export const PYTHON_CASES: readonly Case[] = [
+  { how: "string", expect: [...CART, "string", ...BOTTOM] },
+  { how: "thread", expect: [...CART] },
+  { how: "aborts", expect: ["aborts", ...BOTTOM] },
+  { how: "init", expect: ["Bomb.__init__", "build", "init", ...BOTTOM] },
+  { how: "callback", expect: ["compare", "callback", ...BOTTOM] },
+  { how: "letters", expect: ["größe", "名前", "𐌰𐌱", "letters", ...BOTTOM] },
+  { how: "deep", expect: ["ping", "pong"], recursive: true },
+  { how: "coroutine", expect: ["inner", "outer", "coroutine", ...BOTTOM] },
+  { how: "long_line", expect: ["long_line", ...BOTTOM] },
+];
+
 export interface Build {
   readonly name: string;
   readonly source: string;
@@ -187,6 +203,22 @@ strip -s "$0"
 objcopy --add-section .gnu_debugdata=mini.xz "$0"`;
 
 const NO_TABLES = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"];
+
+/** A script that runs the source; both lie in one folder. */
+const PYTHON_SCRIPT = `set -e
+cp "$3" "\${2%/*}/corpus.py"
+printf '#!/bin/sh\\nexec %s "\${0%%/*}/corpus.py" "$@"\\n' "$0" > "$2"
+chmod +x "$2"`;
+
+/** By the interpreter's command: those that a machine has are tried. */
+export const PYTHON_BUILDS: readonly Build[] = ["python3.11", "python3.12", "python3.13", "python3.14"].map(
+  (python) => ({
+    name: python,
+    source: "corpus.py",
+    command: ["sh", "-c", PYTHON_SCRIPT, python],
+    cases: PYTHON_CASES,
+  }),
+);
 
 export const BUILDS: readonly Build[] = [
   c("O0", gcc("-O0")),

@@ -4,8 +4,9 @@ import { closeSync, openSync } from "node:fs";
 import { Sysroot } from "../../src/commands/sysroot.ts";
 import { crashOf } from "../../src/crash/crash.ts";
 import { demangled } from "../../src/crash/names/demangle.ts";
-import { plainName } from "../../src/crash/names/plain.ts";
+import { plainName, plainOf } from "../../src/crash/names/plain.ts";
 import type { Crash, CrashFrame } from "../../src/crash/shape.ts";
+import type { ReadAt } from "../../src/elf/bytes.ts";
 import { fileReader } from "../../src/elf/file-reader.ts";
 import type { Case } from "./cases.ts";
 import type { Crashed } from "./corpus.ts";
@@ -24,7 +25,7 @@ export function crashIn(core: string): Crash {
 const known = (cases: readonly Case[]): ReadonlySet<string> => new Set(cases.flatMap(({ expect }) => expect));
 
 export const nameOf = (frame: CrashFrame): string =>
-  frame.kind === "signal" ? "<signal>" : frame.function === null ? "?" : plainName(frame.function);
+  frame.kind === "signal" ? "<signal>" : frame.function === null ? "?" : plainOf(frame.function, frame.kind);
 
 /** Names of a stripped program's frames out of the same program before it was stripped. */
 export function namer({ build, named }: Crashed): (frame: CrashFrame) => string {
@@ -62,4 +63,17 @@ function isWithin(names: readonly string[], expect: readonly string[]): boolean 
   let at = 0;
   for (const each of expect) if (names[at] === each) at++;
   return at === names.length;
+}
+
+/** About one byte of `per` is another than it was, always the same ones. ELF's first words stay, so that it is read at all. */
+export function flipping(read: ReadAt, seed: number, per: number): ReadAt {
+  return (offset, length) => {
+    const bytes = Uint8Array.from(read(offset, length));
+    for (let i = 0; i < bytes.length; i++) {
+      const at = Number(offset) + i;
+      const hash = Math.imul(at ^ (seed * 0x9e3779b1), 0x85ebca6b) >>> 0;
+      if (at >= 64 && hash % per === 0) bytes[i] = hash >>> 24;
+    }
+    return bytes;
+  };
 }

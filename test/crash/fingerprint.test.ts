@@ -173,3 +173,29 @@ const TITLES: readonly { on: string; seen: Seen; want: string }[] = [
 ];
 
 for (const { on, seen, want } of TITLES) test(`titleOf() of ${on}`, () => assert.equal(titleOf(seen), want));
+
+test("Python's own functions tell bugs apart, whatever the interpreter's functions are called", () => {
+  const python = (name: string) => frame(name, { module: null, kind: "python" });
+  const modules = ["/usr/bin/python3.11", "/usr/lib/python3.11/lib-dynload/_ctypes.so", "/app/fast.cpython-311.so"].map(
+    (path) => ({ ...seen([]).modules[0], path }) as CrashModule,
+  );
+  const stack = (...names: string[]) => [
+    frame("call", { module: 1 }),
+    ...names.map(python),
+    frame("PyEval", { module: 0 }),
+  ];
+  const idOf = (each: CrashFrame[]) => fingerprintOf(seen(each, { modules })).fingerprint;
+  const one = idOf(stack("abort", "start.<locals>.<lambda>", "<module>"));
+  assert.notEqual(one, idOf(stack("exit", "start.<locals>.<lambda>", "<module>")));
+  assert.notEqual(one, idOf(stack("abort", "start.<locals>.other", "<module>")));
+  assert.equal(one, idOf([frame(null, { module: 1 }), ...stack("abort", "start.<locals>.<lambda>", "<module>")]));
+  const names = significant(seen([frame("sum", { module: 2 }), ...stack("abort")], { modules }));
+  assert.deepEqual(
+    names.map(({ function: name }) => name),
+    ["sum", "abort"],
+  );
+  assert.equal(
+    titleOf(seen(stack("abort", "f.<locals>.<lambda>"), { modules })).split(" in ")[1],
+    "abort ← f.<locals>.<lambda>",
+  );
+});

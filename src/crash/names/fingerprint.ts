@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { signalName } from "../../domain/signals.ts";
 import type { CrashSignal } from "../process/core.ts";
 import type { CrashFrame, CrashModule } from "../shape.ts";
-import { isFailing, isLeading, isRuntimeModule, isRuntimeName, isTrailing } from "./machinery.ts";
-import { plainName } from "./plain.ts";
+import { isFailing, isInterpreter, isLeading, isRuntimeModule, isRuntimeName, isTrailing } from "./machinery.ts";
+import { plainName, plainOf } from "./plain.ts";
 
 export interface Seen {
   readonly signal: CrashSignal | undefined;
@@ -69,28 +69,28 @@ export function significant(seen: Seen): readonly CrashFrame[] {
   const handler = isOwn(seen) ? seen.stack.slice(0, SIGNAL_DEPTH).findLastIndex(({ kind }) => kind === "signal") : -1;
   const failing = seen.stack
     .slice(0, SIGNAL_DEPTH)
-    .findLastIndex(({ function: name }, i) => i > handler && name !== null && isFailing(plainName(name)));
+    .findLastIndex((frame, i) => i > handler && isNamedSo(frame, isFailing));
+  const isPython = seen.stack.some(({ kind }) => kind === "python");
   // What only debug information tells must not make another bug of it. Go's inlined calls are always known.
-  // Python's own frames are left out: what was called through one native path is one group.
   const all = seen.stack
     .slice(Math.max(handler, failing) + 1)
-    .filter(({ inlined, kind }) => kind !== "python" && (!inlined || kind !== "native"));
+    .filter(({ inlined, kind }) => !inlined || kind !== "native")
+    .filter(({ module }) => !isPython || module === null || !isInterpreter(modules[module]?.path ?? ""));
   const from = all.findIndex((frame) => !isMachinery(frame, modules, isLeading));
   const until = all.findLastIndex((frame) => !isMachinery(frame, modules, isTrailing));
   return from < 0 || until < from ? all : all.slice(from, until + 1);
 }
 
 function isMachinery(frame: CrashFrame, modules: readonly CrashModule[], isName: (name: string) => boolean): boolean {
-  return (
-    isOfRuntime(frame, modules) ||
-    frame.kind === "signal" ||
-    (frame.function !== null && isName(plainName(frame.function)))
-  );
+  return isOfRuntime(frame, modules) || frame.kind === "signal" || isNamedSo(frame, isName);
 }
 
-const isOfRuntime = ({ module, function: name }: CrashFrame, modules: readonly CrashModule[]): boolean =>
-  (module !== null && isRuntimeModule(modules[module]?.path ?? "")) ||
-  (name !== null && isRuntimeName(plainName(name)));
+const isOfRuntime = (frame: CrashFrame, modules: readonly CrashModule[]): boolean =>
+  (frame.module !== null && isRuntimeModule(modules[frame.module]?.path ?? "")) || isNamedSo(frame, isRuntimeName);
+
+/** Names of functions of C and the like; a Python function may be called `start` or `abort`. */
+const isNamedSo = ({ function: name, kind }: CrashFrame, is: (name: string) => boolean): boolean =>
+  name !== null && kind !== "python" && is(plainName(name));
 
 const RUNTIME = "<runtime>";
 
@@ -99,8 +99,9 @@ function wordOf(frame: CrashFrame, modules: readonly CrashModule[]): string {
   if (frame.kind === "signal") return "<signal>";
   if (frame.kind === "jit") return "<jit>";
   if (isOfRuntime(frame, modules)) return RUNTIME;
-  if (frame.function !== null) return plainName(frame.function);
+  if (frame.function !== null) return plainOf(frame.function, frame.kind);
   const module = frame.module === null ? undefined : modules[frame.module];
+  if (frame.kind === "python") return "<python>";
   if (!module) return BigInt(frame.pc) < 65536n ? "<null>" : "<nowhere>";
   const start =
     frame.offset === null || frame.functionOffset === null ? frame.offset : frame.offset - frame.functionOffset;

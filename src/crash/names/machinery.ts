@@ -49,6 +49,9 @@ const TRAILING = new RegExp(
 const RUNTIME_MODULE =
   /^(libc|ld|libpthread|libstdc\+\+|libc\+\+|libc\+\+abi|libgcc_s|libdl|librt|libm|libunwind|ld-linux[\w-]*|ld-musl-\w+|ld64|libc\.musl-\w+)([-.]\S*)?\.so\b|^\[vdso\]$|^ld-musl|^libc\.musl/;
 
+/** Python itself, the modules in C that come with it, and what they call functions of C with. */
+const INTERPRETER = /\/lib-dynload\/[^/]*$|(^|\/)(python\d?(\.\d+)?\w*|libpython\d[^/]*|libffi[.-][^/]*)$/;
+
 /** @param name without arguments, as `plainName()` makes it */
 export const isLeading = (name: string): boolean => name.length <= 512 && LEADING.test(name);
 /** Functions of the C library that call the program's own: in a static program no module tells. */
@@ -61,3 +64,6 @@ export const isTrailing = (name: string): boolean => name.length <= 512 && TRAIL
 
 export const isRuntimeModule = (path: string): boolean =>
   RUNTIME_MODULE.test(path.replace(/ \(deleted\)$/, "").replace(/^.*\//, ""));
+
+/** Beside the frames of the Python functions that they run, theirs say nothing about a bug. */
+export const isInterpreter = (path: string): boolean => INTERPRETER.test(path.replace(/ \(deleted\)$/, ""));

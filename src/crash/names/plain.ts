@@ -2,6 +2,7 @@
  * Names as a fingerprint takes them: what changes from build to build is taken off. "Plain" names have neither arguments nor template
  * arguments nor a compiler's numbers.
  */
+import type { CrashFrame } from "../../domain/crash.ts";
 
 /** What compilers append to copies that they made of a function. */
 const COPIES =
@@ -11,6 +12,9 @@ const RUST_HASH = /::h[0-9a-f]{16}$/;
 /** Disambiguators of crates: `core[8a7f3b21]::`. */
 const CRATE_ID = /\[[0-9a-f]{4,16}\]/g;
 const NUMBERED = /(\{?lambda|closure|\{\{closure\}\}|func|gowrap|deferwrap)[#\d]+/g;
+
+/** Python's names have neither arguments nor a compiler's numbers; their `<locals>` would be taken for template arguments. */
+export const plainOf = (name: string, kind: CrashFrame["kind"]): string => (kind === "python" ? name : plainName(name));
 
 export function plainName(name: string): string {
   let plain = name.replace(COPIES, "").replace(RUST_HASH, "").replace(CRATE_ID, "");

@@ -1,7 +1,8 @@
 /** One line that says what happened, without anything of the memory in it but names and the address of the fault. */
+import type { CrashFrame } from "../../domain/crash.ts";
 import { hasFaultAddress, signalName } from "../../domain/signals.ts";
 import { isSent, type Seen, significant } from "./fingerprint.ts";
-import { plainName } from "./plain.ts";
+import { plainName, plainOf } from "./plain.ts";
 import { hex } from "./safe.ts";
 
 const NAMES = 3;
@@ -30,12 +31,9 @@ export function titleOf(seen: Seen & { readonly stackPointer?: bigint | undefine
   return title.length > MAX_TITLE ? `${title.slice(0, MAX_TITLE - 1)}…` : title;
 }
 
-function nameOf(
-  name: string | null,
-  frame: { module: number | null; offset: number | null; pc: string; kind: string },
-  seen: Seen,
-): string {
-  if (name !== null) return short(plainName(name));
+function nameOf(name: string | null, frame: Omit<CrashFrame, "function">, seen: Seen): string {
+  if (name !== null) return short(plainOf(name, frame.kind));
+  if (frame.kind === "python") return "<Python>";
   if (frame.kind === "signal") return "<signal handler>";
   if (frame.kind === "jit") return "<generated code>";
   const module = frame.module === null ? undefined : seen.modules[frame.module];
@@ -50,7 +48,9 @@ function whatOf(seen: Seen & { readonly stackPointer?: bigint | undefined }): st
   if (!signal) return "crash";
   const name = signalName(signal.number);
   if (isSent(seen)) return `${name} sent by another process`;
-  const plain = stack.slice(0, 24).flatMap((frame) => (frame.function === null ? [] : [plainName(frame.function)]));
+  const plain = stack
+    .slice(0, 24)
+    .flatMap(({ function: each, kind }) => (each === null || kind === "python" ? [] : [plainName(each)]));
   const reason = REASONS.find(([pattern]) => plain.some((each) => pattern.test(each)))?.[1];
   if (reason) return `${name}: ${reason}`;
   if (!hasFaultAddress(signal.number, signal.code)) return name;

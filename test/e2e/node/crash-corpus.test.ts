@@ -8,10 +8,10 @@ import { crashOf } from "../../../src/crash/crash.ts";
 import type { Files } from "../../../src/crash/image/modules.ts";
 import { plainName } from "../../../src/crash/names/plain.ts";
 import { MAX_FRAMES } from "../../../src/crash/shape.ts";
-import { type ReadAt, readerOf } from "../../../src/elf/bytes.ts";
+import { readerOf } from "../../../src/elf/bytes.ts";
 import { agreementWith } from "../../crash/agreement.ts";
 import { BUILDS } from "../../crash/cases.ts";
-import { crashIn, namer, wrongWith } from "../../crash/check.ts";
+import { crashIn, flipping, namer, wrongWith } from "../../crash/check.ts";
 import { type Crashed, corpus } from "../../crash/corpus.ts";
 import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
@@ -144,19 +144,6 @@ test("whatever bytes of cores and files are changed, something bounded comes out
     }
   }
 });
-
-/** About one byte of `per` is another than it was, always the same ones. ELF's first words stay, so that it is read at all. */
-function flipping(read: ReadAt, seed: number, per: number): ReadAt {
-  return (offset, length) => {
-    const bytes = Uint8Array.from(read(offset, length));
-    for (let i = 0; i < bytes.length; i++) {
-      const at = Number(offset) + i;
-      const hash = Math.imul(at ^ (seed * 0x9e3779b1), 0x85ebca6b) >>> 0;
-      if (at >= 64 && hash % per === 0) bytes[i] = hash >>> 24;
-    }
-    return bytes;
-  };
-}
 
 function problemsOf(crashed: Crashed): string[] {
   const crash = crashIn(crashed.core);
