@@ -86,7 +86,7 @@ async function endToEnd(folder: string): Promise<void> {
 /** What is there already costs a moment. */
 async function prepare(folder: string): Promise<void> {
   await setUp("bin/build", () => problemOf("bin/build", [], stopping.signal));
-  const setup = folder === "cluster" ? ["setup", "cluster"] : ["setup"];
+  const setup = ["setup", folder === "cluster" ? "cluster" : "corpus"];
   if (isRoot) await setUp("testbed setup", () => problemOf(TESTBED_COMMAND, setup, stopping.signal));
 }
 
