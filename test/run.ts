@@ -31,7 +31,7 @@ const PARTS: Record<string, () => Promise<void>> = {
   },
   inside: () => runFiles(find(PER_KERNEL), { concurrency: false, timeoutMs: 900_000 }),
   all: async () => {
-    await prepare("cluster"); // first: contract and unit tests use the real parts that are there
+    for (const folder of ["cluster", "node"]) await prepare(folder); // first: unit tests use the real parts that are there
     await PARTS["ok"]?.();
     // Other kernels have core patterns of their own, so they need not wait for this one's.
     await Promise.all([
