@@ -17,13 +17,13 @@ test("directlyCopyable() plans a core of the kernel's: prefix, memory, [vsyscall
     ok: true,
     prefixBytes: 0x2000n, // readelf -l: the first LOAD with bytes in the file
     segments: [
-      { offsetBytes: 0x2000n, vaddr: 0x400000n, fileBytes: 0x1000n },
-      { offsetBytes: 0x3000n, vaddr: 0x7fa8103d8000n, fileBytes: 0x4000n },
-      { offsetBytes: 0x7000n, vaddr: 0x7fa8103dc000n, fileBytes: 0x2000n },
-      { offsetBytes: 0x9000n, vaddr: 0x7fa8103de000n, fileBytes: 0x2000n },
-      { offsetBytes: 0xb000n, vaddr: 0x7ffdeff1f000n, fileBytes: 0x21000n },
+      { offsetBytes: 0x2000n, vaddr: 0x400000n, fileBytes: 0x1000n, memBytes: 0x1000n },
+      { offsetBytes: 0x3000n, vaddr: 0x7fa8103d8000n, fileBytes: 0x4000n, memBytes: 0x4000n },
+      { offsetBytes: 0x7000n, vaddr: 0x7fa8103dc000n, fileBytes: 0x2000n, memBytes: 0x2000n },
+      { offsetBytes: 0x9000n, vaddr: 0x7fa8103de000n, fileBytes: 0x2000n, memBytes: 0x2000n },
+      { offsetBytes: 0xb000n, vaddr: 0x7ffdeff1f000n, fileBytes: 0x21000n, memBytes: 0x21000n },
     ],
-    high: [{ offsetBytes: 0x2c000n, vaddr: 0xffffffffff600000n, fileBytes: 0x1000n }],
+    high: [{ offsetBytes: 0x2c000n, vaddr: 0xffffffffff600000n, fileBytes: 0x1000n, memBytes: 0x1000n }],
   });
 });
 
