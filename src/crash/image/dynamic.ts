@@ -2,8 +2,9 @@
 import { fieldsOf } from "../../elf/bytes.ts";
 import type { Image } from "./image.ts";
 
-const [PT_DYNAMIC, DT_STRTAB, DT_SYMTAB, DT_GNU_HASH] = [2, 5, 6, 0x6ffffef5];
-const MAX_DYNAMIC_BYTES = 4096;
+export const PT_DYNAMIC = 2;
+export const MAX_DYNAMIC_BYTES = 4096;
+const [DT_STRTAB, DT_SYMTAB, DT_GNU_HASH] = [5, 6, 0x6ffffef5];
 /** Symbols of one hash bucket: linkers make about as many buckets as symbols. */
 const MAX_CHAIN = 1024;
 

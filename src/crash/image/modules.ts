@@ -7,6 +7,7 @@ import type { ProcessState } from "../process/core.ts";
 import type { Memory } from "../process/memory.ts";
 import { MAX_MODULES, type ModuleState } from "../shape.ts";
 import { fileImage, headerReader, type Image, memoryImage } from "./image.ts";
+import { isOverwritten } from "./overwritten.ts";
 import { Room } from "./room.ts";
 
 /** What is asked of the caller, who has the files. */
@@ -151,7 +152,7 @@ function moduleOf(
   if (!image) return { ...unread, state: "unsupported" };
   if (held && !isSameBuild(image, held.image)) return { ...unread, state: "changed" };
   const bias = biasOf(image, parts, process);
-  if (bias === undefined) return { ...unread, state: "changed" };
+  if (bias === undefined || isOverwritten(image, bias, memory)) return { ...unread, state: "changed" };
   return { ...named, state: "read", image, bias };
 }
 

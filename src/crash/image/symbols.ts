@@ -3,6 +3,7 @@
  * that memory does not depend on its size.
  */
 import { fieldsOf } from "../../elf/bytes.ts";
+import { dynamicEntries } from "./dynamic.ts";
 import type { Image } from "./image.ts";
 import { miniDebugInfo } from "./mini.ts";
 
@@ -82,18 +83,11 @@ export function textAt(read: (at: number, length: number) => Uint8Array, offset:
   return "";
 }
 
-const [PT_DYNAMIC, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_GNU_HASH] = [2, 4, 5, 6, 0x6ffffef5];
+const [DT_HASH, DT_STRTAB, DT_SYMTAB, DT_GNU_HASH] = [4, 5, 6, 0x6ffffef5];
 
 /** Without section headers: from PT_DYNAMIC; it does not say how many symbols there are, but the hash tables do. */
 function dynamicTable(image: Image): SymbolTable | undefined {
-  const segment = image.segments.find(({ type }) => type === PT_DYNAMIC);
-  if (!segment) return undefined;
-  const word = image.header.bits / 8;
-  const bytes = image.at(Number(segment.vaddr), Math.min(Number(segment.memBytes), 4096));
-  const field = fieldsOf(bytes, image.header);
-  const entries = new Map<number, number>();
-  for (let at = 0; at + 2 * word <= bytes.length; at += 2 * word)
-    entries.set(Number(field.word(at)), Number(field.word(at + word)));
+  const entries = dynamicEntries(image);
   const [symbols, strings] = [entries.get(DT_SYMTAB), entries.get(DT_STRTAB)];
   if (symbols === undefined || strings === undefined) return undefined;
   const count = countOf(image, entries);

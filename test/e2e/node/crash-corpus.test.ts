@@ -153,3 +153,31 @@ function problemsOf(crashed: Crashed): string[] {
     ? []
     : [`${how}: ${wrong} instead of ${expect.join(" ")} (${crash.problem ?? crash.title})`];
 }
+
+/** Files that took a program's place while it ran: without build ids only what the dynamic linker wrote tells. */
+const OVERWRITTEN: readonly { readonly build: string; readonly by: string; readonly state: string }[] = [
+  { build: "c-no-build-id", by: "c-no-build-id", state: "read" },
+  { build: "c-no-build-id", by: "c-O3", state: "changed" },
+  { build: "c-no-build-id", by: "c-fp", state: "changed" },
+  { build: "c-static-pie", by: "c-static-pie", state: "read" },
+  { build: "rust-release", by: "rust-release", state: "read" },
+];
+
+test("crashOf() takes no names from a file that was overwritten in place", { skip }, async () => {
+  for (const { build, by, state } of OVERWRITTEN) {
+    const [crashed] = await corpus(BUILDS.filter(({ name }) => name === build));
+    const [other] = await corpus(BUILDS.filter(({ name }) => name === by));
+    assert.ok(crashed && other);
+    const core = readFileSync(crashed.core);
+    const program = readFileSync(join(other.named, "../program"));
+    using sysroot = new Sysroot("/");
+    const files: Files = (wanted) => (wanted.path.endsWith("/program") ? readerOf(program) : sysroot.file(wanted));
+    const { modules, stack } = crashOf({ core: readerOf(core), files });
+    const index = modules.findIndex(({ path }) => path.endsWith("/program"));
+    assert.equal(modules[index]?.state, state, `${build} by ${by}`);
+    assert.equal(
+      stack.some(({ module, function: name }) => module === index && name !== null),
+      state === "read",
+    );
+  }
+});
