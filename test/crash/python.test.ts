@@ -169,7 +169,7 @@ const at = (sp: bigint): Frame => {
 };
 const run = (stackAddress: bigint | undefined, ...names: string[]) => ({
   stackAddress,
-  frames: names.map((name) => ({ function: name, file: "x.py", line: 1, pc: 2n, functionOffset: 0 })),
+  frames: names.map((name) => ({ function: name, file: "x.py", line: 1, pc: 2n })),
 });
 
 test("merged() puts each run of frames above the call that runs it", () => {
@@ -190,6 +190,6 @@ test("merged() puts each run of frames above the call that runs it", () => {
     );
   assert.deepEqual(merged(frames, names, [run(250n, "a")], SP)[1], {
     ...native("a"),
-    ...{ module: null, pc: "0x2", offset: null, functionOffset: 0, file: "x.py", line: 1, kind: "python", trust: "fp" },
+    ...{ module: null, pc: "0x2", offset: null, file: "x.py", line: 1, kind: "python", trust: "fp" },
   });
 });

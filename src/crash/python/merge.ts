@@ -39,7 +39,7 @@ const shown = (frame: PythonFrame, trust: CrashFrame["trust"]): CrashFrame => ({
   module: null,
   pc: hex(frame.pc),
   offset: null,
-  functionOffset: frame.functionOffset,
+  functionOffset: null,
   file: frame.file === null ? null : safeName(frame.file),
   line: frame.line,
   inlined: false,

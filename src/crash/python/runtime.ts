@@ -18,9 +18,8 @@ export interface PythonFrame {
   readonly function: string | null;
   readonly file: string | null;
   readonly line: number | null;
-  /** Of the instruction, in memory, and from the first one of its function. */
+  /** Of the instruction, in memory. */
   readonly pc: bigint;
-  readonly functionOffset: number;
 }
 
 /** Frames that one call of the evaluator runs, the innermost first. */
@@ -148,8 +147,8 @@ export class PythonRuntime {
     const code = this.#code(layout, (this.#word(at, layout.frame.code) ?? 0n) & ~TAGS);
     const pc = this.#word(at, layout.frame.instruction);
     if (!code || pc === undefined) return undefined;
-    const functionOffset = Number(BigInt.asIntN(64, pc - code.instructions));
-    return { ...code.names, line: code.lineAt(functionOffset >> 1), pc, functionOffset };
+    const unit = Number(BigInt.asIntN(64, pc - code.instructions) / 2n);
+    return { ...code.names, line: code.lineAt(unit), pc };
   }
 
   #code(layout: Layout, address: bigint): Code | undefined {

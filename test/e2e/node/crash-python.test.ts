@@ -68,3 +68,7 @@ for (const build of PYTHON_BUILDS) {
     assert.equal(new Set([main, ...others]).size, others.length + 1);
   });
 }
+
+test("one of these versions is here", { skip: needs("root", "testbed") }, () => {
+  assert.ok(PYTHON_BUILDS.some(({ name }) => versionOf(name)));
+});
