@@ -1,20 +1,62 @@
 /** What stopped the kernel in the middle of a dump: asked while the process is still held, when the pipe ended too early. */
-import { type ProcDirectory, readUpTo, statusField } from "../system/proc.ts";
+import { ProcDirectory, readUpTo, statFields, statusField } from "../system/proc.ts";
 
 const SIGKILL = 1n << 8n;
 const SMALL_BYTES = 4096;
 
+/** Of the process, before the dump: what came meanwhile shows against it. */
+export interface Before {
+  /** Directories of its cgroup, of each hierarchy. */
+  readonly cgroups: readonly string[];
+  readonly oomKills: number;
+  /** Of a container's process other than its first: what its pid namespace is called (`pid:[4026531836]`). */
+  readonly otherOf: string | undefined;
+}
+
+/** @param cgroup, status  its files in /proc @param pidNamespace  where /proc/P/ns/pid leads */
+export function before(
+  cgroup: Buffer | undefined,
+  status: Buffer | undefined,
+  pidNamespace: Buffer | undefined,
+  root?: string,
+): Before {
+  const cgroups = cgroupsIn(cgroup, root);
+  const pids = statusField(status, "NSpid")?.split("\t") ?? [];
+  const isOther = pids.length > 1 && pids.at(-1) !== "1";
+  return { cgroups, oomKills: oomKills(cgroups), otherOf: isOther ? pidNamespace?.toString("latin1") : undefined };
+}
+
 /**
  * dump_interrupted() (fs/coredump.c) stops for a fatal signal and for the freezer; nothing tells the handler which.
  * @param thread  the one that dumps
- * @param cgroups  directories of its cgroup, of each hierarchy: cgroupsIn()
- * @param killsBefore  oomKills() of them before the dump
  */
-export function stoppedBy(thread: ProcDirectory, cgroups: readonly string[], killsBefore: number): string | undefined {
-  if (cgroups.some(isFrozen)) return "its cgroup was frozen (pause, checkpoint)";
+export function stoppedBy(thread: ProcDirectory, was: Before, proc = "/proc"): string | undefined {
+  if (was.cgroups.some(isFrozen)) return "its cgroup was frozen (pause, checkpoint)";
   if (!isKilled(thread.read("status"))) return undefined;
-  if (oomKills(cgroups) > killsBefore) return "the OOM killer ended it while it dumped: its cgroup was out of memory";
-  return "SIGKILL came while it dumped: its container's first process had ended, its grace period was over, or somebody sent it";
+  if (oomKills(was.cgroups) > was.oomKills)
+    return "the OOM killer ended it while it dumped: its cgroup was out of memory";
+  if (was.otherOf !== undefined && !hasFirstProcess(was.otherOf, proc))
+    return "SIGKILL came while it dumped: its container's first process had ended, which ends all others";
+  return "SIGKILL came while it dumped: its grace period was over, or somebody sent it";
+}
+
+const MOST_PROCESSES = 1 << 15;
+/** Flag of field 9 of /proc/P/stat (PF_EXITING, include/linux/sched.h): set before its end is the end of the namespace. */
+const EXITING = 0x4;
+
+/** Whether pid 1 of a pid namespace lives; true where that cannot be known. */
+function hasFirstProcess(namespace: string, proc: string): boolean {
+  using all = new ProcDirectory(proc);
+  const pids = all.list(".", MOST_PROCESSES).filter((name) => /^\d+$/.test(name));
+  return (
+    pids.length === 0 ||
+    pids.some((pid) => {
+      if (all.link(`${pid}/ns/pid`)?.toString("latin1") !== namespace) return false;
+      const stat = all.read(`${pid}/stat`);
+      const isFirst = statusField(all.read(`${pid}/status`), "NSpid")?.endsWith("\t1");
+      return isFirst && stat && (Number(statFields(stat)[6]) & EXITING) === 0;
+    })
+  );
 }
 
 /** It waits for us to close the pipe unless it is killed: then it may be gone already, or a zombie. */
@@ -33,12 +75,14 @@ const text = (path: string): string => {
   }
 };
 
-/** cgroup v2 says so in cgroup.events, v1 in freezer.state. */
+/** v2: ordered here, or all of it is (from above too); v1 knows it of what is above. */
 const isFrozen = (directory: string): boolean =>
-  /^frozen 1$/m.test(text(`${directory}/cgroup.events`)) || /^FR/.test(text(`${directory}/freezer.state`));
+  /^1/.test(text(`${directory}/cgroup.freeze`)) ||
+  /^frozen 1$/m.test(text(`${directory}/cgroup.events`)) ||
+  /^FR/.test(text(`${directory}/freezer.state`));
 
 /** How often the OOM killer has ended a process there: memory.events (v2), memory.oom_control (v1, since 4.13). */
-export const oomKills = (cgroups: readonly string[]): number =>
+const oomKills = (cgroups: readonly string[]): number =>
   cgroups
     .flatMap((directory) => ["memory.events", "memory.oom_control"].map((name) => text(`${directory}/${name}`)))
     .reduce((sum, content) => sum + Number(/^oom_kill (\d{1,15})$/m.exec(content)?.[1] ?? 0), 0);

@@ -110,7 +110,7 @@ export class Handler implements Disposable {
 
   /** Stops the handler once it has begun to write the core, or has so many bytes of it. @returns its pid */
   async stopInTheMiddle(bytes = 1): Promise<number> {
-    for (const end = performance.now() + 30_000; performance.now() < end; await sleep(1)) {
+    for (const end = performance.now() + 120_000; performance.now() < end; await sleep(1)) {
       const [pid] = this.pids();
       if (pid === undefined || !this.#holdsPart(bytes)) continue;
       process.kill(pid, "SIGSTOP");

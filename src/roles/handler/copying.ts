@@ -10,7 +10,7 @@ import type { Identification } from "../../identity/runtime.ts";
 import type { CrashedProcess } from "../../kernel/crashed-process.ts";
 import { glimpse } from "../../kernel/glimpse.ts";
 import { type CoreHead, readHead } from "../../kernel/head.ts";
-import { cgroupsIn, oomKills, stoppedBy } from "../../kernel/interruption.ts";
+import { before, stoppedBy } from "../../kernel/interruption.ts";
 import { MappedFiles } from "../../kernel/mapped-files.ts";
 import type { CorePipe } from "../../kernel/pipe.ts";
 import { type Received, receive } from "../../kernel/receive.ts";
@@ -56,8 +56,7 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
       explaining,
     };
   if (no) return { reason: no, message: `no room in the cache for ${formatBytes(estimate)}`, explaining };
-  const cgroups = cgroupsIn(scene.process?.facts.get("cgroup"));
-  const killsBefore = oomKills(cgroups);
+  const was = beforeDump(scene);
   const fd = openSync(open.entry.part, NEW, 0o600);
   try {
     const copying = receive(
@@ -73,7 +72,7 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     const received = await copying;
     const names = few ?? manyNames(scene, fd);
     const endedEarly = received.truncation === undefined && received.sizeBytes < (head.expectedBytes ?? 1n);
-    const stopped = endedEarly && scene.process ? stoppedBy(scene.process.memory, cgroups, killsBefore) : undefined;
+    const stopped = endedEarly && scene.process ? stoppedBy(scene.process.memory, was) : undefined;
     small.waitNoMore();
     reservation.end();
     if (received.foreign) {
@@ -87,6 +86,9 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     closeSync(fd);
   }
 }
+
+const beforeDump = ({ process }: Scene) =>
+  before(process?.facts.get("cgroup"), process?.facts.get("status"), process?.main.link("ns/pid"));
 
 /** Of a process that was verified; what cannot be opened is said in its module. */
 function filesOf({ process }: Scene, { crash }: World["settings"]): MappedFiles | undefined {

@@ -4,8 +4,7 @@ import { chmodSync, copyFileSync, existsSync, readFileSync, statSync } from "nod
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { compiled, crash, Handler, start } from "../../support/faults.ts";
-import { program } from "../../support/paths.ts";
+import { compiled, crash, Handler } from "../../support/faults.ts";
 import { holdPattern } from "../../support/pattern.ts";
 import { needs } from "../../support/set-up.ts";
 import { tempDir } from "../../support/tmp.ts";
@@ -116,17 +115,4 @@ test("what a core lacks though it is complete, and whose file is gone, is said",
   assert.match(unlinked.warnings.join(), /replaced or deleted while it ran/);
   assert.deepEqual([unlinked.exe, renamed.warnings], [copy, []]);
   assert.match(handler.command("list").stdout, /odd \(known-as\)/);
-});
-
-test("a dump that SIGKILL stops says so", { skip }, async () => {
-  using handler = new Handler({ settings: { capture: "drain" } });
-  await using _held = await holdPattern(handler.pattern());
-  const crashed = start(program("crash"), "256");
-  const pid = await handler.stopInTheMiddle();
-  process.kill(crashed.pid, "SIGKILL");
-  process.kill(pid, "SIGCONT");
-  await crashed.ended;
-  const { core, message } = await handler.record();
-  assert.equal(core.truncation, "source-cut-short");
-  assert.match(message ?? "", /^source cut short at .*: SIGKILL came while it dumped/);
 });
