@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import type { DumpRecord } from "../domain/dump.ts";
 import { textOf } from "../domain/text.ts";
 import { FileLock } from "../system/lock.ts";
-import { statusField } from "../system/proc.ts";
+import { PROC_FILE_BYTES, statusField } from "../system/proc.ts";
+import { readSmall } from "../system/small-file.ts";
 import { blankRecord } from "./blank.ts";
 import { dropLocalCopy, isHalfDropped } from "./drop.ts";
 import { recordOrNot, writeRecord } from "./record.ts";
@@ -42,7 +43,7 @@ const NOT_DUMPABLE = 2;
 
 function factOf(entry: Entry, name: string): string | undefined {
   try {
-    return textOf(readFileSync(entry.path(`facts/${name}`))).replace(/\n$/, "");
+    return textOf(readSmall(entry.path(`facts/${name}`), PROC_FILE_BYTES)).replace(/\n$/, "");
   } catch {
     return undefined;
   }

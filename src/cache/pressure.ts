@@ -2,13 +2,14 @@
  * Room in the cache: how much there may be, how much is taken or promised, and what goes when more is needed.
  * All sizes are bytes on the disk (st_blocks), holes not counted.
  */
-import { readFileSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import type { CaptureSettings } from "../config/options.ts";
 import type { DumpRecord, Truncation } from "../domain/dump.ts";
 import { errnoOf } from "../domain/failures.ts";
 import { advance, mayFollow } from "../domain/life-cycle.ts";
 import { formatBytes } from "../domain/units.ts";
 import { FileLock } from "../system/lock.ts";
+import { readSmall } from "../system/small-file.ts";
 import { dropLocalCopy } from "./drop.ts";
 import { type Holding, ownerGroup, victimsFor } from "./eviction.ts";
 import { readRecord, writeRecord } from "./record.ts";
@@ -78,7 +79,7 @@ function onDisk(path: string): bigint | undefined {
 /** What a dump that is being copied may still take; a killed handler's claim, whose lock is free, is none. */
 function promisedBytes(entry: Entry): bigint {
   try {
-    const text = readFileSync(entry.reserved, "latin1");
+    const text = readSmall(entry.reserved).toString("latin1");
     using abandoned = FileLock.try(entry.lock);
     return /^\d{1,18} *$/.test(text) && !abandoned ? BigInt(text) : 0n;
   } catch {

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { type DumpRecord, STATES } from "../domain/dump.ts";
 import { errnoOf } from "../domain/failures.ts";
 import { flush, replaceSync } from "../system/durable.ts";
+import { readSmall } from "../system/small-file.ts";
 import { recordFrom } from "./shape.ts";
 import type { Entry } from "./spool.ts";
 
@@ -22,11 +22,11 @@ export function readRecord(entry: Entry): DumpRecord | undefined {
 /**
  * The record, or what stands in its place. `missing`: no file, or an empty one (a power cut between mkdir and the first
  * fsync); `broken`: no record of this dump; `later`: not ours to change, because a later version wrote it, or the disk
- * does not give it now.
+ * does not give it now, or it is longer than any of ours.
  */
 export function recordOrNot(entry: Entry): DumpRecord | "missing" | "broken" | "later" {
   try {
-    const text = readFileSync(entry.record, "utf8");
+    const text = readSmall(entry.record).toString("utf8");
     if (/^\0*$/.test(text)) return "missing"; // some file systems fill with zeros what they had not written yet
     const json = JSON.parse(text) as { version?: unknown } | null;
     if (typeof json?.version === "number" && json.version > 1) return "later";

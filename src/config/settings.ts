@@ -22,6 +22,9 @@ export function loadSettings(
   return { ...valuesOf(NODE_OPTIONS, found, complain), ...valuesOf(CAPTURE_OPTIONS, found, complain) };
 }
 
+/** There are some forty settings. */
+const MOST_BYTES = 64 << 10;
+
 function readSettingsFile(path: string, complain: (problem: string) => void): ReadonlyMap<string, string> {
   try {
     const stat = lstatSync(path, { throwIfNoEntry: false });
@@ -30,6 +33,7 @@ function readSettingsFile(path: string, complain: (problem: string) => void): Re
       complain(`${path} ignored: it must be a file of root's that no other can write`);
       return new Map();
     }
+    if (stat.size > MOST_BYTES) throw new Error(`longer than ${MOST_BYTES} bytes`);
     const json: unknown = JSON.parse(readFileSync(path, "utf8"));
     if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error("not an object");
     return new Map(Object.entries(json).flatMap(([flag, value]) => entry(flag, value, complain)));

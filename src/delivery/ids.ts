@@ -1,6 +1,6 @@
 /** Whose the file is to be, as the volume stores it. */
-import { readFileSync } from "node:fs";
 import { errnoOf } from "../domain/failures.ts";
+import { readSmall } from "../system/small-file.ts";
 import { type DeliveryJob, type Ids, Undeliverable } from "./job.ts";
 
 interface Mapping {
@@ -31,7 +31,7 @@ function inside(mappings: readonly Mapping[], id: number): number | undefined {
 
 function mappingsOf(path: string): Record<"uidMappings" | "gidMappings", readonly Mapping[]> {
   try {
-    const { uidMappings, gidMappings } = JSON.parse(readFileSync(path, "utf8"));
+    const { uidMappings, gidMappings } = JSON.parse(readSmall(path).toString("utf8"));
     return { uidMappings: checked(uidMappings), gidMappings: checked(gidMappings) };
   } catch (error) {
     const why = errnoOf(error) ?? "it is of another shape";

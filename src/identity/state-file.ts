@@ -1,10 +1,6 @@
 /** One file of a run-time's state. */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
-
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-/** An OCI configuration has some 20 kB; environments and mounts can make it large. */
-const MAX_BYTES = 4 << 20;
+import { readSmall, SMALL_FILE_BYTES } from "../system/small-file.ts";
 
 /**
  * A JSON file, synchronously.
@@ -22,21 +18,13 @@ export function readStateFile(path: string): unknown {
 }
 
 function read(path: string): Buffer | undefined {
-  let fd: number | undefined;
   try {
-    fd = openSync(path, FLAGS);
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new DumpError("RUNTIME_ANSWER_INVALID", `Cannot read ${path}: it is no file`);
-    if (stat.size > MAX_BYTES) {
-      throw new DumpError("RUNTIME_ANSWER_INVALID", `Cannot read ${path}: it is larger than ${MAX_BYTES} bytes`);
-    }
-    const bytes = Buffer.allocUnsafe(stat.size);
-    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+    return readSmall(path);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
-    if (error instanceof DumpError) throw error;
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+    const oddity = { EINVAL: "it is no file", EFBIG: `it is larger than ${SMALL_FILE_BYTES} bytes` }[errno ?? ""];
+    if (oddity) throw new DumpError("RUNTIME_ANSWER_INVALID", `Cannot read ${path}: ${oddity}`);
     throw new DumpError("RUNTIME_UNAVAILABLE", `Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
-  } finally {
-    if (fd !== undefined) closeSync(fd);
   }
 }

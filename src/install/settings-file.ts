@@ -1,9 +1,9 @@
 /** `settings.json` beside the binary: what the handler reads at each crash. Written here, read by config/settings.ts. */
-import { readFileSync } from "node:fs";
 import { CAPTURE_OPTIONS, NODE_OPTIONS, type Option } from "../config/options.ts";
 import { expected, parseValue } from "../config/values.ts";
 import { DumpError, errnoOf, reasonOf } from "../domain/failures.ts";
 import { printable } from "../domain/text.ts";
+import { readSmall } from "../system/small-file.ts";
 import { readTrusted } from "../system/trusted-file.ts";
 import { putText } from "./put.ts";
 
@@ -91,7 +91,7 @@ const isObject = (json: unknown): json is Json => typeof json === "object" && js
 /** @param anyway  what cannot be understood is as nothing */
 function read(path: string, anyway: boolean): Json {
   try {
-    const settings: unknown = JSON.parse(readFileSync(path, "utf8"));
+    const settings: unknown = JSON.parse(readSmall(path).toString("utf8"));
     if (areOurs(settings) || (anyway && isObject(settings))) return settings;
     throw new Error("these are no settings of ours");
   } catch (error) {

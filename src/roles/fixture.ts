@@ -8,16 +8,7 @@
  *   api.json     what the run-times' APIs answered, and `log.txt` the container's log; absent when there was none
  *   expect.json  what the record must say; for tests
  */
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import { closeSync, createReadStream, createWriteStream, existsSync, openSync, readdirSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
@@ -25,6 +16,7 @@ import { DumpError, reasonOf } from "../domain/failures.ts";
 import type { ContainerFacts, ContainerRuntime } from "../identity/runtime.ts";
 import type { StatePlaces } from "../identity/state-files.ts";
 import { type KernelCall, parseKernelCall } from "../kernel/arguments.ts";
+import { readSmall } from "../system/small-file.ts";
 import { openUnnamed } from "../system/unnamed-file.ts";
 
 /** One run-time's answers, by container id; or why it gave none. */
@@ -86,6 +78,20 @@ function replayed({ source, address, answers = {}, error }: RecordedRuntime, log
   };
 }
 
+/** A fixture may be a stranger's: a few kilobytes can unpack to any length, on the cache's disk. */
+const MOST_CORE_BYTES = 4 * 2 ** 30;
+
+/** For a pipeline. @throws DumpError CORE_UNREADABLE at the first byte too many */
+export const atMost = (bytes: number) =>
+  async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+    let left = bytes;
+    for await (const chunk of chunks) {
+      left -= chunk.length;
+      if (left < 0) throw new DumpError("CORE_UNREADABLE", `unpacked it is longer than ${bytes} bytes`);
+      yield chunk;
+    }
+  };
+
 async function openCore(dir: string, scratch: string): Promise<number> {
   const path = join(scratch, `.replay-${process.pid}`);
   let fd: number | undefined;
@@ -94,7 +100,8 @@ async function openCore(dir: string, scratch: string): Promise<number> {
     if (existsSync(plain)) return openSync(plain, "r");
     fd = openUnnamed(scratch) ?? openSync(path, "wx+", 0o600);
     const unpacked = createWriteStream(`/proc/self/fd/${fd}`);
-    await pipeline(createReadStream(join(dir, "core.zst")), createZstdDecompress(), unpacked);
+    const packed = createReadStream(join(dir, "core.zst"));
+    await pipeline(packed, createZstdDecompress(), atMost(MOST_CORE_BYTES), unpacked);
     return openSync(`/proc/self/fd/${fd}`, "r"); // from its beginning
   } catch (cause) {
     throw unreadable(dir, reasonOf(cause));
@@ -106,7 +113,7 @@ async function openCore(dir: string, scratch: string): Promise<number> {
 
 function json(dir: string, name: string): unknown {
   try {
-    return JSON.parse(readFileSync(join(dir, name), "utf8"));
+    return JSON.parse(readSmall(join(dir, name)).toString("utf8"));
   } catch (cause) {
     throw unreadable(dir, `${name}: ${reasonOf(cause)}`);
   }

@@ -6,9 +6,9 @@
  * process's alone (architecture.md, rule 10). How often a page is mapped (pagemap's bit 56) is not quite the kernel's own
  * mark of that; therefore the page faults are counted that reading causes, and the first to cause any is the last.
  */
-import { readdirSync } from "node:fs";
 import { constants } from "node:os";
 import { libc } from "./ffi.ts";
+import { ProcDirectory } from "./proc.ts";
 
 /** Bytes of a stretch of memory, counted from its beginning. */
 interface Piece {
@@ -118,8 +118,8 @@ const { ENOSYS } = constants.errno;
 export function sharesMemory(pid: number, processPid: number): boolean {
   const c = libc();
   if (!c || (c.kcmp(pid, pid, KCMP_VM) < 0 && c.errno() === ENOSYS)) return true;
-  const pids = readdirSync("/proc")
-    .map(Number)
-    .filter((other) => other > 0 && other !== processPid);
-  return pids.length > MOST_PROCESSES || pids.some((other) => c.kcmp(pid, other, KCMP_VM) === 0);
+  using proc = new ProcDirectory("/proc");
+  const names = proc.list(".", MOST_PROCESSES);
+  const pids = names.map(Number).filter((other) => other > 0 && other !== processPid);
+  return names.length === MOST_PROCESSES || pids.some((other) => c.kcmp(pid, other, KCMP_VM) === 0);
 }

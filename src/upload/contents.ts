@@ -1,8 +1,9 @@
 /** What is in a bundle besides the core: small files, first in the tar, so that they are read without the rest. */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { paddingBytes, tarHeader } from "../bundle/tar.ts";
 import type { DumpRecord } from "../domain/dump.ts";
 import { errnoOf } from "../domain/failures.ts";
+import { readSmall } from "../system/small-file.ts";
 import { publicPart } from "./info.ts";
 
 /** A dump's files in the cache. */
@@ -48,17 +49,13 @@ function facts(files: DumpFiles): [string, string][] {
     .map((name) => [`facts/${name}`, `facts/${name}`]);
 }
 
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
 function small(path: string): Buffer | "too large" | undefined {
-  const fd = absent(() => openSync(path, FLAGS));
-  if (fd === undefined) return undefined;
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) return undefined;
-    return stat.size > MAX_FILE_BYTES ? "too large" : readFileSync(fd);
-  } finally {
-    closeSync(fd);
+    return absent(() => readSmall(path, MAX_FILE_BYTES));
+  } catch (error) {
+    if (errnoOf(error) === "EFBIG") return "too large";
+    if (errnoOf(error) === "EINVAL") return undefined; // no file
+    throw error;
   }
 }
 

@@ -2,8 +2,8 @@
  * `upload.json` in a dump's directory: how far an upload has come. Only speed depends on it: without it, or when it makes
  * no sense, everything is sent again.
  */
-import { readFileSync } from "node:fs";
 import { replaceSync } from "../system/durable.ts";
+import { readSmall } from "../system/small-file.ts";
 
 interface Saved {
   readonly version: 1;
@@ -45,9 +45,12 @@ export class Progress {
   }
 }
 
+/** Some eight bytes a frame, of which a bundle has at most 2^20. */
+const MOST_BYTES = 16 << 20;
+
 function read(path: string): Saved | undefined {
   try {
-    const saved = JSON.parse(readFileSync(path, "utf8")) as Saved | null;
+    const saved = JSON.parse(readSmall(path, MOST_BYTES).toString("utf8")) as Saved | null;
     const sane = saved?.version === 1 && typeof saved.fingerprint === "string" && Array.isArray(saved.frames);
     return sane && saved.frames.every((bytes) => Number.isSafeInteger(bytes) && bytes > 0) ? saved : undefined;
   } catch {

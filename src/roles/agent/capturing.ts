@@ -2,13 +2,13 @@
  * A crash whose core is still coming in: its owner sees it as soon as it is known whose it is. The record is its handler's,
  * who holds the lock; what was made in the cluster is noted in a file beside it until the record can say so itself.
  */
-import { readFileSync } from "node:fs";
 import { readRecord } from "../../cache/record.ts";
 import type { Entry } from "../../cache/spool.ts";
 import type { DumpCluster } from "../../domain/dump.ts";
 import { errnoOf } from "../../domain/failures.ts";
 import { hasPod, type PodRecord } from "../../registration/coredump.ts";
 import { replaceSync } from "../../system/durable.ts";
+import { readSmall } from "../../system/small-file.ts";
 import { ownerOf } from "../handler/observing.ts";
 import type { Seat } from "./desk.ts";
 import { enter } from "./entering.ts";
@@ -22,7 +22,7 @@ const notesIn = (entry: Entry): string => entry.path("announced.json");
 /** The object that was made while the core came in. */
 export function announcedIn(entry: Entry): DumpCluster | undefined {
   try {
-    return JSON.parse(readFileSync(notesIn(entry), "utf8")) as DumpCluster;
+    return JSON.parse(readSmall(notesIn(entry)).toString("utf8")) as DumpCluster;
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
     throw error;

@@ -1,5 +1,4 @@
 /** The copy for the pod's own claim: whether one is wanted, one try, and what came of it. Quota and store have no say here. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { readRecord, recordOnDisk, writeRecord } from "../../cache/record.ts";
@@ -12,7 +11,8 @@ import { type DumpDelivery, type DumpRecord, isOrdinary } from "../../domain/dum
 import { hasPod, type PodRecord } from "../../registration/coredump.ts";
 import type { PodSeen } from "../../registration/registry.ts";
 import { FileLock } from "../../system/lock.ts";
-import { statusField } from "../../system/proc.ts";
+import { PROC_FILE_BYTES, statusField } from "../../system/proc.ts";
+import { readSmall } from "../../system/small-file.ts";
 import type { Deliver, Next, Seat } from "./desk.ts";
 
 /** While this is so the core stays. */
@@ -50,7 +50,7 @@ const PODLESS: DeliveryOutcome = {
 /** The run-time's own document still has the annotations of a pod that the API has forgotten. */
 function recordedPod(entry: Entry): { annotations?: Record<string, string> } {
   try {
-    return JSON.parse(readFileSync(entry.path("pod.json"), "utf8")) ?? {};
+    return JSON.parse(readSmall(entry.path("pod.json")).toString("utf8")) ?? {};
   } catch {
     return {}; // no engine was asked, or it said nothing
   }
@@ -123,7 +123,7 @@ function jobFor(entry: Entry, record: PodRecord, pod: PodSeen, kubeletRoot: stri
 /** In the initial user namespace: the handler read them there. */
 function groupsOf(entry: Entry): number[] {
   try {
-    const groups = statusField(readFileSync(entry.path("facts/status")), "Groups")?.split(/\s+/) ?? [];
+    const groups = statusField(readSmall(entry.path("facts/status"), PROC_FILE_BYTES), "Groups")?.split(/\s+/) ?? [];
     return groups.filter((group) => /^\d+$/.test(group)).map(Number);
   } catch {
     return []; // /proc/P was gone

@@ -1,5 +1,4 @@
 /** Identification of dumps that nobody could name, or whose labels nobody knew, while their process was held. */
-import { readFileSync } from "node:fs";
 import { readRecord, writeRecord } from "../../cache/record.ts";
 import type { Entry } from "../../cache/spool.ts";
 import type { HandlerSettings } from "../../config/options.ts";
@@ -8,6 +7,8 @@ import { reasonOf } from "../../domain/failures.ts";
 import { candidatesFrom } from "../../identity/cgroup.ts";
 import { identifyByApi } from "../../identity/identify.ts";
 import type { ContainerRuntime, Identification } from "../../identity/runtime.ts";
+import { PROC_FILE_BYTES } from "../../system/proc.ts";
+import { readSmall } from "../../system/small-file.ts";
 import { withOwner } from "../handler/finishing.ts";
 
 export interface Identified {
@@ -66,7 +67,7 @@ const quickOf = ({ owner, container, pod, identity }: DumpRecord): Identificatio
 
 function cgroupOf(entry: Entry): Buffer | undefined {
   try {
-    return readFileSync(entry.path("facts/cgroup"));
+    return readSmall(entry.path("facts/cgroup"), PROC_FILE_BYTES);
   } catch (error) {
     void reasonOf(error); // never written, or dropped with an opt-out
     return undefined;

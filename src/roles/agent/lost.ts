@@ -12,6 +12,7 @@ import { errnoOf } from "../../domain/failures.ts";
 import { SystemLog } from "../../kernel/klog.ts";
 import { type KernelLog, type KernelRefusal, Kmsg } from "../../kernel/kmsg.ts";
 import { replaceSync } from "../../system/durable.ts";
+import { readSmall } from "../../system/small-file.ts";
 
 /** `<dump-dir>/.kmsg`: up to which line of which boot the log was read, by number and by the log's clock. */
 interface Cursor {
@@ -112,7 +113,7 @@ function idOf(time: Date, line: string): string {
 
 function cursorIn(path: string): Cursor | undefined {
   try {
-    const { boot, seq, usec } = JSON.parse(readFileSync(path, "utf8")) as Partial<Cursor>;
+    const { boot, seq, usec } = JSON.parse(readSmall(path).toString("utf8")) as Partial<Cursor>;
     if (typeof boot !== "string" || typeof seq !== "number") return undefined;
     return typeof usec === "number" ? { boot, seq, usec } : { boot, seq };
   } catch (error) {
