@@ -1,4 +1,5 @@
-/* cost KIND MIB   fills memory of one kind, prints the pid of the process that is to crash, and waits
+/* cost KIND MIB [PROCS]   fills memory of one kind, prints the pid of the process that is to crash, and waits; it enters the
+ * cgroup with this cgroup.procs before, and with `file` after it has written that
  *   alone alone-huge            of one process
  *   forked forked-huge          shared copy-on-write with a parent that lives on
  *   forked-split                huge pages, of which the worker wrote a little of each: mapped by small ones
@@ -27,6 +28,12 @@
 
 static void check(int ok, const char *what) { if (!ok) { perror(what); exit(2); } }
 
+static void enter(const char *procs)
+{
+	FILE *f = procs ? fopen(procs, "w") : 0;
+	check(!procs || (f && fputs("0", f) > 0 && !fclose(f)), procs);
+}
+
 /* Begins on a huge page's boundary, and is of such pages or of none. */
 static char *anonymous(size_t bytes, int huge)
 {
@@ -44,14 +51,15 @@ static char *filled(char *p, size_t bytes)
 	return p;
 }
 
-static void file(size_t bytes)
+static void file(size_t bytes, const char *procs)
 {
 	char path[] = "cost-XXXXXX", *block = filled(anonymous(HUGE, 0), HUGE);
 	int fd = mkstemp(path), filter = open("/proc/self/coredump_filter", O_WRONLY);
 	check(fd >= 0 && !unlink(path) && write(filter, "0x3f", 4) == 4, path);
 	for (size_t done = 0; done < bytes; done += HUGE) check(write(fd, block, HUGE) == HUGE, "write");
-	check(mmap(0, bytes, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED, "mmap");
 	check(!fsync(fd) && !posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), "fsync");
+	enter(procs);
+	check(mmap(0, bytes, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED, "mmap");
 }
 
 static void mapped(size_t bytes, int flags, size_t touched)
@@ -108,15 +116,16 @@ static void forked(char *p, size_t bytes, int writes, int orphan)
 
 int main(int argc, char **argv)
 {
-	const char *kind = argc > 1 ? argv[1] : "";
+	const char *kind = argc > 1 ? argv[1] : "", *procs = argc > 3 ? argv[3] : 0;
 	size_t bytes = (argc > 2 ? atol(argv[2]) : 1) << 20;
 #define IS(name) (!strcmp(kind, name))
+	if (!IS("file")) enter(procs);
 	if (IS("alone") || IS("alone-huge")) filled(anonymous(bytes, IS("alone-huge")), bytes);
 	else if (IS("forked") || IS("forked-huge")) forked(filled(anonymous(bytes, IS("forked-huge")), bytes), bytes, 0, 0);
 	else if (IS("forked-split")) forked(filled(anonymous(bytes, 1), bytes), bytes, 1, 0);
 	else if (IS("orphan")) forked(filled(anonymous(bytes, 0), bytes), bytes, 0, 1);
 	else if (IS("orphan-split")) forked(filled(anonymous(bytes, 1), bytes), bytes, 1, 1);
-	else if (IS("file")) file(bytes);
+	else if (IS("file")) file(bytes, procs);
 	else if (IS("shared")) mapped(bytes, MAP_SHARED, bytes / 2);
 	else if (IS("hugetlb")) mapped(bytes, MAP_PRIVATE | MAP_HUGETLB, bytes / 2);
 	else if (IS("swapped")) madvise(filled(anonymous(bytes, 0), bytes), bytes, MADV_PAGEOUT);

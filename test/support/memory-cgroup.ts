@@ -1,10 +1,27 @@
 /** A memory cgroup of its own, on whichever hierarchy this machine has the memory controller. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const V1 = "/sys/fs/cgroup/memory";
 const V2 = "/sys/fs/cgroup";
+/**
+ * What the charges of some pages may differ by from one run to the next: the kernel takes 64 pages a processor at once, whatever
+ * is asked for (MEMCG_CHARGE_BATCH), and 16 pages for what is noise.
+ */
+export const ROUNDED_BYTES = (64 * availableParallelism() + 16) * 4096;
+
 /** Files by version; `peak` has been there since Linux 5.19 on v2. */
 const FILES = {
   1: { root: V1, usage: "memory.usage_in_bytes", peak: "memory.max_usage_in_bytes", limit: "memory.limit_in_bytes" },
@@ -17,6 +34,8 @@ export class MemoryCgroup implements AsyncDisposable {
   readonly version = existsSync(join(V1, "cgroup.procs")) ? 1 : 2;
   readonly path: string;
   readonly #files = FILES[this.version];
+  /** On v2 a write resets the peak for the descriptor that wrote (since Linux 6.12), on v1 for all. */
+  #peak: number | undefined;
 
   constructor() {
     if (this.version === 2) writeFileSync(join(V2, "cgroup.subtree_control"), "+memory");
@@ -24,22 +43,27 @@ export class MemoryCgroup implements AsyncDisposable {
     mkdirSync(this.path);
   }
 
-  /** A shell's words that put it here: what it becomes, and what that starts, is charged to this cgroup. */
-  get enter(): string {
-    return `echo $$ > ${join(this.path, "cgroup.procs")}`;
+  /** A process that writes 0 here is charged to this cgroup from then on, and so is what it starts. */
+  get procs(): string {
+    return join(this.path, "cgroup.procs");
   }
 
   usageBytes(): number {
     return this.#number(this.#files.usage);
   }
 
-  /** The most that was ever in use; on v1 since `forgetPeak()`. */
+  /** The most that was in use since `forgetPeak()`. */
   peakBytes(): number {
-    return this.#number(this.#files.peak);
+    if (this.#peak === undefined) return this.#number(this.#files.peak);
+    const text = Buffer.alloc(32);
+    return Number(text.toString("latin1", 0, readSync(this.#peak, text, 0, text.length, 0)));
   }
 
+  /** @throws Error where the kernel cannot (v2 before 6.12) and what was in use before would hide what comes */
   forgetPeak(): void {
-    if (this.version === 1) writeFileSync(join(this.path, this.#files.peak), "0");
+    this.#peak = resetPeak(join(this.path, this.#files.peak));
+    const hiddenBytes = this.peakBytes() - this.usageBytes();
+    if (hiddenBytes > ROUNDED_BYTES) throw new Error(`${hiddenBytes} bytes were in use before`);
   }
 
   limit(bytes: number): void {
@@ -52,7 +76,7 @@ export class MemoryCgroup implements AsyncDisposable {
   }
 
   pids(): number[] {
-    const pids = readFileSync(join(this.path, "cgroup.procs"), "latin1");
+    const pids = readFileSync(this.procs, "latin1");
     return pids.split("\n").filter(Boolean).map(Number);
   }
 
@@ -61,6 +85,7 @@ export class MemoryCgroup implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#peak !== undefined) closeSync(this.#peak);
     for (const pid of this.pids()) process.kill(pid, "SIGKILL");
     for (let left = 100; existsSync(this.path) && left > 0; left--) {
       try {
@@ -69,5 +94,17 @@ export class MemoryCgroup implements AsyncDisposable {
         await sleep(50); // busy until the last process is reaped
       }
     }
+  }
+}
+
+/** @returns the descriptor that wrote; undefined where the kernel takes no write (EINVAL, to root) */
+function resetPeak(path: string): number | undefined {
+  const fd = openSync(path, "r+");
+  try {
+    writeSync(fd, "0");
+    return fd;
+  } catch {
+    closeSync(fd);
+    return undefined;
   }
 }

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { compiled } from "./faults.ts";
 import { MemoryCgroup } from "./memory-cgroup.ts";
-import { holdPattern } from "./pattern.ts";
 
 /** In an emulated machine a second is a minute. */
 export const PATIENCE_MS = 300_000;
 
 export interface Cost {
-  /** How far the cgroup's peak went up from the signal on. */
+  readonly pid: number;
+  /** How far the cgroup's peak went beyond what was in use at the signal. */
   readonly movedBytes: number;
   readonly oomKills: number;
   /** The processes of the cgroup that live on. */
@@ -28,23 +28,21 @@ export interface Crashing {
   readonly roomKib?: number;
 }
 
-/** One process of this kind crashes under the pattern. @param folder  scratch */
-export async function costOf({ kind, mib, roomKib }: Crashing, pattern: string, folder: string): Promise<Cost> {
+/** One process of this kind crashes, under the pattern that is set. @param folder  scratch */
+export async function costOf({ kind, mib, roomKib }: Crashing, folder: string): Promise<Cost> {
   await using cgroup = new MemoryCgroup();
-  const command = `${cgroup.enter}; exec ${compiled("cost")} ${kind} ${mib}`;
-  const child = spawn("/bin/sh", ["-c", command], { stdio: ["ignore", "pipe", "inherit"], cwd: folder });
+  const args = [kind, `${mib}`, cgroup.procs];
+  const child = spawn(compiled("cost"), args, { stdio: ["ignore", "pipe", "inherit"], cwd: folder });
   const [line] = (await once(child.stdout, "data", { signal: AbortSignal.timeout(PATIENCE_MS) })) as [Buffer];
   const pid = Number(`${line}`);
-  if (roomKib !== undefined) cgroup.limit(cgroup.usageBytes() + roomKib * 1024);
-  cgroup.forgetPeak();
-  const before = cgroup.peakBytes();
-  {
-    await using _held = await holdPattern(pattern);
-    process.kill(pid, "SIGSEGV");
-    for (const end = performance.now() + PATIENCE_MS; isThere(pid); await sleep(10))
-      assert.ok(performance.now() < end, `${kind}: still held after ${PATIENCE_MS / 1000} s`);
-  }
-  return { movedBytes: cgroup.peakBytes() - before, oomKills: cgroup.oomKills(), left: cgroup.pids().length };
+  const before = cgroup.usageBytes();
+  if (roomKib !== undefined) cgroup.limit(before + roomKib * 1024);
+  else cgroup.forgetPeak();
+  process.kill(pid, "SIGSEGV");
+  for (const end = performance.now() + PATIENCE_MS; isThere(pid); await sleep(10))
+    assert.ok(performance.now() < end, `${kind}: still held after ${PATIENCE_MS / 1000} s`);
+  const movedBytes = cgroup.peakBytes() - before;
+  return { pid, movedBytes, oomKills: cgroup.oomKills(), left: cgroup.pids().length };
 }
 
 function isThere(pid: number): boolean {

@@ -48,7 +48,7 @@ export function tee(handler: readonly string[]): Tee {
   return {
     path: folder.path,
     pattern: (args) => `|${folder.path}/tee ${args}`,
-    async crashes(count, timeoutMs = 30_000) {
+    async crashes(count, timeoutMs = 120_000) {
       const end = performance.now() + timeoutMs;
       while (pids().length < count) {
         if (performance.now() > end) throw new Error(`${pids().length} of ${count} crashes seen in ${timeoutMs} ms`);
