@@ -1,5 +1,14 @@
 /** Why a process crashed, out of its core (or what was read of it while it was held) and the files that it had mapped. */
 import { basename } from "node:path";
+import {
+  type Crash,
+  type CrashFrame,
+  type CrashModule,
+  type CrashThread,
+  MAX_FRAMES,
+  MAX_THREAD_FRAMES,
+  MAX_THREADS,
+} from "../domain/crash.ts";
 import { textOf } from "../domain/text.ts";
 import { buildIdOf } from "../elf/build-id.ts";
 import type { ReadAt } from "../elf/bytes.ts";
@@ -14,15 +23,6 @@ import { type ProcessState, processOf, type ThreadState } from "./process/core.t
 import { Memory } from "./process/memory.ts";
 import { merged } from "./python/merge.ts";
 import { PythonRuntime } from "./python/runtime.ts";
-import {
-  type Crash,
-  type CrashFrame,
-  type CrashModule,
-  type CrashThread,
-  MAX_FRAMES,
-  MAX_THREAD_FRAMES,
-  MAX_THREADS,
-} from "./shape.ts";
 import { attempted, Context } from "./unwind/context.ts";
 import { type Walked, walk } from "./unwind/walk.ts";
 

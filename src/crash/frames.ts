@@ -1,10 +1,11 @@
 /** Frames for people: each with its module, offset and function. All stacks at once, so that each table is read once. */
+
+import type { CrashFrame } from "../domain/crash.ts";
 import { textOf } from "../domain/text.ts";
 import type { Module } from "./image/modules.ts";
 import { type FoundSymbol, symbolsOf } from "./image/symbols.ts";
 import { demangled } from "./names/demangle.ts";
 import { hex, safeName } from "./names/safe.ts";
-import type { CrashFrame } from "./shape.ts";
 import { trampolineAt } from "./unwind/by-signal.ts";
 import { isGenerated } from "./unwind/by-stack.ts";
 import { attempted, type Context, type Frame } from "./unwind/context.ts";

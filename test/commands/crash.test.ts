@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Crash } from "../../src/crash/shape.ts";
+import type { Crash } from "../../src/domain/crash.ts";
 import { fixture } from "../elf/fixtures.ts";
 import { needs } from "../support/set-up.ts";
 import { tempDir } from "../support/tmp.ts";

@@ -1,7 +1,7 @@
 /** How many of the corpus's stacks other tools find alike: for people, who want to know what the differences are worth. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import type { CrashFrame } from "../../src/crash/shape.ts";
+import type { CrashFrame } from "../../src/domain/crash.ts";
 import type { Crashed } from "./corpus.ts";
 
 export interface Agreement {

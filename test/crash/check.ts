@@ -5,7 +5,7 @@ import { Sysroot } from "../../src/commands/sysroot.ts";
 import { crashOf } from "../../src/crash/crash.ts";
 import { demangled } from "../../src/crash/names/demangle.ts";
 import { plainName, plainOf } from "../../src/crash/names/plain.ts";
-import type { Crash, CrashFrame } from "../../src/crash/shape.ts";
+import type { Crash, CrashFrame } from "../../src/domain/crash.ts";
 import type { ReadAt } from "../../src/elf/bytes.ts";
 import { fileReader } from "../../src/elf/file-reader.ts";
 import type { Case } from "./cases.ts";

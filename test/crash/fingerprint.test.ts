@@ -5,7 +5,7 @@ import { fingerprintOf, folded, type Seen, significant } from "../../src/crash/n
 import { isLeading, isRuntimeModule, isTrailing } from "../../src/crash/names/machinery.ts";
 import { plainName } from "../../src/crash/names/plain.ts";
 import { titleOf } from "../../src/crash/names/title.ts";
-import type { CrashFrame, CrashModule } from "../../src/crash/shape.ts";
+import type { CrashFrame, CrashModule } from "../../src/domain/crash.ts";
 
 const PLAIN: readonly [string, string][] = [
   ["checkout", "checkout"],

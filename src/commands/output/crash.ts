@@ -1,6 +1,6 @@
 /** A crash for people: its title, then the stack, one frame a line. */
 import { basename } from "node:path";
-import type { Crash, CrashFrame } from "../../crash/shape.ts";
+import type { Crash, CrashFrame } from "../../domain/crash.ts";
 import { printable } from "../../domain/text.ts";
 
 export function crashScreen(crash: Crash, allThreads: boolean): string {

@@ -1,10 +1,11 @@
 /** Where a module comes from, in its own words: the distribution's package, Go's build information, the run-time that it is. */
+
+import type { CrashModule } from "../../domain/crash.ts";
 import { textOf } from "../../domain/text.ts";
 import { walkNotes } from "../../elf/notes.ts";
 import { PT_NOTE } from "../../elf/program-headers.ts";
 import { Cursor } from "../dwarf/cursor.ts";
 import { safeName } from "../names/safe.ts";
-import type { CrashModule } from "../shape.ts";
 import { headerReader, type Image } from "./image.ts";
 
 /** "Package Metadata for Executable Files", systemd.io/PACKAGE_METADATA_FOR_EXECUTABLE_FILES: owner FDO, JSON. */

@@ -3,9 +3,9 @@
  * decides nothing.
  */
 import { createHash } from "node:crypto";
+import type { CrashFrame, CrashModule } from "../../domain/crash.ts";
 import { signalName } from "../../domain/signals.ts";
 import type { CrashSignal } from "../process/core.ts";
-import type { CrashFrame, CrashModule } from "../shape.ts";
 import { isFailing, isInterpreter, isLeading, isRuntimeModule, isRuntimeName, isTrailing } from "./machinery.ts";
 import { plainName, plainOf } from "./plain.ts";
 

@@ -1,6 +1,7 @@
 /** Names that a program chose, made fit for records and terminals. */
+
+import { MAX_NAME_BYTES } from "../../domain/crash.ts";
 import { printable } from "../../domain/text.ts";
-import { MAX_NAME_BYTES } from "../shape.ts";
 
 /** Printable, at most MAX_NAME_BYTES of UTF-8; what was cut ends with `…`. */
 export function safeName(name: string): string {

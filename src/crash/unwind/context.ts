@@ -1,4 +1,6 @@
 /** What the rules of a step share: the process, its memory and modules, and what was looked up already. */
+
+import type { Trust } from "../../domain/crash.ts";
 import { type EntryFinder, findersOf } from "../dwarf/find-entry.ts";
 import type { FrameEntry } from "../dwarf/frame-entries.ts";
 import { DebugInfo } from "../dwarf/places.ts";
@@ -9,7 +11,6 @@ import { symbolsOf } from "../image/symbols.ts";
 import type { Arch, Registers } from "../process/arch.ts";
 import type { ProcessState } from "../process/core.ts";
 import type { Memory } from "../process/memory.ts";
-import type { Trust } from "../shape.ts";
 
 /** One frame while the stack is walked. */
 export interface Frame {

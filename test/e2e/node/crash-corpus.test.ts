@@ -7,7 +7,7 @@ import { Sysroot } from "../../../src/commands/sysroot.ts";
 import { crashOf } from "../../../src/crash/crash.ts";
 import type { Files } from "../../../src/crash/image/modules.ts";
 import { plainName } from "../../../src/crash/names/plain.ts";
-import { MAX_FRAMES } from "../../../src/crash/shape.ts";
+import { MAX_FRAMES } from "../../../src/domain/crash.ts";
 import { readerOf } from "../../../src/elf/bytes.ts";
 import { agreementWith } from "../../crash/agreement.ts";
 import { BUILDS } from "../../crash/cases.ts";
