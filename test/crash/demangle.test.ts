@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { demangled } from "../../src/crash/names/demangle.ts";
+import { runs } from "../support/runs.ts";
 
 /** Results are left out, hashes of builds too; the rest is what c++filt says. */
 const NAMES: readonly [string, string][] = [
@@ -76,6 +77,6 @@ test("no symbol at all makes demangled() throw", () => {
     fc.property(fc.constantFrom("_Z", "_ZN", "_R", "_RNv", "_RINv", "_Z1fI"), body, (start, rest) => {
       assert.ok(typeof demangled(start + rest) === "string");
     }),
-    { numRuns: 5000 },
+    { numRuns: runs(5000) },
   );
 });

@@ -12,6 +12,7 @@ import { MAX_FRAMES, MAX_MODULES, MAX_NAME_BYTES, MAX_THREADS } from "../../src/
 import { readerOf } from "../../src/elf/bytes.ts";
 import { ABIS, buildCore } from "../elf/build.ts";
 import { fixture, NAMES } from "../elf/fixtures.ts";
+import { runs } from "../support/runs.ts";
 
 const SELF = readFileSync("/proc/self/exe").subarray(0, 64 * 1024);
 
@@ -51,7 +52,7 @@ for (const name of NAMES) {
     const core = fixture(name);
     fc.assert(
       fc.property(edits, edits, (a, b) => crashIn(edited(core, a), edited(SELF, b))),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 }
@@ -78,7 +79,7 @@ test("call frame information of any bytes ends", () => {
         if (entry) rowAt(entry, entry.start, ABI);
       }),
     ),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
 
@@ -88,7 +89,7 @@ test("expressions of any bytes end", () => {
     fc.property(fc.uint8Array({ maxLength: 64 }), (expression) =>
       onlyRangeErrors(() => evaluate(expression, { registers, memory: nowhere, bits: 64, bias: 0n }, [1n])),
     ),
-    { numRuns: 5000 },
+    { numRuns: runs(5000) },
   );
 });
 

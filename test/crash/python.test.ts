@@ -28,6 +28,8 @@ for module in (argparse, asyncio.base_events, typing, ctypes):
 print(json.dumps(out))
 `;
 
+import { runs } from "../support/runs.ts";
+
 test("lineAt() is the line that Python says, for each instruction of its library", {
   skip: needs("command:python3"),
 }, () => {
@@ -50,7 +52,7 @@ test("lineAt() of any bytes ends", () => {
       const line = lineAt(table, first, unit);
       assert.ok(line === null || line > 0);
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(3000) },
   );
 });
 

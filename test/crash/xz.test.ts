@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { unxz } from "../../src/crash/xz/xz.ts";
+import { runs } from "../support/runs.ts";
 import { needs } from "../support/set-up.ts";
 
 const skip = needs("command:xz");
@@ -91,7 +92,7 @@ test("unxz() ends with whatever is changed", { skip }, () => {
       ends(copy);
       ends(copy.subarray(0, cut % copy.length));
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
   const head = packed(text).subarray(0, 24);
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => ends(Buffer.concat([head, bytes]))));

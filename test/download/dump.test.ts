@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { STATES } from "../../src/domain/dump.ts";
 import { Bundles } from "../../src/download/bundles.ts";
 import { openDump } from "../../src/download/dump.ts";
+import { runs } from "../support/runs.ts";
 import { FOREVER, NAMESPACE_UID, read, World } from "./world.ts";
 
 const MIB = 1 << 20;
@@ -53,7 +54,7 @@ test("openDump() gives any range, the same as of the whole", async () => {
         const [from, to] = [Math.min(one, other), Math.max(one, other)];
         assert.ok((await read(download, from, to)).equals(whole.subarray(from, to)));
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   }
 });
@@ -223,7 +224,7 @@ test("a damaged bundle gives an error or the right bytes, wherever the damage is
       if (Buffer.isBuffer(got)) assert.ok(got.equals(dump.core.subarray(from, to)));
       else assert.equal(got.code, "STORE_CORRUPT");
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { Mirror } from "../../../src/kube/mirror.ts";
 import { QuotaKeeper } from "../../../src/roles/controller/quotas.ts";
 import { type CoredumpObject, dumpView, type QuotaObject, quotaView } from "../../../src/roles/controller/view.ts";
+import { runs } from "../../support/runs.ts";
 import { FakeApi } from "../fake-api.ts";
 
 const HARD = 10;
@@ -139,7 +140,7 @@ test("QuotaKeeper.keep() never exceeds a quota, whatever the interleaving, and s
         await settle(api, new Controller(api, async () => undefined));
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });
 

@@ -7,6 +7,7 @@ import { DumpError } from "../../../src/domain/failures.ts";
 import type { KubeHttp, KubeRequest } from "../../../src/kube/http.ts";
 import { type Kept, renewed } from "../../../src/pki/renewal.ts";
 import { lookAfter, namesOf, ownKeyPairs } from "../../../src/roles/webhook/certificates.ts";
+import { runs } from "../../support/runs.ts";
 
 const NOW_MS = Date.parse("2026-11-21T12:00:00Z");
 const DAY_MS = 24 * 3600_000;
@@ -161,7 +162,7 @@ for (const { on, secret, bundle = secret?.["ca.crt"] ?? "", served } of SITUATIO
       assert.deepEqual((await lookAfter(api.client(), settings, NOW_MS, never)).kept, api.secret);
       assert.deepEqual(api.bundles, [api.secret["ca.crt"], api.secret["ca.crt"]]);
     });
-    await fc.assert(property, { numRuns: 60 });
+    await fc.assert(property, { numRuns: runs(60) });
   });
 
 test("ownKeyPairs() gives a certificate, tells of failures, and ends with its signal", async () => {

@@ -5,11 +5,11 @@ import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Errands } from "../../src/delivery/errand.ts";
-import { eventually } from "../support/eventually.ts";
-import { compiled } from "../support/faults.ts";
-import { needs } from "../support/set-up.ts";
-import { deliver, deliverCommand, HIDDEN, NAME, type Volume, volume } from "./volumes.ts";
+import { Errands } from "../../../src/delivery/errand.ts";
+import { deliver, deliverCommand, HIDDEN, NAME, type Volume, volume } from "../../delivery/volumes.ts";
+import { eventually } from "../../support/eventually.ts";
+import { compiled } from "../../support/faults.ts";
+import { needs } from "../../support/set-up.ts";
 
 const skip = needs("root");
 const skipFaults = needs("root", "testbed");
