@@ -24,11 +24,17 @@ export interface Pod extends KubeObject {
     readonly phase?: string;
     readonly message?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
-    readonly containerStatuses?: readonly {
-      readonly ready?: boolean;
-      readonly state?: { readonly [state: string]: ContainerState | undefined };
-    }[];
+    readonly containerStatuses?: readonly ContainerStatus[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
   };
+}
+
+interface ContainerStatus {
+  readonly name?: string;
+  /** `repository@digest`, or where no registry knows the image, the run-time's bare id. */
+  readonly imageID?: string;
+  readonly ready?: boolean;
+  readonly state?: { readonly [state: string]: ContainerState | undefined };
 }
 
 /** The kubelet's reasons for a container that does not start: it tries again, but waiting for that does not help. */

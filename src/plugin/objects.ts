@@ -11,6 +11,8 @@ export interface Coredump extends KubeObject {
     readonly id?: string;
     readonly node?: string;
     readonly pod?: string;
+    /** The pod's. */
+    readonly uid?: string;
     readonly containerName?: string;
     readonly attempt?: number;
     readonly image?: string;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { referencesOf } from "../../src/plugin/debug/engine.ts";
-import { podFor } from "../../src/plugin/debug/pod.ts";
+import { podFor, pullableReferences } from "../../src/plugin/debug/pod.ts";
 import { coredump } from "../commands/plugin/coredumps.ts";
 
 test("podFor() makes a pod that Pod Security `restricted` admits, without a token, that goes with its Coredump", () => {
@@ -42,3 +42,14 @@ const images: readonly { name: string | undefined; digest: string | undefined; w
 for (const { name, digest, want } of images)
   test(`referencesOf() ${name} and ${digest?.slice(0, 10)}`, () =>
     assert.deepEqual(referencesOf({ name, digest }), want));
+
+const pullable: readonly { on: string; imageId: string | undefined; want: readonly string[] }[] = [
+  { on: "from a registry", imageId: `shop/server@${D}`, want: [`shop/server@${D}`, "shop/server:1"] },
+  { on: "brought to the node by itself", imageId: D, want: ["shop/server:1"] },
+  { on: "the same, by cri-dockerd", imageId: `docker://${D}`, want: ["shop/server:1"] },
+  { on: "whose pod is gone", imageId: undefined, want: [`shop/server@${D}`, "shop/server:1"] },
+  { on: "that changed since", imageId: `sha256:${"b".repeat(64)}`, want: [`shop/server@${D}`, "shop/server:1"] },
+];
+for (const { on, imageId, want } of pullable)
+  test(`pullableReferences() of an image ${on}`, () =>
+    assert.deepEqual(pullableReferences({ name: "shop/server:1", digest: D }, imageId), want));

@@ -6,10 +6,19 @@ import { parseDurationMs } from "../../domain/units.ts";
 import { buildIdOf } from "../../elf/build-id.ts";
 import { readerOf } from "../../elf/bytes.ts";
 import { type MappedFile, mappedFiles } from "../../elf/mapped.ts";
-import { type Image, referencesOf } from "../../plugin/debug/engine.ts";
+import type { Image } from "../../plugin/debug/engine.ts";
 import { batchArguments, gdbArguments, interactive, type Subject } from "../../plugin/debug/gdb.ts";
 import { gdbImageOf, imageForAll } from "../../plugin/debug/gdb-image.ts";
-import { CORE, type DebugPod, podFor, pullSecretsOf, SYSROOT, startPod, type Wish } from "../../plugin/debug/pod.ts";
+import {
+  CORE,
+  crashedPod,
+  type DebugPod,
+  podFor,
+  pullableReferences,
+  SYSROOT,
+  startPod,
+  type Wish,
+} from "../../plugin/debug/pod.ts";
 import { needKubectl, PodShell } from "../../plugin/debug/pod-shell.ts";
 import { isPlain } from "../../plugin/debug/view.ts";
 import type { Coredump } from "../../plugin/objects.ts";
@@ -73,12 +82,11 @@ async function podWith(
     name: (argv["image"] as string | undefined) ?? name,
     digest: argv["image"] === undefined ? digest : undefined,
   };
-  const references = referencesOf(image).filter((reference) => !reference.startsWith("sha256:"));
-  const pullSecrets = await pullSecretsOf(http, coredump);
+  const { pullSecrets, imageId } = await crashedPod(http, coredump);
   let failure: unknown = new DumpError("TOOL_MISSING", "Cannot debug in the cluster: the Coredump names no image", {
     hint: "--image",
   });
-  for (const reference of references) {
+  for (const reference of pullableReferences(image, imageId)) {
     say(`Starting a pod with ${printable(wish.gdbImage)} beside ${printable(reference)}`);
     const body = podFor(coredump, { ...wish, reference, pullSecrets });
     try {

@@ -59,7 +59,7 @@ export class PodShell {
     let sent = 0;
     for await (const chunk of chunks) {
       sent += chunk.length;
-      const drained = child.stdin.write(chunk) || Promise.race([once(child.stdin, "drain"), once(child, "close")]);
+      const drained = child.stdin.write(chunk) || Promise.race([once(child.stdin, "drain"), ended]);
       await Promise.resolve(drained).catch(() => signal.throwIfAborted());
       if (child.exitCode !== null) break;
     }

@@ -10,6 +10,7 @@ import { COREDUMP_API, collection, member } from "../../kube/objects.ts";
 import { type Pod, removePod, troubleOf } from "../../kube/pods.ts";
 import type { Coredump } from "../objects.ts";
 import { explained } from "../trouble.ts";
+import { type Image, referencesOf } from "./engine.ts";
 
 export const SYSROOT = "/sysroot";
 export const CORE = "/core/core";
@@ -118,12 +119,27 @@ export async function startPod(
   }
 }
 
-/** What the crashed pod pulls its images with, while it is there to be asked. */
-export async function pullSecretsOf(http: KubeHttp, { metadata, spec }: Coredump): Promise<readonly object[]> {
+/** What the crashed pod pulls its images with, and how its image is called there; nothing when it is gone, or another of its name. */
+export async function crashedPod(
+  http: KubeHttp,
+  { metadata, spec }: Coredump,
+): Promise<{ readonly pullSecrets: readonly object[]; readonly imageId: string | undefined }> {
   const path = member("v1", "pods", spec.pod ?? "", metadata.namespace);
-  return (
-    (await http.json<Pod>({ verb: "get", resource: "pods", path }).catch(() => undefined))?.spec?.imagePullSecrets ?? []
-  );
+  const pod = await http.json<Pod>({ verb: "get", resource: "pods", path }).catch(() => undefined);
+  const { containerStatuses = [], initContainerStatuses = [] } =
+    pod?.metadata.uid === spec.uid ? (pod?.status ?? {}) : {};
+  const container = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === spec.containerName);
+  return { pullSecrets: pod?.spec?.imagePullSecrets ?? [], imageId: container?.imageID };
+}
+
+/**
+ * What a node can get the image by, the surest first. An image that came to its node without a registry has no digest that one knows:
+ * the run-time states its own id, and a pod that asks for that as a digest only waits until its pull has failed.
+ * @param imageId  `imageID` of the crashed container's status; undefined: its pod is gone, and only trying tells
+ */
+export function pullableReferences(image: Image, imageId: string | undefined): string[] {
+  const ownId = imageId?.replace(/^[a-z-]+:\/\//, ""); // of cri-dockerd: docker://
+  return referencesOf(image).filter((reference) => !/^sha256:/.test(reference) && !reference.endsWith(`@${ownId}`));
 }
 
 function notMade(error: unknown, namespace: string): unknown {

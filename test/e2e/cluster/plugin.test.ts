@@ -216,6 +216,10 @@ describe("kubectl coredump", { skip }, () => {
   test("debug --in-cluster prints it of an image without a shell, where pods are restricted; its pod goes away", async () => {
     const { code, stdout, stderr } = await coredump(["debug", name(), "--in-cluster", "--print-backtrace"]);
     assert.equal(code, 0, stderr);
+    // No pod waited for a digest that no registry has; and nothing else is said.
+    const pod = "coredump-debug-\\w+";
+    const want = `^Starting a pod with ${GDB_IMAGE} beside localhost/distroless:1\nCopying the core into pod ${pod}\n$`;
+    assert.match(stderr, new RegExp(want));
     assert.match(stdout.toString(), /^Thread 1 .*\(crashed, SIGSEGV\)\n#0 /);
     assert.match(stdout.toString(), BACKTRACE);
     await eventually(async () => assert.equal(await pods(), "pod/web-0\n"));
