@@ -1,12 +1,14 @@
 /** The whole system as an admin gets it: image, helm install, a crash, helm test, an upgrade in a crash loop, helm uninstall. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, globSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { openCache } from "../../../src/cache/cache.ts";
 import { programOf, readPattern, readSetting } from "../../../src/kernel/core-pattern.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -19,11 +21,13 @@ import { type S3, startS3 } from "../../support/s3.ts";
 import { needs } from "../../support/set-up.ts";
 import { type TempDir, tempDir } from "../../support/tmp.ts";
 
-const skip = needs("root", "cluster", "binary");
+const skip = needs("root", "cluster", "binary", "command:prlimit");
 const exec = promisify(execFile);
 const RELEASE = "coredump-handler";
 const SYSTEM = "ibm-observe";
 const CRASHES = 50;
+/** The agent looks at what it needs every ten seconds. */
+const IDLE_MS = 60_000;
 const kernelValues = () => [readPattern(), readSetting("pipeLimit"), readSetting("suidDumpable")];
 
 describe("helm install", { skip }, () => {
@@ -155,6 +159,27 @@ describe("helm install", { skip }, () => {
     await eventually(async () => {
       assert.doesNotMatch(await cluster.in(SYSTEM).kubectl("get", "pods", "--output=name"), /self-test/);
       assert.doesNotMatch(JSON.stringify(await dumps(SYSTEM)), /self-test/);
+    });
+  });
+
+  test("an idle agent of the chart has no failures, and finds in the kernel's log what the kernel gave up", async () => {
+    assert.ok(isInstalled);
+    const system = cluster.in(SYSTEM);
+    const [agent] = (await system.get("pods", "--selector=app.kubernetes.io/name=coredump-agent"))["items"];
+    const upMs = Date.now() - Date.parse(agent.status.containerStatuses[0].state.running.startedAt);
+    await sleep(Math.max(0, IDLE_MS - upMs));
+    const path = `/api/v1/namespaces/${SYSTEM}/pods/${agent.metadata.name}:9099/proxy/metrics`;
+    const metrics = await cluster.kubectl("get", "--raw", path);
+    assert.match(metrics, /^coredump_agent_kernel_log_readable 1$/m);
+    assert.doesNotMatch(metrics, /^coredump_agent_failures_total\{code="UNEXPECTED"\} [1-9]/m);
+    const { pid, signal } = spawnSync("prlimit", ["--core=1", "sh", "-c", "kill -SEGV $$"]);
+    assert.equal(signal, "SIGSEGV");
+    await eventually(async () => {
+      const lost = openCache(join(folder.path, "cores"))
+        .records()
+        .filter(({ state }) => state === "Lost");
+      const ours = lost.find(({ containerPid }) => containerPid === pid);
+      assert.match(ours?.message ?? "", /^rlimit-1: RLIMIT_CORE is set to 1/, await agentSaid());
     });
   });
 
