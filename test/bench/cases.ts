@@ -85,7 +85,8 @@ export const CASES: Readonly<Record<string, Case>> = {
   }),
   download: inCluster(5, async (count, { program }, folder) => {
     const outcome = limited("ratio", THROUGHPUT_BAR, "a file that Node serves", await download(count, program, folder));
-    return { ...outcome, barMaxRssMiB: 200, met: outcome.met && outcome.maxRssMiB <= 200 };
+    const peakMiB = Math.max(outcome.oneRssMiB, outcome.maxRssMiB);
+    return { ...outcome, barMaxRssMiB: 200, met: outcome.met && peakMiB <= 200 };
   }),
   webhook: {
     ...{ count: 5, cluster: false },

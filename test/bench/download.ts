@@ -26,6 +26,9 @@ const AT_ONCE = 20;
 const SLOW = "4M";
 
 export interface Downloaded extends Compared {
+  /** The peak after the gigabyte was downloaded once. */
+  readonly oneRssMiB: number;
+  /** The peak of many at once. */
   readonly maxRssMiB: number;
   /** While nothing was downloaded yet. */
   readonly idleRssMiB: number;
@@ -42,14 +45,16 @@ export async function download(count: number, program: string, folder: string): 
   const path = (name: string) => `/apis/${API}/namespaces/${namespace}/coredumps/${name}/dump`;
 
   let compared: Compared;
+  let oneRssMiB: number;
   {
-    await using _server = await ApiServer.start(cluster, options);
+    await using server = await ApiServer.start(cluster, options);
     const dump = await storedDump(cluster, namespace, under.sink, { lengthBytes: GB, parts: partsOf(heapLike(), GB) });
     writeFileSync(join(folder, "core"), dump.core);
     await using _file = await staticServer(cluster, join(folder, "core"));
     const seconds = (path: string) => () => fetched(cluster, path, GB);
     const [ours, base] = [seconds(path(dump.name)), seconds("/apis/bench.example.com/v1/core")];
     await ours();
+    oneRssMiB = memoryMiB(server.pid, "VmHWM");
     await base();
     compared = await inTurn(count, ours, base);
   }
@@ -63,7 +68,7 @@ export async function download(count: number, program: string, folder: string): 
   const slow = Array.from({ length: AT_ONCE / 2 }, () => curl(cluster, path(dump.name), ["--limit-rate", SLOW]));
   const fast = Array.from({ length: AT_ONCE / 2 }, () => curl(cluster, path(dump.name), []));
   await Promise.all([...slow, ...fast]);
-  return { ...compared, maxRssMiB: memoryMiB(server.pid, "VmHWM"), idleRssMiB };
+  return { ...compared, oneRssMiB, maxRssMiB: memoryMiB(server.pid, "VmHWM"), idleRssMiB };
 }
 
 /** The same four megabytes over and over: frames are compressed one by one, so nothing is gained by that. */

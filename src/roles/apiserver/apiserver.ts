@@ -32,7 +32,7 @@ import type { ObjectStorage } from "../../storage/storage.ts";
 import { locationOf, volumeOf } from "../../store/location.ts";
 import { readProbe } from "../../store/probe.ts";
 import { openSource } from "../../store/source.ts";
-import { giveBackLarge, growSlowly } from "../../system/footprint.ts";
+import { forgetStart, giveBackLarge, growSlowly } from "../../system/footprint.ts";
 import { type KeyPair, type KeyPairFiles, keyPairsIn } from "../../system/key-pair.ts";
 import { Diary } from "../diary.ts";
 import { logOf } from "../led.ts";
@@ -85,6 +85,7 @@ async function serve(office: Office, ending: AbortSignal): Promise<void> {
     else {
       app = assemble(office, trust, pair, { ending, stopping: signal });
       log.info({ address: await listen(app, settings) }, "Serving");
+      forgetStart();
     }
   }
   await Promise.all([following, probing]);
@@ -140,7 +141,11 @@ function assemble(office: Office, trust: ClusterTrust, pair: KeyPair, { ending, 
 function storeHealth(settings: ApiserverSettings, diary: Diary, metrics: ApiMetrics): StoreHealth | undefined {
   const { store, ...rest } = storeSettingsOf(settings);
   if (store === undefined) return undefined;
-  const [volume, probe] = [volumeOf(locationOf(store)), readProbe({ ...rest, store })];
+  const [volume, letIn] = [volumeOf(locationOf(store)), readProbe({ ...rest, store })];
+  const probe = async (signal: AbortSignal) => {
+    await letIn(signal);
+    forgetStart(); // as much as the store's client took to load
+  };
   return new StoreHealth({ volume, probe, diary, up: metrics.storeUp, blocks: isForGood });
 }
 
