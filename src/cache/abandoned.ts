@@ -57,7 +57,11 @@ export interface Finishing {
   readonly mostBytes?: number;
   /** Ends it; the next one begins again. */
   readonly signal?: AbortSignal;
+  readonly explain?: Explain;
 }
+
+/** Why a process crashed, out of so many bytes of its core: its files are not at hand any more. Does not reject. */
+export type Explain = (entry: Entry, coreBytes: bigint) => Promise<Pick<DumpRecord, "crash" | "warnings">>;
 
 /**
  * Finishes what was begun by somebody who was killed; whoever opens the cache does that. Nobody holds such a record's
@@ -68,7 +72,7 @@ export interface Finishing {
  */
 export async function finishIfAbandoned(
   entry: Entry,
-  { mostBytes = Number.POSITIVE_INFINITY, signal }: Finishing = {},
+  { mostBytes = Number.POSITIVE_INFINITY, ...how }: Finishing = {},
 ): Promise<number | "later"> {
   if (!isUnfinished(entry) || isYoung(entry)) return 0;
   using lock = FileLock.try(entry.lock);
@@ -79,7 +83,7 @@ export async function finishIfAbandoned(
   if (lengthBytes > mostBytes) return "later";
   if (found === "broken") renameSync(entry.record, entry.path("record.broken"));
   const record = typeof found === "string" ? abandonedRecord(entry) : found;
-  if (record.state === "Capturing") await sealAbandoned(entry, record, signal);
+  if (record.state === "Capturing") await sealAbandoned(entry, record, how);
   else if (isHalfDropped(entry, record)) dropLocalCopy(entry, record);
   rmSync(entry.recordPart, { force: true });
   return lengthBytes;
@@ -100,12 +104,22 @@ function isYoung(entry: Entry): boolean {
   return typeof recordOrNot(entry) === "string" && made !== undefined && Math.abs(Date.now() - made) < YOUNG_MS;
 }
 
-async function sealAbandoned(entry: Entry, found: DumpRecord, signal?: AbortSignal): Promise<void> {
+async function sealAbandoned(entry: Entry, found: DumpRecord, { signal, explain }: Finishing): Promise<void> {
   const how = sealingOf(entry, found);
   const gaps = how.truncation === "handler-killed" && how.sizeBytes > 0n;
   const record = gaps ? { ...found, warnings: [...found.warnings, GAPS] } : found;
   writeRecord(entry, record);
-  await seal(entry, record, how, signal);
+  await seal(entry, explain ? await explained(entry, record, how.sizeBytes, explain) : record, how, signal);
+}
+
+/** One that was killed over it must not be so for ever. */
+const TRIED = "its stack was not read: a first attempt came to no end";
+
+async function explained(entry: Entry, record: DumpRecord, coreBytes: bigint, explain: Explain): Promise<DumpRecord> {
+  if (record.crash || coreBytes <= 0n || record.warnings.includes(TRIED)) return record;
+  writeRecord(entry, { ...record, warnings: [...record.warnings, TRIED] });
+  const { crash, warnings } = await explain(entry, coreBytes);
+  return { ...record, crash, warnings: [...record.warnings, ...warnings] };
 }
 
 /** Memory is copied in several stretches at once, so the last byte there does not say that all before it are. */

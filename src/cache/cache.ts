@@ -5,25 +5,27 @@ import { DumpError } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
 import { advance, mayDropLocalCopy } from "../domain/life-cycle.ts";
 import { FileLock } from "../system/lock.ts";
-import { abandonedRecord, type Finishing, finishIfAbandoned } from "./abandoned.ts";
+import { abandonedRecord, type Explain, type Finishing, finishIfAbandoned } from "./abandoned.ts";
 import { dropLocalCopy } from "./drop.ts";
 import { oldestOfMost, ownerGroup } from "./eviction.ts";
 import { heldBytes } from "./pressure.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import { type Entry, Spool } from "./spool.ts";
 
-/** @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED */
-export const openCache = (dir: string, options: { create?: boolean } = {}): Cache =>
-  new Cache(Spool.open(dir, options.create));
+/** @param options `explain`: for the dumps that killed handlers left @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED */
+export const openCache = (dir: string, options: { create?: boolean; explain?: Explain } = {}): Cache =>
+  new Cache(Spool.open(dir, options.create), options.explain);
 
 /** Then they are read once in a hundred crashes. */
 const KEPT_OF_MOST = 0.95;
 
 export class Cache {
   readonly spool: Spool;
+  readonly #finishing: Finishing;
 
-  constructor(spool: Spool) {
+  constructor(spool: Spool, explain?: Explain) {
     this.spool = spool;
+    this.#finishing = explain ? { explain } : {};
   }
 
   /** Newest first. A directory whose record cannot be read shows as what can be told of it. */
@@ -116,12 +118,12 @@ export class Cache {
    * @returns ids of those that are left for later, because their cores are too long
    * @throws the first failure, once all had their turn
    */
-  async finishAbandoned({ mostBytes = Number.POSITIVE_INFINITY, signal }: Finishing = {}): Promise<string[]> {
+  async finishAbandoned({ mostBytes = Number.POSITIVE_INFINITY, ...how }: Finishing = {}): Promise<string[]> {
     const [failures, later]: [unknown[], string[]] = [[], []];
     let leftBytes = mostBytes;
     for (const entry of this.spool.entries()) {
       try {
-        const finished = await finishIfAbandoned(entry, { mostBytes: leftBytes, ...(signal && { signal }) });
+        const finished = await finishIfAbandoned(entry, { ...this.#finishing, ...how, mostBytes: leftBytes });
         if (finished === "later") later.push(entry.id);
         else leftBytes -= finished;
       } catch (error) {
@@ -135,7 +137,7 @@ export class Cache {
   /** This dump, however long it takes, if a killed handler left it. @returns its record then */
   async finished(record: DumpRecord): Promise<DumpRecord> {
     const entry = this.spool.entry(record.id);
-    await finishIfAbandoned(entry);
+    await finishIfAbandoned(entry, this.#finishing);
     return readRecord(entry) ?? record;
   }
 

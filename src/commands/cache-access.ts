@@ -4,6 +4,7 @@ import type { DumpRecord } from "../domain/dump.ts";
 import { reasonOf } from "../domain/failures.ts";
 import { shortId } from "../domain/id.ts";
 import { printable } from "../domain/text.ts";
+import { explainLater } from "../roles/handler/explaining.ts";
 import { type Parsed, settingsOf } from "./flags.ts";
 import { say } from "./output/print.ts";
 
@@ -13,7 +14,8 @@ import { say } from "./output/print.ts";
  */
 export async function openedCache(argv: Parsed): Promise<Cache> {
   // A node on which nothing has crashed yet has no directory; one that was named must be there.
-  const cache = openCache(settingsOf(argv).dumpDir, { create: argv["dump-dir"] === undefined });
+  const { dumpDir, crash } = settingsOf(argv);
+  const cache = openCache(dumpDir, { create: argv["dump-dir"] === undefined, explain: explainLater(crash) });
   try {
     const later = (await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES })).map(shortId);
     if (later.length > 0)

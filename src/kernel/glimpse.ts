@@ -13,6 +13,7 @@ import type { CorePipe } from "./pipe.ts";
 import { difference } from "./same-process.ts";
 
 const STACK_BYTES = 256 << 10;
+const PAGE_BYTES = 4096n;
 /** Of some thousand threads; the notes of more are not held. */
 const MAX_NOTE_BYTES = 8n << 20n;
 /** A page of a stack may be one that never comes (userfaultfd(2)). */
@@ -26,6 +27,8 @@ export interface Glimpsed {
   readonly head: CoreHead;
   /** The core, as far as it was seen; undefined when nothing can be said from it. */
   readonly core: ReadAt | undefined;
+  /** A read of the process's memory still hangs, and so will exit(3). */
+  readonly stalled: boolean;
 }
 
 /** Takes the notes from the pipe, and the stack from the process. Never throws: the copy goes on whatever is seen here. */
@@ -34,16 +37,19 @@ export async function glimpse(head: CoreHead, pipe: CorePipe, process: CrashedPr
   const end = notes && notes.offsetBytes + notes.fileBytes;
   const follows =
     notes && notes.offsetBytes >= BigInt(head.bytes.length) && pipe.positionBytes === BigInt(head.bytes.length);
-  if (!head.table || !notes || end === undefined || end > MAX_NOTE_BYTES || !follows) return { head, core: undefined };
+  if (!head.table || !notes || end === undefined || end > MAX_NOTE_BYTES || !follows)
+    return { head, core: undefined, stalled: false };
   const bytes = Buffer.allocUnsafeSlow(Number(end));
   head.bytes.copy(bytes);
   const whole = { ...head, bytes: bytes.subarray(0, await pipe.fill(bytes, head.bytes.length, bytes.length)) };
   const seen = readerOf(whole.bytes);
   // Where they differ, what lies at /proc/P now is not what crashed.
   const isProcess = process && !difference(seen, head.table, process);
-  const stack = isProcess ? await stackOf(head.table, notes, seen, process).catch(() => undefined) : undefined;
+  const looked = isProcess ? await stackOf(head.table, notes, seen, process).catch(() => undefined) : undefined;
+  const stack = looked === "stalled" ? undefined : looked;
   return {
     head: whole,
+    stalled: looked === "stalled",
     core: (offset, length) => (stack && within(stack, offset) ? stack.read(offset, length) : seen(offset, length)),
   };
 }
@@ -64,7 +70,7 @@ async function stackOf(
   notes: ProgramHeader,
   read: ReadAt,
   process: CrashedProcess,
-): Promise<Stack | undefined> {
+): Promise<Stack | "stalled" | undefined> {
   const at = STACK_POINTER[header.machine];
   if (at === undefined) return undefined;
   let pointer: bigint | undefined;
@@ -79,9 +85,11 @@ async function stackOf(
       ? undefined
       : headers.find(({ type, vaddr, memBytes }) => type === PT_LOAD && sp < vaddr + memBytes);
   if (sp === undefined || !segment) return undefined;
-  const from = sp > segment.vaddr ? sp : segment.vaddr;
+  const page = sp - (sp % PAGE_BYTES); // readers ask for whole pages, and leaf functions use what is below
+  const from = page > segment.vaddr ? page : segment.vaddr;
   const left = segment.vaddr + segment.memBytes - from;
   const bytes = await readMemory(process, from, left < STACK_BYTES ? Number(left) : STACK_BYTES);
+  if (!bytes) return "stalled";
   const offsetBytes = segment.offsetBytes + from - segment.vaddr;
   const reader = readerOf(bytes);
   return {
@@ -91,17 +99,18 @@ async function stackOf(
   };
 }
 
-/** By /proc/P/mem, which copies nothing in the process (docs/architecture.md, rule 10). */
-async function readMemory(process: CrashedProcess, address: bigint, length: number): Promise<Buffer> {
+/** By /proc/P/mem, which copies nothing in the process (docs/architecture.md, rule 10). @returns undefined when it hangs */
+async function readMemory(process: CrashedProcess, address: bigint, length: number): Promise<Buffer | undefined> {
   const fd = openSync(process.memory.path("mem"), "r");
   const buffer = Buffer.allocUnsafeSlow(length);
   const reading = readAt(fd, buffer, length, address).finally(() => closeSync(fd));
   let timer: NodeJS.Timeout | undefined;
-  const stalled = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("reading the stack hangs")), STALL_MS);
+  const stalled = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), STALL_MS);
   });
   try {
-    return buffer.subarray(0, await Promise.race([reading, stalled]));
+    const got = await Promise.race([reading, stalled]);
+    return got === undefined ? undefined : buffer.subarray(0, got);
   } finally {
     clearTimeout(timer);
     reading.catch(() => undefined);

@@ -6,44 +6,34 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { ProcDirectory, statusField } from "../system/proc.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
-import { fileMappings } from "./memory-map.ts";
+import { localDevices, machineMounts, O_PATH } from "./local-files.ts";
+import { codeMappings, fileAt } from "./memory-map.ts";
 
-const O_PATH = 0o10000000;
 const O_NOATIME = 0o1000000;
 const MAX_FILES = 1024;
 /** A mount is kept from going away for no longer. */
 const MAX_OPEN_MS = 5000;
 const ELF_MAGIC = 0x7f454c46;
-/**
- * File systems whose files are on this machine: opening, or reading, never waits for a server that may be gone. Names as in
- * /proc/P/mountinfo. Others (NFS, FUSE, 9p, Ceph) are left alone: even O_PATH may ask their server.
- */
-const LOCAL = new Set(
-  "ext2 ext3 ext4 xfs btrfs f2fs overlay tmpfs ramfs rootfs squashfs erofs zfs bcachefs iso9660".split(" "),
-);
+const NO_MAPS = Buffer.alloc(0);
 
 export class MappedFiles implements Disposable {
-  /** By device and inode. */
-  readonly #fds = new Map<string, number>();
-  /** Device and inode by the address of a mapping. */
-  readonly #files = new Map<bigint, string>();
+  /** By device and inode; undefined: it is not to be opened, or could not be. */
+  readonly #fds = new Map<string, number | undefined>();
   readonly #reading: number[] = [];
+  #maps: Buffer;
   #expires = Number.POSITIVE_INFINITY;
 
   /** Call it while the process is held. */
   constructor(process: CrashedProcess) {
-    const local = localDevices(process.facts.get("mountinfo"));
+    this.#maps = process.facts.get("maps") ?? NO_MAPS;
+    const isLocal = localDevices(process.facts.get("mountinfo"), machineMounts);
     using other = mapFilesOf(process);
-    for (const { start, end, file, device, executable } of fileMappings(process.facts.get("maps") ?? Buffer.alloc(0))) {
-      this.#files.set(start, file);
-      if (!executable || this.#fds.has(file) || this.#fds.size >= MAX_FILES || !local.has(device)) continue;
+    for (const { start, end, file, device } of codeMappings(this.#maps)) {
+      if (this.#fds.has(file)) continue;
+      if (this.#fds.size >= MAX_FILES) break;
       // The kernel's names are not padded, where /proc/P/maps pads to eight digits.
       const path = other.directory.path(`map_files/${start.toString(16)}-${end.toString(16)}`);
-      try {
-        this.#fds.set(file, openSync(path, O_PATH));
-      } catch {
-        // The file is not read then; its module says so.
-      }
+      this.#fds.set(file, isLocal(device) ? opened(path, O_PATH) : undefined);
     }
   }
 
@@ -54,7 +44,7 @@ export class MappedFiles implements Disposable {
 
   /** @param start where the file's first mapping begins. @returns undefined when it was not opened, or is no ELF file */
   reader(start: bigint): ((offsetBytes: bigint, lengthBytes: number) => Uint8Array) | undefined {
-    const fd = this.#fds.get(this.#files.get(start) ?? "");
+    const fd = this.#fds.get(fileAt(this.#maps, start) ?? "");
     if (fd === undefined || !fstatSync(fd).isFile()) return undefined;
     const readable = this.#reopened(fd);
     if (readable === undefined) return undefined;
@@ -67,32 +57,28 @@ export class MappedFiles implements Disposable {
   }
 
   #reopened(fd: number): number | undefined {
-    try {
-      const readable = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK | O_NOATIME);
-      this.#reading.push(readable);
-      const magic = Buffer.alloc(4);
-      readSync(readable, magic, 0, 4, 0);
-      return magic.readUInt32BE() === ELF_MAGIC ? readable : undefined;
-    } catch {
-      return undefined;
-    }
+    const readable = opened(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK | O_NOATIME);
+    if (readable === undefined) return undefined;
+    this.#reading.push(readable);
+    const magic = Buffer.alloc(4);
+    readSync(readable, magic, 0, 4, 0);
+    return magic.readUInt32BE() === ELF_MAGIC ? readable : undefined;
   }
 
   [Symbol.dispose](): void {
-    for (const fd of [...this.#fds.values(), ...this.#reading.splice(0)]) closeSync(fd);
+    for (const fd of [...this.#fds.values(), ...this.#reading.splice(0)]) if (fd !== undefined) closeSync(fd);
     this.#fds.clear();
+    this.#maps = NO_MAPS;
   }
 }
 
-/** Devices ("8:1") of mounts in the process's own namespace that are local. */
-function localDevices(mountinfo: Buffer | undefined): ReadonlySet<string> {
-  const lines = mountinfo?.toString("latin1").split("\n") ?? [];
-  return new Set(
-    lines.flatMap((line) => {
-      const [before = "", after = ""] = line.split(" - ");
-      return LOCAL.has(after.split(" ")[0] ?? "") ? [before.split(" ")[2] ?? ""] : [];
-    }),
-  );
+/** What cannot be opened is not read; its module says so. */
+function opened(path: string, flags: number): number | undefined {
+  try {
+    return openSync(path, flags);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -35,34 +35,69 @@ export function parseMaps(maps: Buffer): Mapping[] {
   return found;
 }
 
-/** A mapping of a file. */
-export interface FileMapping {
+/** A mapping of a file's code. */
+export interface CodeMapping {
   readonly start: bigint;
   readonly end: bigint;
-  readonly executable: boolean;
   /** Tells the file from any other: device and inode. */
   readonly file: string;
   /** Major and minor in decimal, as in mountinfo. */
   readonly device: string;
 }
 
-/** The mappings of files in /proc/P/maps. */
-export function* fileMappings(maps: Buffer): Generator<FileMapping> {
-  for (const line of linesOf(maps)) {
-    const match = LINE.exec(line.toString("latin1", 0, LINE_BYTES));
-    if (!match || match[5] === "0") continue;
-    const [, start = "0", end = "0", access = "", device = "", inode = ""] = match;
-    yield {
-      start: BigInt(`0x${start}`),
-      end: BigInt(`0x${end}`),
-      executable: access[2] === "x",
-      file: `${device} ${inode}`,
-      device: device
-        .split(":")
-        .map((part) => Number.parseInt(part, 16))
-        .join(":"),
-    };
+const SPACE = 0x20;
+const X = 0x78;
+
+/**
+ * The executable mappings of files in /proc/P/maps. Other lines cost a look at some bytes: the process is held meanwhile, and
+ * may have 65,000 of them.
+ */
+export function* codeMappings(maps: Buffer): Generator<CodeMapping> {
+  for (let at = 0; at < maps.length; ) {
+    let access = at;
+    while (access < at + ADDRESSES_BYTES && maps[access] !== SPACE) access++;
+    if (maps[access + 3] === X) {
+      const mapping = codeMapping(maps.toString("latin1", at, at + LINE_BYTES));
+      if (mapping) yield mapping;
+    }
+    const end = maps.indexOf(NEWLINE, access);
+    at = end < 0 ? maps.length : end + 1;
   }
+}
+
+/** Two of 16 digits. */
+const ADDRESSES_BYTES = 33;
+
+function codeMapping(line: string): CodeMapping | undefined {
+  const match = LINE.exec(line);
+  const [, start, end, , device = "", inode] = match ?? [];
+  if (!match || inode === "0") return undefined;
+  const numbers = device.split(":").map((part) => Number.parseInt(part, 16));
+  return {
+    start: BigInt(`0x${start}`),
+    end: BigInt(`0x${end}`),
+    file: `${device} ${inode}`,
+    device: numbers.join(":"),
+  };
+}
+
+/** Device and inode of the file whose mapping begins at the address, as in CodeMapping. The lines are sorted by address. */
+export function fileAt(maps: Buffer, start: bigint): string | undefined {
+  let [low, high] = [0, maps.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const at = middle === 0 ? 0 : maps.lastIndexOf(NEWLINE, middle - 1) + 1; // the line that the middle is in
+    const match = LINE.exec(maps.toString("latin1", at, at + LINE_BYTES));
+    if (!match) return undefined;
+    const found = BigInt(`0x${match[1]}`);
+    if (found === start) return match[5] === "0" ? undefined : `${match[4]} ${match[5]}`;
+    if (found > start) high = at;
+    else {
+      const end = maps.indexOf(NEWLINE, middle);
+      low = end < 0 ? maps.length : end + 1;
+    }
+  }
+  return undefined;
 }
 
 function* linesOf(bytes: Buffer): Generator<Buffer> {

@@ -13,15 +13,17 @@ import {
 } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { abandonedRecord, finishIfAbandoned } from "../../src/cache/abandoned.ts";
+import { abandonedRecord, type Explain, finishIfAbandoned } from "../../src/cache/abandoned.ts";
 import { blankRecord } from "../../src/cache/blank.ts";
 import { Cache } from "../../src/cache/cache.ts";
 import { readRecord, writeRecord } from "../../src/cache/record.ts";
 import { seal } from "../../src/cache/seal.ts";
 import type { Entry } from "../../src/cache/spool.ts";
+import { type Crash, shortened } from "../../src/domain/crash.ts";
 import type { DumpRecord } from "../../src/domain/dump.ts";
 import { advance } from "../../src/domain/life-cycle.ts";
 import { FileLock } from "../../src/system/lock.ts";
+import { anyCrash } from "../support/any-crash.ts";
 import { coreOf, filesOf, idOf, type TestSpool, TIME, testSpool } from "./caches.ts";
 
 const CORE = coreOf();
@@ -272,4 +274,58 @@ test("finishAbandoned() finishes the others when one cannot be, and then says so
   writeFileSync(good.part, CORE);
   await assert.rejects(new Cache(made.spool).finishAbandoned());
   assert.equal(assertTrue(good).state, "Captured");
+});
+
+const crashWith = (title: string): Crash => ({
+  ...shortened(fc.sample(anyCrash, { numRuns: 1, seed: 1 })[0] ?? assert.fail()),
+  title,
+});
+const CRASH = crashWith("out of its core");
+const explaining: {
+  on: string;
+  behind: string;
+  before: Partial<DumpRecord>;
+  calls: number;
+  crash: unknown;
+}[] = [
+  { on: "has no stack yet", behind: "arrived", before: {}, calls: 1, crash: CRASH },
+  {
+    on: "has one, with names that only its handler could read",
+    behind: "arrived",
+    before: { crash: crashWith("first") },
+    calls: 0,
+    crash: crashWith("first"),
+  },
+  { on: "holds nothing", behind: "part", before: {}, calls: 0, crash: null },
+];
+for (const { on, behind, before, calls, crash } of explaining)
+  test(`finishIfAbandoned() of a dump that ${on} asks ${calls} times why it crashed`, async () => {
+    using made = testSpool();
+    const entry = await killedBehind(made, stepOf(behind));
+    writeRecord(entry, { ...(readRecord(entry) ?? assert.fail()), ...before });
+    const asked: bigint[] = [];
+    const explain: Explain = async (_, coreBytes) => {
+      asked.push(coreBytes);
+      return { crash: CRASH, warnings: ["and more"] };
+    };
+    await new Cache(made.spool, explain).finishAbandoned();
+    const record = readRecord(entry);
+    assert.deepEqual(asked, calls ? [BigInt(SIZE)] : []);
+    assert.deepEqual(record?.crash, crash);
+    assert.equal(record?.warnings.includes("and more"), calls > 0);
+  });
+
+test("finishIfAbandoned() asks once, also where whoever asked was killed over it", async () => {
+  using made = testSpool();
+  const entry = await killedBehind(made, stepOf("arrived"));
+  let asked = 0;
+  const explain: Explain = () => {
+    asked++;
+    throw new Error("killed"); // what follows does not happen
+  };
+  await assert.rejects(finishIfAbandoned(entry, { explain }));
+  await finishIfAbandoned(entry, { explain });
+  const record = readRecord(entry);
+  assert.deepEqual([asked, record?.state, record?.crash], [1, "Captured", null]);
+  assert.match(record?.warnings.join() ?? "", /its stack was not read/);
 });

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isVsyscallWithoutPage, type Mapping, mappingsIn, parseMaps } from "../../src/kernel/memory-map.ts";
+import {
+  codeMappings,
+  fileAt,
+  isVsyscallWithoutPage,
+  type Mapping,
+  mappingsIn,
+  parseMaps,
+} from "../../src/kernel/memory-map.ts";
 import { stopped } from "./streams.ts";
 
 const line = (rest: string) => `7f0000000000-7f0000002000 ${rest}\n`;
@@ -87,4 +94,46 @@ test("mappingsIn() gives those that overlap, in order", () => {
       assert.deepEqual([...mappingsIn(mappings, from, to)], want);
     }),
   );
+});
+
+/** Every third one has code. */
+const manyFiles = (count: number): Buffer =>
+  Buffer.from(
+    Array.from({ length: count }, (_, n) => {
+      const [from, to] = [0x400000 + n * 0x2000, 0x400000 + n * 0x2000 + 0x1000].map((at) =>
+        at.toString(16).padStart(8, "0"),
+      );
+      return `${from}-${to} r-${n % 3 === 0 ? "x" : "-"}p 00000000 fe:1f ${n}    /x y/lib${n}.so\n`;
+    }).join(""),
+  );
+
+test("codeMappings() gives executable mappings of files, and fileAt() the file of any", () => {
+  for (const count of [0, 1, 2, 3, 100]) {
+    const maps = manyFiles(count);
+    const code = [...codeMappings(maps)];
+    assert.equal(code.length, Math.max(0, Math.ceil(count / 3) - 1)); // no inode: no file
+    if (count > 3) assert.deepEqual(code[0], { start: 0x406000n, end: 0x407000n, file: "fe:1f 3", device: "254:31" });
+    for (let n = 0; n < count; n++) {
+      const start = 0x400000n + BigInt(n) * 0x2000n;
+      assert.equal(fileAt(maps, start), n === 0 ? undefined : `fe:1f ${n}`);
+      assert.equal(fileAt(maps, start + 1n), undefined);
+    }
+    assert.equal(fileAt(maps, 0n), undefined);
+  }
+  const any = fc.uint8Array({ maxLength: 300 });
+  fc.assert(
+    fc.property(any, (bytes) => {
+      assert.ok([...codeMappings(Buffer.from(bytes))].length < 10);
+      fileAt(Buffer.from(bytes), 0x400000n);
+    }),
+  );
+});
+
+test("codeMappings() of 65,000 mappings takes no time that anybody would notice", () => {
+  const maps = manyFiles(65_000).toString("latin1").replaceAll("r-xp", "r--p");
+  const bytes = Buffer.from(maps, "latin1");
+  const before = process.cpuUsage();
+  assert.deepEqual([...codeMappings(bytes)], []);
+  const ms = process.cpuUsage(before).user / 1000;
+  assert.ok(ms < 60, `${ms} ms`);
 });

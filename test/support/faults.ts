@@ -240,10 +240,14 @@ export async function crashUnder(
 }
 
 /** A C source beside this file, made into a library or a program. */
-export function compiled(name: "faults.so" | "memory" | "odd" | "cost"): string {
+export function compiled(name: "faults.so" | "memory" | "odd" | "cost" | "stack" | "fuse"): string {
   const source = join(import.meta.dirname, `${name.replace(/\.so$/, "")}.c`);
   const out = join(TESTBED, name);
-  const kind = name.endsWith(".so") ? ["-shared", "-fPIC"] : ["-static", "-pthread"];
+  const kind = name.endsWith(".so")
+    ? ["-shared", "-fPIC"]
+    : name === "stack"
+      ? ["-no-pie", "-ldl"]
+      : ["-static", "-pthread"];
   if (!existsSync(out) || statSync(out).mtimeMs < statSync(source).mtimeMs)
     execFileSync("gcc", ["-O1", "-g", "-Wall", "-Wextra", "-Werror", ...kind, "-o", out, source]);
   return out;

@@ -9,6 +9,7 @@ import { readRecord } from "../../cache/record.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import type { DumpDelivery } from "../../domain/dump.ts";
 import type { Changes, Registry } from "../../registration/registry.ts";
+import { explainLater } from "../handler/explaining.ts";
 import { type Absent, changesFor, hasten, type Queues } from "./changes.ts";
 import { deliverDump, isDeliveryPending } from "./deliver.ts";
 import type { Deliver, Desk, Next, Ship, Teller } from "./desk.ts";
@@ -58,7 +59,7 @@ const SCAN_MS = 60_000;
 /** Runs until `signal`; uploads may then go on for the grace period. */
 export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<void> {
   const { settings, diary } = world;
-  const cache = openCache(settings.dumpDir, { create: true });
+  const cache = openCache(settings.dumpDir, { create: true, explain: explainLater(settings.crash) });
   const absent: Absent = { deleted: new Set(), forgotten: new Set() };
   const queues = queuesOf(world, cache, absent, endingOf(signal, settings.graceMs));
   const noted = (id: string) => queues.quick.add(id);
@@ -126,7 +127,7 @@ function queuesOf(
   };
   const quick = new AgentQueue(REGISTRATIONS, work, failed, ending);
   const seal = async (id: string, signal: AbortSignal) => {
-    await finishIfAbandoned(spool.entry(id), { signal });
+    await finishIfAbandoned(spool.entry(id), { signal, explain: explainLater(settings.crash) });
     quick.add(id);
     return undefined;
   };

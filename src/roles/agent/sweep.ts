@@ -6,6 +6,7 @@ import type { AgentSettings } from "../../config/cluster-options.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { connect } from "../../kube/http.ts";
 import { KubeRegistry } from "../../registration/kube-registry.ts";
+import { explainLater } from "../handler/explaining.ts";
 import { tellerFor } from "./announce.ts";
 import { deliverBy, deliverDump, isDeliveryPending } from "./deliver.ts";
 import { type Desk, type Next, nodeNameOf } from "./desk.ts";
@@ -29,7 +30,7 @@ export async function sweep(
   each: (swept: Swept) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const cache = openCache(settings.dumpDir);
+  const cache = openCache(settings.dumpDir, { explain: explainLater(settings.crash) });
   const ended = new AbortController();
   const sealing = cache.finishAbandoned({ signal: AbortSignal.any([signal, ended.signal]) }).catch(() => []); // beside the others
   const http = await connect(settings.kubeconfig);

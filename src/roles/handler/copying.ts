@@ -43,8 +43,8 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
   const { settings } = world;
   using _slot = await takeSlot(open.spool, settings.maxDumps, settings.slotWaitMs).catch(() => undefined); // late or crowded is better than lost
   const files = filesOf(scene, settings);
-  const { head, core: glimpsed } = await glimpse(await readHead(pipe), pipe, scene.process);
-  const explaining = { how: settings.crash, glimpse: glimpsed, files };
+  const { head, core: seen, stalled } = await glimpse(await readHead(pipe), pipe, scene.process);
+  const explaining: Explaining = { how: settings.crash, glimpse: seen, files, stalled };
   const limits = limitsFor(open.spool.dir, settings);
   const reservation = new Reservation(open.spool, open.entry, limits);
   const estimate = estimateBytes(head, scene.process);
@@ -117,7 +117,7 @@ function withoutProcess(
     const problem = room ? writeFacts(open.entry, factsIn(scene)) : undefined;
     return problem ? [...problems, problem] : problems;
   };
-  const explaining = { how: world.settings.crash, glimpse: undefined, files: undefined };
+  const explaining = { how: world.settings.crash };
   const known = { threadNames: new Map(), stopped: undefined, explaining, asked: undefined };
   return { scene, received, ...known, heldMs: heldMs(), keepSmall };
 }

@@ -37,10 +37,15 @@ export async function finish(open: OpenEntry, copied: Copied, world: World): Pro
     },
   };
   writeRecord(entry, arrived); // from here on a killed handler's copy is known to have come to its end
-  const { crash, warnings } = await explain(entry, copied.explaining, copied.threadNames); // before the checksum, which takes longer
+  const { crash, warnings } = await explain(entry, {
+    ...copied.explaining,
+    threadNames: copied.threadNames,
+    coreBytes: received.sizeBytes,
+  }); // before the checksum, which takes longer
   const small = copied.keepSmall(received.truncation !== "disk-full");
   const answer = scene.quick.owner === "host" ? scene.quick : (copied.asked ?? ask(scene, world));
   const explained = { ...arrived, crash, warnings: [...arrived.warnings, ...warnings] };
+  if (crash) writeRecord(entry, explained); // whoever finishes it for us has no files to read it from
   const sealed = await seal(entry, explained, {
     ...received,
     threadNames: copied.threadNames,

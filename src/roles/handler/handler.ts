@@ -19,6 +19,7 @@ import type { KernelCall } from "../../kernel/arguments.ts";
 import { CorePipe } from "../../kernel/pipe.ts";
 import { logLine } from "../../system/log.ts";
 import { type Copied, copyCore } from "./copying.ts";
+import { explainLater } from "./explaining.ts";
 import { finish } from "./finishing.ts";
 import { observe, type Scene } from "./observing.ts";
 import { type Refusal, refuse, refusedUnseen } from "./refusing.ts";
@@ -82,7 +83,7 @@ async function record(scene: Scene, pipe: CorePipe, world: World): Promise<{ rea
     pipe.release();
     const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, end, world);
     logLine(world.settings.logDir, "info", summary(record));
-    return { stalled: !isRefusal(end) && end.received.stalled };
+    return { stalled: end.explaining?.stalled || (!isRefusal(end) && end.received.stalled) };
   } catch (error) {
     tell(open.entry, error);
     throw error;
@@ -94,7 +95,7 @@ const MOST_RECORDS = 2000;
 
 /** Long cores that killed handlers left are the agent's to finish; without an agent ours, because our process is released. */
 async function tidy({ settings, inBackground }: World, hasAgent: boolean): Promise<void> {
-  const cache = openCache(settings.dumpDir);
+  const cache = openCache(settings.dumpDir, { explain: explainLater(settings.crash) });
   cache.forgetBeyond(MOST_RECORDS);
   const later = await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES });
   if (later.length === 0 || hasAgent) return;

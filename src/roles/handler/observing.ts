@@ -11,6 +11,7 @@ import type { Identification } from "../../identity/runtime.ts";
 import type { KernelCall } from "../../kernel/arguments.ts";
 import { type CrashedProcess, openCrashedProcess } from "../../kernel/crashed-process.ts";
 import { leftOut } from "../../kernel/filter.ts";
+import { statOfExecutable } from "../../kernel/local-files.ts";
 import { startTicks, statusField, TICK_MS } from "../../system/proc.ts";
 import { mapsFit } from "./ceiling.ts";
 import type { World } from "./handler.ts";
@@ -57,10 +58,10 @@ export function disowned(scene: Scene, world: World, why: string): Scene {
 /**
  * The kernel marks an executable that has no name any more, but a file may be called so too: only one without links is gone.
  */
-function replacedFile({ memory, facts }: CrashedProcess): string | undefined {
-  if (!facts.get("exe")?.toString("latin1").endsWith(" (deleted)")) return undefined;
-  const [links] = attempt(() => statSync(memory.path("exe")).nlink);
-  return links
+function replacedFile(process: CrashedProcess): string | undefined {
+  if (!process.facts.get("exe")?.toString("latin1").endsWith(" (deleted)")) return undefined;
+  const [file] = attempt(() => statOfExecutable(process));
+  return file && file.nlink > 0n
     ? undefined
     : "its executable was replaced or deleted while it ran: what is at its path now is another file";
 }

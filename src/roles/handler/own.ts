@@ -1,6 +1,7 @@
 /** Crashes of this very program on its node: their memory may hold tokens and keys, so it is root's alone. */
-import { statSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import type { CrashedProcess } from "../../kernel/crashed-process.ts";
+import { placeOf, statOfExecutable } from "../../kernel/local-files.ts";
 
 /** Names the process of `doctor --self-test` in its arguments: it is captured whatever the policy for the host is. */
 export const SELF_TEST = "coredump-detector-self-test";
@@ -20,9 +21,15 @@ export function whoseProgram(process: CrashedProcess | undefined, executable: st
 
 function isSameFile(process: CrashedProcess, executable: string): boolean {
   try {
-    const crashed = statSync(process.memory.path("exe"), { bigint: true });
-    const own = statSync(executable, { bigint: true });
-    return crashed.dev === own.dev && crashed.ino === own.ino;
+    const fd = openSync(executable, "r");
+    try {
+      const { inode } = placeOf(fd);
+      const crashed = statOfExecutable(process, (each) => each === inode);
+      const own = fstatSync(fd, { bigint: true });
+      return crashed?.dev === own.dev && crashed.ino === own.ino;
+    } finally {
+      closeSync(fd);
+    }
   } catch {
     return false; // gone meanwhile
   }

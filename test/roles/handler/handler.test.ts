@@ -86,30 +86,43 @@ for (const { taker, state } of [
     assert.equal(background, state === "Captured" ? 1 : 0);
   });
 
-test("a dump whose read hangs is sealed and handed over before the handler ends itself", async () => {
-  const told: string[] = [];
-  const stateOf = (id: string): unknown => readRecord(Spool.open(dumpDir).entry(id))?.state;
-  using dir = tempDir();
-  const dumpDir = join(dir.path, "cache");
-  let id = "";
-  using _done = await handled({
-    settings: { "dump-dir": dumpDir },
-    world: {
-      copy: async (...args) => {
-        const end = await copyCore(...args);
-        return "reason" in end ? end : { ...end, received: { ...end.received, stalled: true } };
-      },
-      handOver: async (taken) => {
-        id = taken;
-        using lock = FileLock.try(Spool.open(dumpDir).entry(id).lock);
-        told.push(`handed over, ${stateOf(id)}, ${lock ? "free" : "locked"}`);
-        return "nobody";
-      },
-      endHard: () => told.push(`ended, ${stateOf(id)}`),
+const HANGS: readonly { on: string; state: string; copy: typeof copyCore }[] = [
+  {
+    on: "of the core",
+    state: "Captured",
+    copy: async (...args) => {
+      const end = await copyCore(...args);
+      return "reason" in end ? end : { ...end, received: { ...end.received, stalled: true } };
     },
+  },
+  {
+    on: "of the stack of what is refused",
+    state: "Refused",
+    copy: async () => ({ reason: "TooBig", message: "too big", explaining: { how: "full", stalled: true } }),
+  },
+];
+for (const { on, state, copy } of HANGS)
+  test(`a dump of which a read ${on} hangs is recorded and handed over before the handler ends itself`, async () => {
+    const told: string[] = [];
+    const stateOf = (id: string): unknown => readRecord(Spool.open(dumpDir).entry(id))?.state;
+    using dir = tempDir();
+    const dumpDir = join(dir.path, "cache");
+    let id = "";
+    using _done = await handled({
+      settings: { "dump-dir": dumpDir },
+      world: {
+        copy,
+        handOver: async (taken) => {
+          id = taken;
+          using lock = FileLock.try(Spool.open(dumpDir).entry(id).lock);
+          told.push(`handed over, ${stateOf(id)}, ${lock ? "free" : "locked"}`);
+          return "nobody";
+        },
+        endHard: () => told.push(`ended, ${stateOf(id)}`),
+      },
+    });
+    assert.deepEqual(told, [`handed over, ${state}, free`, `ended, ${state}`]);
   });
-  assert.deepEqual(told, ["handed over, Captured, free", "ended, Captured"]);
-});
 
 test("the log gets a line that no name can break", async () => {
   using logs = tempDir();

@@ -1,0 +1,205 @@
+/** The stack in a record: the same wherever a program crashes, also where nothing else of the dump is kept. */
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
+import { basename, join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Crash, frameName } from "../../../src/domain/crash.ts";
+import { captured } from "../../support/captured.ts";
+import { startEngine } from "../../support/engines.ts";
+import { compiled, crash, Handler, start } from "../../support/faults.ts";
+import { program } from "../../support/paths.ts";
+import { holdPattern } from "../../support/pattern.ts";
+import { needs } from "../../support/set-up.ts";
+import { tempDir } from "../../support/tmp.ts";
+
+const skip = needs("root", "testbed", "binary", "command:gcc");
+const scratch = tempDir();
+after(() => scratch[Symbol.dispose]());
+
+const names = (read: Crash | null) => read?.stack.map((frame) => frameName(frame, read)) ?? [];
+const states = (read: Crash | null) =>
+  Object.fromEntries(read?.modules.map(({ path, state }) => [basename(path), state]) ?? []);
+/** What two stacks of one program must share: all but addresses. */
+const signature = (read: Crash | null) =>
+  read?.stack.map(({ function: name, module, offset, trust }) => {
+    return [name, offset, trust, basename(read.modules[module ?? -1]?.path ?? "").replace(/ \(deleted\)$/, "")].join(
+      " ",
+    );
+  });
+
+const IN_MAIN = ["inner", "middle", "outer", "main"];
+
+/** @param args of test/support/stack.c */
+async function crashed(args: readonly string[], settings = {}, command = compiled("stack")) {
+  using handler = new Handler({ settings });
+  await using _held = await holdPattern(handler.pattern());
+  const { signal } = await crash(command, ...args);
+  assert.equal(signal, "SIGSEGV");
+  return await handler.record();
+}
+
+test("a program has the same stack on the host, in containers and in namespaces of its own", { skip }, async () => {
+  await using engine = await startEngine("containerd-2");
+  const glibc = {
+    "/lib64": "/lib64",
+    "/lib/x86_64-linux-gnu": "/usr/lib/x86_64-linux-gnu",
+    "/host": join(compiled("stack"), ".."),
+  };
+  const inContainer = async (...command: string[]) => {
+    using one = await captured(
+      () => engine.run({ command, mounts: glibc, pod: `p${Math.random()}` }),
+      [`--cri-endpoint=${engine.socket}`],
+    );
+    assert.equal(one.record.core.capture, "direct", one.record.warnings.join());
+    return one.record.crash;
+  };
+  const script = (text: string) => ["/bin/sh", "-c", text];
+  const host = (await crashed(["plain"])).crash;
+  assert.deepEqual(names(host).slice(0, 4), IN_MAIN);
+  const unshared = [
+    "--mount",
+    "sh",
+    "-c",
+    `mount -t tmpfs none /mnt && cp ${compiled("stack")} /mnt && exec /mnt/stack`,
+  ];
+  const others = {
+    "mounted from the host": await inContainer("/host/stack", "plain"),
+    "on the container's overlay": await inContainer(...script("cp /host/stack /tmp/ && exec /tmp/stack plain")),
+    "deleted meanwhile": await inContainer(...script("cp /host/stack /tmp/ && exec /tmp/stack unlink /tmp/stack")),
+    "another mount namespace": (await crashed(unshared, {}, "/usr/bin/unshare")).crash,
+  };
+  for (const [where, read] of Object.entries(others)) {
+    assert.deepEqual(signature(read), signature(host), where);
+    assert.equal(read?.fingerprint, host?.fingerprint, where);
+  }
+  const statics = [(await crashed(["0"], {}, program("crash"))).crash, await inContainer("/bin/crash", "0")];
+  assert.deepEqual(names(statics[0] ?? null).slice(0, 2), ["crash_here", "end"]);
+  assert.deepEqual(signature(statics[0] ?? null), signature(statics[1] ?? null));
+});
+
+test("a thread whose leader has ended has its stack", { skip }, async () => {
+  const { crash: read } = await crashed(["-x", "0"], {}, program("crash-dynamic"));
+  assert.deepEqual(names(read).slice(0, 3), ["crash_here", "end", "worker"]);
+  assert.equal(read?.threads.length ?? 0, 0);
+});
+
+test("a dump that is refused because it is too big has its stack", { skip }, async () => {
+  const record = await crashed(["plain"], { "max-dump-size": "1" });
+  assert.deepEqual([record.state, record.reason], ["Refused", "TooBig"]);
+  assert.deepEqual(names(record.crash).slice(0, 4), IN_MAIN);
+});
+
+test("a dump that is cut short has its stack", { skip }, async () => {
+  using handler = new Handler({ settings: { capture: "drain" } });
+  await using _held = await holdPattern(handler.pattern());
+  const victim = start(program("crash-dynamic"), "256");
+  const pid = await handler.stopInTheMiddle();
+  process.kill(victim.pid, "SIGKILL");
+  process.kill(pid, "SIGCONT");
+  await victim.ended;
+  const { core, crash: read } = await handler.record();
+  assert.equal(core.truncation, "source-cut-short");
+  assert.deepEqual(names(read).slice(0, 3), ["crash_here", "end", "main"]);
+});
+
+test("a dump whose handler was killed has a stack, from the core alone", { skip }, async () => {
+  using handler = new Handler({ wrap: { fault: "fsync:1:KILL" } });
+  await using _held = await holdPattern(handler.pattern());
+  await crash(compiled("stack"), "plain");
+  handler.wrap();
+  const { state, crash: read, warnings } = await handler.record();
+  assert.equal(state, "Captured", warnings.join());
+  assert.ok((read?.stack.length ?? 0) > 0, warnings.join());
+});
+
+test("--crash off reads nothing", { skip }, async () => {
+  const record = await crashed(["plain"], { crash: "off" });
+  assert.deepEqual([record.crash, record.warnings], [null, []]);
+});
+
+/** @returns a folder with so many libraries */
+function libraries(count: number): string {
+  const folder = join(scratch.path, `libraries-${count}`);
+  mkdirSync(folder);
+  for (let n = 0; n < count; n++) {
+    const path = join(folder, `${n}.so`);
+    if (n === 0)
+      execFileSync("gcc", ["-shared", "-fPIC", "-x", "c", "-o", path, "-"], {
+        input: "int data[1 << 14] = {1}; int f(void) { return data[3]; }",
+      });
+    else copyFileSync(join(folder, "0.so"), path);
+  }
+  return folder;
+}
+
+test("with 49 libraries all are read, and the process is held no longer", { skip }, async () => {
+  const folder = libraries(45);
+  const record = await crashed(["libraries", folder, "45"]);
+  const whole = record.crash;
+  assert.deepEqual(names(whole).slice(0, 4), IN_MAIN);
+  assert.deepEqual(record.warnings, []);
+});
+
+test("a sparse library of 2 GiB costs neither time nor memory", { skip }, async () => {
+  const huge = join(scratch.path, "huge.so");
+  copyFileSync(join(libraries(1), "0.so"), huge);
+  truncateSync(huge, 2 ** 31);
+  const record = await crashed(["code", huge]);
+  assert.deepEqual(names(record.crash).slice(0, 4), IN_MAIN);
+});
+
+test("a file system whose server does not answer holds nobody, and its files are not opened", { skip }, async () => {
+  for (const name of ["program", "program (deleted)"]) {
+    const place = join(scratch.path, `fuse ${name}`);
+    mkdirSync(place);
+    const server = spawn(compiled("fuse"), [place, compiled("stack")], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(server.stdout, "data");
+    try {
+      using handler = new Handler();
+      await using _held = await holdPattern(handler.pattern());
+      const victim = spawn(join(place, name), ["wait"], { stdio: ["pipe", "pipe", "inherit"] });
+      const ended = once(victim, "exit");
+      await once(victim.stdout, "data");
+      server.kill("SIGSTOP");
+      const from = performance.now();
+      victim.stdin.end("\n");
+      const end = await Promise.race([ended, sleep(10_000)]);
+      await handler.ended(10_000).finally(() => server.kill("SIGCONT"));
+      assert.deepEqual(end, [null, "SIGSEGV"], `${performance.now() - from} ms`);
+      const { crash: read } = await handler.record();
+      assert.equal(states(read)[name], "notOpened");
+      assert.equal(read?.stack[0]?.trust, "context");
+    } finally {
+      server.kill("SIGCONT");
+      execFileSync("umount", ["--lazy", place]);
+      server.kill();
+    }
+  }
+});
+
+test("a file system can be unmounted as soon as the dump is done", { skip }, async () => {
+  const place = join(scratch.path, "mount");
+  mkdirSync(place);
+  execFileSync("mount", ["-t", "tmpfs", "none", place]);
+  try {
+    copyFileSync(compiled("stack"), join(place, "stack"));
+    using handler = new Handler();
+    await using _held = await holdPattern(handler.pattern());
+    await crash(join(place, "stack"));
+    const from = performance.now();
+    while (readFileSync("/proc/self/mounts", "latin1").includes(place)) {
+      assert.ok(performance.now() - from < 5000, "the mount is busy");
+      try {
+        execFileSync("umount", [place], { stdio: "ignore" });
+      } catch {
+        await sleep(50);
+      }
+    }
+    assert.deepEqual(names((await handler.record()).crash).slice(0, 4), IN_MAIN);
+  } finally {
+    execFileSync("sh", ["-c", 'umount "$0" 2>/dev/null || true', place]);
+  }
+});
