@@ -22,16 +22,21 @@ export function podEvent(record: PodRecord, coredump: string, now: Date) {
 }
 
 function messageOf(record: PodRecord, coredump: string): string {
-  const { executable, container, core, heldMs, state, message } = record;
+  const { executable, container } = record;
   const who = `${printable(executable)} (container ${container?.name ?? "unknown"})`;
   const what = `${who} ${whatHappened(record)}`;
-  const see = `See: kubectl coredump info ${coredump}`;
+  const became = `; ${whatBecame(record)}. See: kubectl coredump info ${coredump}`;
+  const room = Math.max(0, MESSAGE_LENGTH - became.length); // names of C++ may be longer than the whole message
+  return `${what.length > room ? `${what.slice(0, room - 1)}…` : what}${became}`;
+}
+
+function whatBecame({ core, heldMs, state, message }: PodRecord): string {
   if (core.storedBytes === null || ["Refused", "Denied", "Lost", "Evicted"].includes(state))
-    return `${what}; its core was not kept: ${printable(message ?? state)}. ${see}`;
+    return `its core was not kept: ${printable(message ?? state)}`;
   const held = heldMs === null ? "" : ` captured in ${formatDuration(heldMs)},`;
   const whole = core.complete ? "complete" : `cut short (${core.truncation ?? "unknown"})`;
   const open = state === "Created" ? "; it waits for the quota's decision" : "";
-  return `${what}; core of ${formatBytes(core.storedBytes)}${held} ${whole}${open}. ${see}`;
+  return `core of ${formatBytes(core.storedBytes)}${held} ${whole}${open}`;
 }
 
 const FRAMES = 5;

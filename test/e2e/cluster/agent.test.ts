@@ -129,7 +129,7 @@ test("agent: a crash becomes an object, a bundle, an event, and leaves the node"
   );
   assert.match(
     events[0].message,
-    /^crash \(container app\) was killed by SIG\w+.*complete\. See: kubectl coredump info web-0-crash-/,
+    /^crash \(container app\) crashed: SIGSEGV at 0xdead in crash_here .*\(stack: crash_here ← .*; core of .* complete\. See: kubectl coredump info web-0-crash-/,
   );
   assert.equal(await agent.end(), 0);
 });

@@ -116,7 +116,7 @@ describe("a crash in a pod", { skip }, () => {
       assert.deepEqual(bundle.info.pod, { namespace, name: "web-0", uid: pod.metadata["uid"] });
       assert.equal(`sha256:${bundle.coreSha256}`, saved["status"].checksum);
       const described = await admin.kubectl("describe", "pod", "web-0");
-      assert.match(described, new RegExp(`Warning +CoreDumped .*killed by SIGSEGV.*complete.*info ${name}`));
+      assert.match(described, new RegExp(`Warning +CoreDumped .*crashed: SIGSEGV.*complete.*info ${name}`));
       const [record] = recordsOf(namespace);
       assert.equal(record?.state, "Saved");
       assert.ok(record && !holds(record));

@@ -1,7 +1,9 @@
 /** The agent's parts that are no steps: queue, socket, lost dumps, events. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { openCache } from "../../../src/cache/cache.ts";
+import { type Crash, shortened } from "../../../src/domain/crash.ts";
 import type { State } from "../../../src/domain/dump.ts";
 import { DumpError, reasonOf } from "../../../src/domain/failures.ts";
 import type { KernelLog, KernelRefusal } from "../../../src/kernel/kmsg.ts";
@@ -15,6 +17,7 @@ import { AgentQueue } from "../../../src/roles/agent/queue.ts";
 import { listenForHandlers, tellAgent } from "../../../src/roles/agent/socket.ts";
 import { testSpool } from "../../cache/caches.ts";
 import { podRecord } from "../../registration/records.ts";
+import { anyCrash } from "../../support/any-crash.ts";
 import { tempDir } from "../../support/tmp.ts";
 
 const ID = "01939b5a-7c11-7e21-9c3d-3f9c2a71b0de";
@@ -203,6 +206,19 @@ test("podEvent() says who, why and how much, or why nothing was kept", () => {
     ["CoreDumped", "CoreDumpDenied", false],
   );
   assert.match(denied.message, /its core was not kept: Quota exceed\./);
+});
+
+test("podEvent() cuts a long stack, not what became of the dump and where to look", () => {
+  const crash = fc.sample(anyCrash, { numRuns: 50, seed: 1 }).map(shortened);
+  const name = "std::__detail::_Map_base<".repeat(6);
+  const frame = { pc: "0x1", module: null, offset: null, functionOffset: null, file: null, line: null, inlined: false };
+  const native = { ...frame, function: name, kind: "native", trust: "cfi" } as const;
+  const long = { ...crash[0], title: name, stack: Array.from({ length: 5 }, () => native) } as Crash;
+  for (const each of [long, ...crash]) {
+    const { message } = podEvent(podRecord({ crash: each, dumpable: 1, heldMs: 300 }), "web-0-nginx-1", NOW);
+    assert.match(message, /; core of 4 KiB captured in 0\.3s, complete\. See: kubectl coredump info web-0-nginx-1$/);
+    assert.ok(message.length <= 1024, `${message.length}`);
+  }
 });
 
 test("missingFrom() finds what waits for a core of a former dump directory; tellMissing() tells its owner, once", async () => {
