@@ -1,9 +1,12 @@
 /** Who reaches whom under the chart's NetworkPolicies, by their meaning; no network is there to enforce them in a test's cluster. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { CHART, helm } from "../../support/helm.ts";
 import type { Resource } from "../../support/kubectl.ts";
+import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
 
 const skip = needs("cluster");
@@ -106,6 +109,18 @@ describe("the chart's NetworkPolicies", { skip }, () => {
       for (const policies of [asItComes, closed]) assert.ok(to(policies, kubeApiserver, part, 8443), part);
       for (const caller of [stranger, impostor(), prometheus, pod("coredump-agent")])
         assert.ok(!to(closed, caller, part, 8443), `${part} ${JSON.stringify(caller)}`);
+    }
+  });
+
+  test("where its calls come through konnectivity, its agents' pods are named, as docs/operations.md has it", async () => {
+    const page = readFileSync(join(ROOT, "docs/operations.md"), "utf8");
+    const [peer] = /\{ namespaceSelector: .*konnectivity-agent \} \} \}/.exec(page) ?? assert.fail("it is not there");
+    const named = policiesOf(await render(`--set-json=networkPolicy.apiServerFrom=${JSON.stringify([parse(peer)])}`));
+    const labels = { "k8s-app": "konnectivity-agent" };
+    for (const part of ["coredump-api", "coredump-webhook"]) {
+      assert.ok(to(named, { namespace: "kube-system", labels }, part, 8443), part);
+      for (const caller of [stranger, impostor(), { namespace: "shop", labels }])
+        assert.ok(!to(named, caller, part, 8443), `${part} ${JSON.stringify(caller)}`);
     }
   });
 
