@@ -36,11 +36,11 @@ interface Mount {
  *         which the process itself need not have mounted
  */
 export function localDevices(own: Buffer | undefined, machine: () => Buffer | undefined): (device: string) => boolean {
-  const theirs = own?.toString("latin1") ?? "";
+  const theirs = own?.toString("latin1").split("\n") ?? [];
   let ours: readonly Mount[] | undefined;
   const known = new Map<string, boolean>();
   const judge = (device: string): boolean => {
-    const type = new RegExp(`^\\d+ \\d+ ${device} .* - (\\S+) `, "m").exec(theirs)?.[1];
+    const type = typeIn(theirs.find((line) => line.split(" ", 3)[2] === device));
     if (type !== undefined && type !== "overlay") return LOCAL.has(type);
     ours ??= mountsIn(machine());
     const mounts = ours;
@@ -54,6 +54,8 @@ export function localDevices(own: Buffer | undefined, machine: () => Buffer | un
     return is;
   };
 }
+
+const typeIn = (line: string | undefined): string | undefined => line?.split(" - ")[1]?.split(" ", 1)[0];
 
 /** mountinfo of the first namespace, which a handler runs in. */
 export function machineMounts(): Buffer | undefined {

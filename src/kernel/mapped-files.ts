@@ -32,7 +32,7 @@ export class MappedFiles implements Disposable {
       if (this.#fds.has(file)) continue;
       if (this.#fds.size >= MAX_FILES) break;
       // The kernel's names are not padded, where /proc/P/maps pads to eight digits.
-      const path = other.directory.path(`map_files/${start.toString(16)}-${end.toString(16)}`);
+      const path = other.directory.path(`map_files/${unpadded(start)}-${unpadded(end)}`);
       this.#fds.set(file, isLocal(device) ? opened(path, O_PATH) : undefined);
     }
   }
@@ -72,6 +72,8 @@ export class MappedFiles implements Disposable {
   }
 }
 
+const unpadded = (address: string): string => address.replace(/^0+(?=.)/, "");
+
 /** What cannot be opened is not read; its module says so. */
 function opened(path: string, flags: number): number | undefined {
   try {
@@ -82,12 +84,12 @@ function opened(path: string, flags: number): number | undefined {
 }
 
 /**
- * Where map_files lies: not in task/T. Of a leader that has exited it is empty, then the crashed thread's own entry has it,
- * if it is still that thread's (its Tgid is the process).
+ * Where map_files lies: not in task/T. Of a leader that has exited it is empty, as its link to the executable is; then the
+ * crashed thread's own entry has it, if it is still that thread's (its Tgid is the process).
  */
 function mapFilesOf({ main, memory, pid, facts }: CrashedProcess): { readonly directory: ProcDirectory } & Disposable {
   const own = { directory: main, [Symbol.dispose]: () => undefined };
-  if (memory === main || main.list("map_files", 1).length > 0) return own;
+  if (memory === main || main.link("exe") !== undefined) return own;
   try {
     const thread = new ProcDirectory(`/proc/${pid}`);
     if (statusField(thread.read("status"), "Tgid") === statusField(facts.get("status"), "Tgid"))

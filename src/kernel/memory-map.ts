@@ -37,8 +37,9 @@ export function parseMaps(maps: Buffer): Mapping[] {
 
 /** A mapping of a file's code. */
 export interface CodeMapping {
-  readonly start: bigint;
-  readonly end: bigint;
+  /** As they are there: hexadecimal, at least eight digits. */
+  readonly start: string;
+  readonly end: string;
   /** Tells the file from any other: device and inode. */
   readonly file: string;
   /** Major and minor in decimal, as in mountinfo. */
@@ -68,17 +69,14 @@ export function* codeMappings(maps: Buffer): Generator<CodeMapping> {
 /** Two of 16 digits. */
 const ADDRESSES_BYTES = 33;
 
+/** Without LINE: its first use alone would cost more than fifty lines do like this. */
 function codeMapping(line: string): CodeMapping | undefined {
-  const match = LINE.exec(line);
-  const [, start, end, , device = "", inode] = match ?? [];
-  if (!match || inode === "0") return undefined;
-  const numbers = device.split(":").map((part) => Number.parseInt(part, 16));
-  return {
-    start: BigInt(`0x${start}`),
-    end: BigInt(`0x${end}`),
-    file: `${device} ${inode}`,
-    device: numbers.join(":"),
-  };
+  const [range = "", , , device = "", inode = "0"] = line.split(" ", 5);
+  const [start, end] = range.split("-");
+  if (inode === "0" || !start || !end) return undefined;
+  const [major = "", minor = ""] = device.split(":");
+  const decimal = `${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}`;
+  return { start, end, file: `${device} ${inode}`, device: decimal };
 }
 
 /** Device and inode of the file whose mapping begins at the address, as in CodeMapping. The lines are sorted by address. */

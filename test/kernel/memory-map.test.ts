@@ -112,7 +112,7 @@ test("codeMappings() gives executable mappings of files, and fileAt() the file o
     const maps = manyFiles(count);
     const code = [...codeMappings(maps)];
     assert.equal(code.length, Math.max(0, Math.ceil(count / 3) - 1)); // no inode: no file
-    if (count > 3) assert.deepEqual(code[0], { start: 0x406000n, end: 0x407000n, file: "fe:1f 3", device: "254:31" });
+    if (count > 3) assert.deepEqual(code[0], { start: "00406000", end: "00407000", file: "fe:1f 3", device: "254:31" });
     for (let n = 0; n < count; n++) {
       const start = 0x400000n + BigInt(n) * 0x2000n;
       assert.equal(fileAt(maps, start), n === 0 ? undefined : `fe:1f ${n}`);

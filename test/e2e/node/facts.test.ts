@@ -3,36 +3,14 @@ import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { compiled, crash, Handler } from "../../support/faults.ts";
 import { holdPattern } from "../../support/pattern.ts";
+import { peakMib } from "../../support/peak.ts";
 import { needs } from "../../support/set-up.ts";
 import { tempDir } from "../../support/tmp.ts";
 
 const skip = needs("root", "testbed", "binary");
 const MOST_MIB = 150;
-
-/** The highest VmHWM of any of the handler's processes while `act` lasts and until they end. */
-async function peakMib(handler: Handler, act: () => Promise<unknown>): Promise<number> {
-  let [peak, over] = [0, false];
-  const acting = act().finally(() => {
-    over = true;
-  });
-  while (!over || handler.pids().length > 0) {
-    for (const pid of handler.pids()) peak = Math.max(peak, hwmMib(pid));
-    await sleep(2);
-  }
-  await acting;
-  return peak;
-}
-
-function hwmMib(pid: number): number {
-  try {
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? 0) / 1024;
-  } catch {
-    return 0; // gone
-  }
-}
 
 const BOMBS = [
   {
