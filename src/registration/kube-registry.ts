@@ -95,7 +95,10 @@ export class KubeRegistry implements Registry {
     const update = (request: Pick<KubeRequest, "resource" | "path"> & { body: object }) =>
       this.#http.json<Coredump>({ verb: "update", ...request, signal });
     const late = { ...lateFields(record), ...setFields(seen) };
-    const isNew = Object.keys(late).some((field) => seen.spec[field] === undefined);
+    const label = labelsOf(record)[LABELS.crash]; // an object that was made while the core came in has none
+    const isNew =
+      Object.keys(late).some((field) => seen.spec[field] === undefined) ||
+      (label !== undefined && seen.metadata.labels?.[LABELS.crash] !== label);
     const specced = isNew ? await update({ resource: "coredumps", path, body: completed(seen, record, late) }) : seen;
     const status = statusOf(record, specced.status, this.#now());
     return await update({ resource: "coredumps/status", path: `${path}/status`, body: { ...specced, status } });
