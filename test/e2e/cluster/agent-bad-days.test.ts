@@ -60,7 +60,9 @@ describe("the agent's bad days", { skip }, () => {
   const dumpsOf = async (namespace: string): Promise<Dumps> => new Dumps(await connect(cluster.kubeconfig), namespace);
   const theOne = async (namespace: string): Promise<Resource> =>
     ((await (await dumpsOf(namespace)).all())[0] as Resource) ?? assert.fail("no Coredump");
-  const uploading = (node: AgentNode) => eventually(() => assert.ok(globSync(`${node.store}/**/.*.part`).length > 0));
+  /** Of a bundle: the agent also begins a file, and removes it, to see whether the store lets it in. */
+  const uploading = (node: AgentNode) =>
+    eventually(() => assert.ok(globSync(`${node.store}/**/.*.zst.part`).length > 0));
   const stored = (root: string): string[] => globSync(`${root}/**/*`).filter((path) => /\.(zst|part)$/.test(path));
 
   test("without the CRDs it keeps all, says what is missing, and goes on as soon as they are there, older ones too", async () => {

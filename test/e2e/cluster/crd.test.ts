@@ -224,13 +224,16 @@ describe("custom resources", { skip }, () => {
 
   test("kubectl get shows a line a dump, more with -o wide, and selects by field", async () => {
     await created("web-0-nginx-3f9c2a71b0de", { ...FULL, size: "224788480" });
-    const status = { state: "Saved", displaySize: "214Mi" };
+    const crash = { title: "SIGSEGV at 0x0 in handle", version: 1, stack: [] };
+    const status = { state: "Saved", displaySize: "214Mi", crash };
     await admin.kubectl("patch", "coredump", "web-0-nginx-3f9c2a71b0de", ...statusPatch(status));
     const [head, line] = (await admin.kubectl("get", "core", "web-0-nginx-3f9c2a71b0de")).split("\n");
-    assert.match(head ?? "", /^NAME +STATE +POD +CONTAINER +EXECUTABLE +SIGNAL +SIZE +NODE +AGE$/);
-    assert.match(line ?? "", /^web-0-nginx-3f9c2a71b0de +Saved +web-0 +nginx +nginx +SIGSEGV +214Mi +node-1 +\S+$/);
+    assert.match(head ?? "", /^NAME +STATE +POD +CONTAINER +EXECUTABLE +SIGNAL +SIZE +NODE +AGE +CRASH$/);
+    const before = /^web-0-nginx-3f9c2a71b0de +Saved +web-0 +nginx +nginx +SIGSEGV +214Mi +node-1 +\S+ +/;
+    assert.match(line ?? "", before);
+    assert.equal((line ?? "").replace(before, ""), "SIGSEGV at 0x0 in handle");
     const wide = await admin.kubectl("get", "coredumps", "--output", "wide");
-    assert.match(wide, /AGE +COMPLETE +REASON +REPEATS +PID +IMAGE +VOLUME\n/);
+    assert.match(wide, /AGE +CRASH +COMPLETE +REASON +REPEATS +PID +IMAGE +VOLUME\n/);
     const chosen = await admin.kubectl(
       "get",
       "coredumps",
