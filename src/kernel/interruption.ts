@@ -46,17 +46,21 @@ const EXITING = 0x4;
 
 /** Whether pid 1 of a pid namespace lives; true where that cannot be known. */
 function hasFirstProcess(namespace: string, proc: string): boolean {
-  using all = new ProcDirectory(proc);
-  const pids = all.list(".", MOST_PROCESSES).filter((name) => /^\d+$/.test(name));
-  return (
-    pids.length === 0 ||
-    pids.some((pid) => {
-      if (all.link(`${pid}/ns/pid`)?.toString("latin1") !== namespace) return false;
-      const stat = all.read(`${pid}/stat`);
-      const isFirst = statusField(all.read(`${pid}/status`), "NSpid")?.endsWith("\t1");
-      return isFirst && stat && (Number(statFields(stat)[6]) & EXITING) === 0;
-    })
-  );
+  try {
+    using all = new ProcDirectory(proc);
+    const names = all.list(".", MOST_PROCESSES);
+    const pids = names.filter((name) => /^\d+$/.test(name));
+    return names.length === MOST_PROCESSES || pids.some((pid) => isFirstOf(namespace, all, pid));
+  } catch {
+    return true;
+  }
+}
+
+function isFirstOf(namespace: string, all: ProcDirectory, pid: string): boolean {
+  if (all.link(`${pid}/ns/pid`)?.toString("latin1") !== namespace) return false;
+  const stat = all.read(`${pid}/stat`);
+  const isFirst = statusField(all.read(`${pid}/status`), "NSpid")?.endsWith("\t1") === true;
+  return isFirst && stat !== undefined && (Number(statFields(stat)[6]) & EXITING) === 0;
 }
 
 /** It waits for us to close the pipe unless it is killed: then it may be gone already, or a zombie. */
