@@ -9,7 +9,7 @@ import { identityOf } from "../../support/identity-of.ts";
 import { ROOT, TESTBED } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
 
-const LIST_HEADER = /^ID +STATE +WHEN +WHO +EXECUTABLE +SIGNAL +SIZE +COMPLETE$/m;
+const LIST_HEADER = /^ID +STATE +WHEN +WHO +EXECUTABLE +SIGNAL +SIZE +COMPLETE +CRASH$/m;
 const isRoot = process.getuid?.() === 0;
 
 interface Demo {
@@ -68,8 +68,11 @@ test("bin/demo catches a process of the host and one in a pod", {
   const { exitCode, output, work } = await demo([], { DEMO: "" });
   assert.equal(exitCode, 0, output);
   assert.match(output, LIST_HEADER);
-  assert.match(output, /^[0-9a-f]{12} +Captured .* shop\/web-0\/nginx +crash +SIGSEGV +\S+ MiB +yes$/m);
-  assert.match(output, /^[0-9a-f]{12} +Captured .* host +\w+ +SIGSEGV +.* yes$/m);
+  assert.match(
+    output,
+    /^[0-9a-f]{12} +Captured .* shop\/web-0\/nginx +crash +SIGSEGV +\S+ MiB +yes +SIGSEGV at 0xdead in crash_here ←/m,
+  );
+  assert.match(output, /^[0-9a-f]{12} +Captured .* host +\w+(?: \(sh\))? +SIGSEGV +.* yes +SIGSEGV in /m);
   assert.match(output, /Where +namespace shop, pod web-0, container nginx \(attempt 4\)/);
   assert.match(output, /thread \d+ "worker-1", one of 5/);
   assert.match(output, /Where +on the host itself/);
@@ -82,7 +85,7 @@ test("DEMO=quick bin/demo DIR keeps the dump in DIR", { skip: needs("root", "bin
   const dumps = join(dir.path, "dumps");
   const { exitCode, output, work } = await demo([dumps], { DEMO: "quick" });
   assert.equal(exitCode, 0, output);
-  assert.match(output, /^[0-9a-f]{12} +Captured .* host +\w+ +SIGSEGV +.* yes$/m);
+  assert.match(output, /^[0-9a-f]{12} +Captured .* host +\w+(?: \(sh\))? +SIGSEGV +.* yes +SIGSEGV in /m);
   assert.equal(globSync(join(dumps, "*/core")).length, 1);
   assertNothingLeft(work);
 });

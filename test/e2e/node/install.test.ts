@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openCache } from "../../../src/cache/cache.ts";
 import { readPattern, readSetting, writePattern } from "../../../src/kernel/core-pattern.ts";
+import { eventually } from "../../support/eventually.ts";
 import { BINARY, ROOT } from "../../support/paths.ts";
 import { withPattern } from "../../support/pattern.ts";
 import { needs } from "../../support/set-up.ts";
@@ -88,12 +89,11 @@ test("install upgrades while a handler runs, and that one finishes its dump", { 
       const victim = spawn("sleep", ["60"]);
       try {
         const core = readFileSync(join(ROOT, "fixtures/elf/segv.core"));
-        const handler = spawn(installed, [`-P=${victim.pid}`, "-p=1", "-e=sleep", `-d=${cache}`, "--capture=drain"], {
-          stdio: ["pipe", "ignore", "inherit"],
-        });
+        const call = [`-P=${victim.pid}`, "-p=1", `-d=${cache}`, "--capture=drain", "-e=sleep"]; // what stands after -e is part of the name
+        const handler = spawn(installed, call, { stdio: ["pipe", "ignore", "inherit"] });
         const end = once(handler, "exit");
         handler.stdin.write(core.subarray(0, core.length / 2));
-        while (!existsSync(cache)) await sleep(20);
+        await eventually(() => assert.ok(existsSync(cache)));
 
         cpSync(dirname(BINARY), join(folder.path, "new"), {
           recursive: true,
