@@ -106,7 +106,7 @@ test("a crash loop does not fill the disk with records: the oldest that hold not
   await crashUnder(handler);
   await handler.ended();
   const left = readdirSync(handler.dumpDir).filter((name) => !name.startsWith("."));
-  assert.equal(left.length, 2000);
+  assert.equal(left.length, 1900); // 2000 at most: when there are more, some go at once
   assert.ok(left.includes(id) && left.includes(older(2099)) && !left.includes(older(0)));
 });
 
