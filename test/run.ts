@@ -47,7 +47,7 @@ const PARTS: Record<string, () => Promise<void>> = {
 /** Debian's oldest that is still kept, and its newest: `%F`, the coredump sockets and cgroup v2's memory.peak came between them. */
 const KERNELS = ["6.1", "trixie-backports"];
 /** Tests whose outcome may differ by kernel, and which need no container engine. */
-const PER_KERNEL = ["test/e2e/node/{capture-host,interrupted,memory-cost}.test.ts", "test/e2e/kernels/*.test.ts"];
+const PER_KERNEL = ["test/e2e/node/{capture-host,memory-cost}.test.ts", "test/e2e/kernels/*.test.ts"];
 
 /** The same tests in a virtual machine; what it prints comes when it is through, because other files are at work meanwhile. */
 async function underKernel(kernel: string): Promise<void> {

@@ -200,7 +200,8 @@ test("agent: a dump that its owner deletes while it waits is dropped; one that g
   const first = await at.coredump(namespace, stateOf("Created"));
   await at.cluster.in(namespace).kubectl("delete", "coredump", first.metadata["name"]);
   await eventually(() => assert.equal(at.records()[0]?.state, "Deleted", at.log()));
-  assert.ok(!existsSync(join(at.dumpDir, at.records()[0]?.id ?? "", "core")));
+  // The decision is written before it is carried out.
+  await eventually(() => assert.ok(!existsSync(join(at.dumpDir, at.records()[0]?.id ?? "", "core"))));
 
   await at.crash(namespace, "web-4");
   const second = await at.coredump(namespace, stateOf("Created"));

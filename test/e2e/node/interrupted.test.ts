@@ -1,4 +1,4 @@
-/** What stopped the kernel in the middle of a dump is named (also run under other kernels, with cgroup v2). */
+/** What stopped the kernel in the middle of a dump is named. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
