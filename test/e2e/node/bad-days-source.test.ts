@@ -144,20 +144,20 @@ for (const { on, settings = {}, fault, args = ["-P=4194303"], want } of EXITS) {
 
 /** Runs before the handler: what it is told is not what is there. */
 const MISTAKEN: readonly { on: string; shell: string; why: RegExp }[] = [
-  { on: "a pid that is another's", shell: `set -- "$@" -P=1`, why: /it is not dumping core/ },
+  { on: "a pid that is another's", shell: `set -- -P=1 "$@"`, why: /it is not dumping core/ },
   {
     on: "a pid that was given to a later process",
-    shell: `sleep 0.05; sleep 9 >&- 2>&- <&- & set -- "$@" -P=$!`,
+    shell: `sleep 0.05; sleep 9 >&- 2>&- <&- & set -- -P=$! "$@"`,
     why: /it started after the dump/,
   },
-  { on: "another uid", shell: `set -- "$@" -u=4242`, why: /its uid is not 4242/ },
-  { on: "another gid", shell: `set -- "$@" -g=4242`, why: /its gid is not 4242/ },
+  { on: "another uid", shell: `set -- -u=4242 "$@"`, why: /its uid is not 4242/ },
+  { on: "another gid", shell: `set -- -g=4242 "$@"`, why: /its gid is not 4242/ },
   {
     on: "a pidfd that is another's",
     shell: `exec python3 -c 'import os, sys; os.dup2(os.pidfd_open(1), 3); os.execv(sys.argv[1], sys.argv[1:])' BINARY "$@"`,
     why: /the pidfd names 1/,
   },
-  { on: "a pid that is nobody's", shell: `set -- "$@" -P=4194303`, why: /the process is gone/ },
+  { on: "a pid that is nobody's", shell: `set -- -P=4194303 "$@"`, why: /the process is gone/ },
 ];
 
 for (const { on, shell, why } of MISTAKEN) {
