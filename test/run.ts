@@ -63,6 +63,16 @@ async function underKernel(kernel: string): Promise<void> {
 
 const quick = () => Promise.all([types(), lint(), unit()]);
 
+/** Left out of the fast loop: they start the program, gdb, etcd or a server many times, or are measured by a clock. */
+const SLOW = [
+  "test/apiserver/hostile.test.ts",
+  "test/commands/{cli,dump}.test.ts",
+  "test/commands/plugin/{commands,debug,dump}.test.ts",
+  "test/contract/{sink,storage-*}.test.ts",
+  "test/roles/webhook/server.test.ts",
+  "test/storage/*.test.ts",
+];
+
 function types(): Promise<void> {
   return report.check("types", () => problemOf("bin/node", ["node_modules/typescript/bin/tsc"], stopping.signal));
 }
@@ -74,7 +84,8 @@ function lint(): Promise<void> {
 
 async function unit(): Promise<void> {
   process.env["COREDUMP_TEST_PROGRAM"] = await bundledProgram();
-  await runFiles(find("test/**/*.test.ts", ["test/e2e/**"]), { concurrency: AT_ONCE, timeoutMs: 120_000 });
+  const slow = part === "ok" ? SLOW : [];
+  await runFiles(find("test/**/*.test.ts", ["test/e2e/**", ...slow]), { concurrency: AT_ONCE, timeoutMs: 120_000 });
 }
 
 /** Real crashes: one file at a time, for there is one core_pattern. */
