@@ -57,7 +57,7 @@ test("startCluster(): a service leads to its pod, from other pods and from the n
   await admin.kubectl("expose", "pod", "web", "--port=80", "--target-port=8080");
   await admin.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=60s");
   const address = (await admin.get("service", "web"))["spec"].clusterIP;
-  const ask = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 ${address} 80 | grep hello`;
+  const ask = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 ${address} 80 2> /dev/null | grep hello`;
   const fetchIt = `for i in $(seq 50); do ${ask} && exit; sleep 0.1; done; exit 1`;
   for (const [name, more] of [
     ["asks", {}],
