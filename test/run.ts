@@ -63,14 +63,16 @@ async function underKernel(kernel: string): Promise<void> {
 
 const quick = () => Promise.all([types(), lint(), unit()]);
 
-/** Left out of the fast loop: they start the program, gdb, etcd or a server many times, or are measured by a clock. */
+/** Left out of the fast loop: they start the program, gdb, xz, etcd or a server many times, hold much, or are measured by a clock. */
 const SLOW = [
-  "test/apiserver/hostile.test.ts",
-  "test/commands/{cli,dump}.test.ts",
+  "test/apiserver/{hostile,lists}.test.ts",
+  "test/commands/{cli,crash,dump,replay,terminal}.test.ts",
   "test/commands/plugin/{commands,debug,dump}.test.ts",
-  "test/contract/{sink,storage-*}.test.ts",
+  "test/contract/{shelf,sink,storage-*}.test.ts",
+  "test/crash/xz.test.ts",
   "test/roles/webhook/server.test.ts",
   "test/storage/*.test.ts",
+  "test/store/decorators.test.ts",
 ];
 
 function types(): Promise<void> {
