@@ -42,9 +42,7 @@ export interface Copied {
 export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, world: World): Promise<Refusal | Copied> {
   const { settings } = world;
   using _slot = await takeSlot(open.spool, settings.maxDumps, settings.slotWaitMs).catch(() => undefined); // late or crowded is better than lost
-  const files = filesOf(scene, settings);
-  const { head, core: seen, stalled } = await glimpse(await readHead(pipe), pipe, scene.process);
-  const explaining: Explaining = { how: settings.crash, glimpse: seen, files, stalled };
+  const { head, explaining } = await looked(await readHead(pipe), pipe, scene, settings);
   const limits = limitsFor(open.spool.dir, settings);
   const reservation = new Reservation(open.spool, open.entry, limits);
   const estimate = estimateBytes(head, scene.process);
@@ -76,7 +74,7 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
     small.waitNoMore();
     reservation.end();
     if (received.foreign) {
-      files?.[Symbol.dispose]();
+      explaining.files?.[Symbol.dispose]();
       return withoutProcess(scene, received, small, { open, pipe, world });
     }
     if (asked) await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, settings.lookupMs))]);
@@ -90,9 +88,27 @@ export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, wo
 const beforeDump = ({ process }: Scene) =>
   before(process?.facts.get("cgroup"), process?.facts.get("status"), process?.main.link("ns/pid"));
 
-/** Of a process that was verified; what cannot be opened is said in its module. */
-function filesOf({ process }: Scene, { crash }: World["settings"]): MappedFiles | undefined {
-  if (!process || crash === "off") return undefined;
+interface Looked {
+  /** With the notes among its bytes, where they were looked at. */
+  readonly head: CoreHead;
+  readonly explaining: Explaining;
+}
+
+/** What explains the crash and needs the process: nothing, where nobody wants that. */
+async function looked(
+  head: CoreHead,
+  pipe: CorePipe,
+  { process }: Scene,
+  { crash: how }: World["settings"],
+): Promise<Looked> {
+  if (how === "off") return { head, explaining: { how } };
+  const files = process && filesOf(process);
+  const { head: whole, core, stalled } = await glimpse(head, pipe, process);
+  return { head: whole, explaining: { how, glimpse: core, files, stalled } };
+}
+
+/** What cannot be opened is said in its module. */
+function filesOf(process: CrashedProcess): MappedFiles | undefined {
   try {
     return new MappedFiles(process);
   } catch {
