@@ -103,6 +103,8 @@ static void forked(char *p, size_t bytes, int writes, int orphan)
 	check(!pipe(ends), "pipe");
 	pid_t parent = getpid(), worker = fork();
 	if (!worker) {
+		/* khugepaged would put them together again, and charge a huge page for it, while the crash is at work */
+		if (writes) madvise(p, bytes, MADV_NOHUGEPAGE);
 		for (size_t at = 0; writes && at < bytes; at += HUGE) p[at + 5000] = 1;
 		close(ends[0]); close(ends[1]);
 		while (orphan && getppid() == parent) usleep(10000);
