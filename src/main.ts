@@ -1,6 +1,6 @@
 /** The kernel's call goes to the handler at once; under kubectl's names for a plugin it is one; anything else is a command. */
 import { basename } from "node:path";
-import { isKernelCall } from "./kernel/arguments.ts";
+import { isKernelCall } from "./node/kernel/arguments.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
   if (isKernelCall(argv)) {
@@ -9,13 +9,13 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   const name = basename(process.argv0); // a link's own, which process.execPath is not
   if (name === "kubectl-coredump") {
-    process.exitCode = await (await import("./commands/plugin/cli.ts")).runPlugin(argv);
+    process.exitCode = await (await import("./cli/kubectl/cli.ts")).runPlugin(argv);
     return;
   }
-  if (name === "kubectl_complete-coredump") return await (await import("./commands/plugin/complete.ts")).complete(argv);
+  if (name === "kubectl_complete-coredump") return await (await import("./cli/kubectl/complete.ts")).complete(argv);
   if (argv[0] === "deliver") return (await import("./roles/deliver.ts")).deliver(); // by the agent, for itself
   if (argv[0] === "agent" || argv[0] === "apiserver") (await import("./system/footprint.ts")).staySmall(); // before the rest is loaded
-  const { runCli } = await import("./commands/cli.ts");
+  const { runCli } = await import("./cli/commands/cli.ts");
   process.exitCode = await runCli(argv);
 }
 

@@ -5,75 +5,75 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { ROOT } from "./support/paths.ts";
 
-/** Folder → folders that it may import; `=` before one: types only. The stages do not import one another: roles join them. */
-const ARROWS: Readonly<Record<string, readonly string[]>> = {
+/**
+ * Room (a folder of src/) → the rooms that it may import; `=` before one: types only. The picture is docs/architecture.md's
+ * map: what stands further up knows nothing of what stands below.
+ */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
   domain: [],
-  config: ["domain"],
   system: ["domain"],
-  elf: ["domain"],
-  crash: ["domain", "elf"],
-  policy: ["domain", "=identity"],
-  kernel: ["config", "domain", "elf", "system"],
-  cache: ["=config", "domain", "elf", "system"],
-  identity: ["=config", "domain", "system"],
-  install: ["cache", "config", "domain", "kernel", "system"],
-  doctor: ["cache", "=config", "domain", "identity", "install", "kernel"],
-  roles: [
-    "admission",
-    "apiserver",
-    "cache",
-    "config",
-    "crash",
-    "delivery",
-    "doctor",
-    "domain",
-    "download",
-    "elf",
-    "identity",
-    "install",
-    "kernel",
-    "kube",
-    "pki",
-    "policy",
-    "registration",
-    "retention",
-    "storage",
-    "store",
-    "system",
-    "upload",
-  ],
-  commands: [
-    "cache",
-    "check",
-    "config",
-    "crash",
-    "doctor",
-    "domain",
-    "elf",
-    "install",
-    "kube",
-    "plugin",
-    "roles",
-    "system",
-  ],
-  main: ["commands", "kernel", "roles", "system"],
-  bundle: ["domain"],
-  check: ["domain", "install", "kube", "policy", "=registration"],
-  delivery: ["domain", "system"],
+  config: ["domain"],
   kube: ["domain"],
-  plugin: ["bundle", "domain", "elf", "kube", "system"],
-  registration: ["domain", "kube"],
-  admission: ["domain"],
-  pki: [],
-  upload: ["bundle", "domain", "system"],
-  download: ["bundle", "domain", "kube"],
-  store: ["bundle", "=config", "domain", "=download", "=retention", "=upload"],
-  storage: ["=config", "domain", "system"],
-  apiserver: ["domain", "download", "kube", "=storage", "system"],
-  retention: ["bundle", "domain", "kube", "policy"],
+  crash: ["domain"],
+  node: ["config", "crash", "domain", "system"],
+  store: ["=config", "domain", "kube", "system"],
+  cluster: ["config", "domain", "kube", "node", "store", "system"],
+  webhook: ["=config", "domain", "kube", "system"],
+  api: ["=config", "domain", "kube", "store", "system"],
+  cli: ["cluster", "config", "crash", "domain", "kube", "node", "roles", "store", "system"],
+  roles: ["api", "cluster", "config", "domain", "kube", "node", "store", "system", "webhook"],
+  main: ["cli", "node", "roles", "system"],
 };
-/** Ahead of its roles: what no role joins yet. An entry goes when all of it is needed. */
-const AHEAD: readonly string[] = [];
+
+/** Part of a room (its folder in it; the room's name alone: the files beside those) → parts of the same room that it may import. */
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  crash: ["crash/elf", "crash/image", "crash/names", "crash/process", "crash/python", "crash/unwind"],
+  "crash/dwarf": ["crash/elf", "crash/image", "=crash/process"],
+  "crash/elf": [],
+  "crash/go": ["crash/elf", "crash/image"],
+  "crash/image": ["crash/elf", "crash/process", "crash/xz"],
+  "crash/names": ["crash/elf", "=crash/process"],
+  "crash/process": ["crash/elf"],
+  "crash/python": ["crash/elf", "crash/image", "=crash/process", "crash/unwind"],
+  "crash/unwind": ["crash/dwarf", "crash/go", "crash/image", "crash/process"],
+  "crash/xz": [],
+  "node/cache": [],
+  "node/capture": ["node/cache", "node/identity", "node/kernel"],
+  "node/delivery": [],
+  "node/doctor": ["node/cache", "node/identity", "node/install", "node/kernel"],
+  "node/identity": [],
+  "node/install": ["node/cache", "node/kernel"],
+  "node/kernel": [],
+  store: ["store/bundle", "store/directory", "store/ports", "store/s3"],
+  "store/bundle": [],
+  "store/directory": ["store/ports"],
+  "store/download": ["store/bundle", "=store/ports"],
+  "store/ports": [],
+  "store/s3": ["store/directory", "store/ports"],
+  "store/upload": ["store/bundle", "=store/ports"],
+  "cluster/collector": ["cluster/policy", "cluster/retention"],
+  "cluster/controller": ["cluster/policy"],
+  "cluster/policy": [],
+  "cluster/registration": [],
+  "cluster/retention": ["cluster/policy"],
+  "cluster/steps": ["cluster/registration"],
+  webhook: ["webhook/admission", "webhook/pki"],
+  "webhook/admission": [],
+  "webhook/pki": [],
+  "api/server": ["=api/storage"],
+  "api/storage": [],
+  "cli/check": [],
+  "cli/client": [],
+  "cli/commands": ["cli/check", "cli/output"],
+  "cli/kubectl": ["cli/check", "cli/client", "cli/commands", "cli/output"],
+  "cli/output": [],
+  "roles/agent": ["roles"],
+  "roles/apiserver": ["roles"],
+  "roles/controller": ["roles"],
+  "roles/gc": ["roles", "roles/apiserver"],
+  "roles/handler": ["=roles"],
+  "roles/webhook": ["roles"],
+};
 const MAX_FILE_LINES = 300;
 const MAX_ENTRY_LINES = 60;
 
@@ -109,17 +109,41 @@ const FILES: ReadonlyMap<string, SourceFile> = new Map(
   }),
 );
 
-/** `src/kernel/drain.ts` → `kernel`; files in `src` itself are folders of their own. */
-const folderOf = (path: string): string => path.split("/")[1]?.replace(/\.ts$/, "") ?? "";
-const isAhead = (path: string): boolean => AHEAD.some((ahead) => path.startsWith(ahead));
+/** `src/node/kernel/drain.ts` → `node`; files in `src` itself are rooms of their own. */
+const roomOf = (path: string): string => path.split("/")[1]?.replace(/\.ts$/, "") ?? "";
+/** `src/node/kernel/drain.ts` → `node/kernel`. */
+const partOf = (path: string): string => path.split("/").slice(1, -1).slice(0, 2).join("/") || roomOf(path);
 const isOurs = (to: string): boolean => to.startsWith("src/");
 const isPackage = (to: string): boolean => !isOurs(to) && !to.startsWith("node:");
 
-const crossings = [...FILES.values()].flatMap(({ path, imports }) =>
-  imports
-    .filter(({ to }) => isOurs(to) && folderOf(to) !== folderOf(path))
-    .map(({ to, kind }) => ({ path, to, from: folderOf(path), into: folderOf(to), typeOnly: kind === "type" })),
-);
+interface Crossing {
+  readonly path: string;
+  readonly to: string;
+  readonly from: string;
+  readonly into: string;
+  readonly typeOnly: boolean;
+}
+
+/** Imports that leave a room, or a part for another of the same room. */
+const crossings = (of: (path: string) => string, within: (path: string) => string): Crossing[] =>
+  [...FILES.values()].flatMap(({ path, imports }) =>
+    imports
+      .filter(({ to }) => isOurs(to) && of(to) !== of(path) && within(to) === within(path))
+      .map(({ to, kind }) => ({ path, to, from: of(path), into: of(to), typeOnly: kind === "type" })),
+  );
+const LEVELS = [
+  { level: "rooms", arrows: ROOMS, crossed: crossings(roomOf, () => "") },
+  { level: "parts", arrows: PARTS, crossed: crossings(partOf, roomOf) },
+];
+
+const EVERY_KIND = ["value", "type", "later"] as const;
+
+/** All that `start` leads to. */
+function beneath(start: string, next: (from: string) => readonly string[]): ReadonlySet<string> {
+  const seen = new Set<string>([start]);
+  for (const each of seen) for (const into of next(each)) seen.add(into);
+  return seen;
+}
 
 /** All files that `start` needs, by imports of these kinds. */
 function reach(start: string, kinds: readonly Import["kind"][]): ReadonlySet<string> {
@@ -151,59 +175,43 @@ test("importsIn() tells the kinds of import apart", () => {
   ]);
 });
 
-test("every import across folders is an arrow", () => {
-  const wrong = crossings.filter(({ from, into, typeOnly }) => {
-    const arrows = ARROWS[from] ?? [];
-    return !arrows.includes(into) && !(typeOnly && arrows.includes(`=${into}`));
+for (const { level, arrows, crossed } of LEVELS) {
+  test(`${level}: every import from one into another is an arrow`, () => {
+    const wrong = crossed.filter(({ from, into, typeOnly }) => {
+      const allowed = arrows[from] ?? [];
+      return !allowed.includes(into) && !(typeOnly && allowed.includes(`=${into}`));
+    });
+    assert.deepEqual(
+      wrong.map(({ path, to }) => `${path} → ${to}`),
+      [],
+    );
   });
-  assert.deepEqual(
-    wrong.map(({ path, to }) => `${path} → ${to}`),
-    [],
-  );
-});
 
-test("every arrow is needed, and as strong as it is", () => {
-  for (const [from, arrows] of Object.entries(ARROWS)) {
-    for (const arrow of isAhead(`src/${from}/`) ? [] : arrows) {
-      const used = crossings.filter((each) => each.from === from && each.into === arrow.replace("=", ""));
-      assert.ok(used.length > 0, `nothing needs ${from} → ${arrow}`);
-      assert.ok(
-        arrow.startsWith("=") || used.some(({ typeOnly }) => !typeOnly),
-        `${from} → ${arrow} is for types only`,
-      );
+  test(`${level}: every arrow is needed, and as strong as it is`, () => {
+    for (const [from, into] of Object.entries(arrows).flatMap(([from, all]) => all.map((into) => [from, into]))) {
+      const used = crossed.filter((each) => each.from === from && each.into === into?.replace("=", ""));
+      assert.ok(used.length > 0, `nothing needs ${from} → ${into}`);
+      assert.ok(into?.startsWith("=") || used.some(({ typeOnly }) => !typeOnly), `${from} → ${into} is for types only`);
     }
-  }
+  });
+
+  test(`${level} do not go round in circles, types included`, () => {
+    const next = (from: string): string[] => (arrows[from] ?? []).map((into) => into.replace("=", ""));
+    for (const [from, into] of Object.keys(arrows).flatMap((from) => next(from).map((into) => [from, into] as const)))
+      assert.ok(!beneath(into, next).has(from), `${from} → ${into} → … → ${from}`);
+  });
+}
+
+test("every room and part is in the tables", () => {
+  const sorted = (names: Iterable<string>): string[] => [...new Set(names)].sort();
+  assert.deepEqual(sorted([...FILES.keys()].map(roomOf)), sorted(Object.keys(ROOMS)));
+  const parts = [...FILES.keys()].map(partOf).filter((part) => part.includes("/"));
+  assert.deepEqual(sorted(parts), sorted(Object.keys(PARTS).filter((part) => part.includes("/"))));
 });
 
-test("folders do not go round in circles, types included", () => {
-  for (const [from, arrows] of Object.entries(ARROWS)) {
-    for (const into of arrows.map((arrow) => arrow.replace("=", "")))
-      assert.ok(beneath(into).has(into) && !beneath(into).has(from), `${from} → ${into} → … → ${from}`);
-  }
-  const there = new Set([...FILES.keys()].map(folderOf));
-  assert.deepEqual(
-    [...there].filter((folder) => !ARROWS[folder]),
-    [],
-    "no arrows are declared",
-  );
-  assert.deepEqual(
-    Object.keys(ARROWS).filter((folder) => !there.has(folder) && !isAhead(`src/${folder}/`)),
-    [],
-    "not there",
-  );
-
-  function beneath(folder: string): ReadonlySet<string> {
-    const seen = new Set<string>([folder]);
-    for (const each of seen) for (const arrow of ARROWS[each] ?? []) seen.add(arrow.replace("=", ""));
-    return seen;
-  }
-});
-
-test("files do not import one another in circles", () => {
-  for (const { path, imports } of FILES.values()) {
-    for (const { to, kind } of imports.filter(({ kind }) => kind !== "type"))
-      assert.ok(!reach(to, ["value", "later"]).has(path), `${path} → ${to} (${kind}) → … → ${path}`);
-  }
+test("files do not import one another in circles, types included", () => {
+  for (const { path, imports } of FILES.values())
+    for (const { to } of imports) assert.ok(!reach(to, EVERY_KIND).has(path), `${path} → ${to} → … → ${path}`);
 });
 
 for (const entry of ["src/roles/handler/handler.ts", "src/roles/handler/host.ts", "src/main.ts"]) {
@@ -213,19 +221,14 @@ for (const entry of ["src/roles/handler/handler.ts", "src/roles/handler/host.ts"
 }
 
 test("main.ts has decided whose call it is before it loads anything else", () => {
-  const folders = new Set([...reach("src/main.ts", ["value"])].filter(isOurs).map(folderOf));
-  assert.deepEqual([...folders].sort(), ["config", "domain", "kernel", "main"]);
+  const parts = new Set([...reach("src/main.ts", ["value"])].filter(isOurs).map(partOf));
+  assert.deepEqual([...parts].sort(), ["config", "domain", "main", "node/kernel"]);
 });
 
 test("every import of ours leads to a file, and every file is needed", () => {
-  const needed = reach("src/main.ts", ["value", "type", "later"]);
+  const needed = reach("src/main.ts", EVERY_KIND);
   assert.deepEqual([...needed].filter((path) => isOurs(path) && !FILES.has(path)).sort(), [], "not there");
-  const idle = [...FILES.keys()].filter((path) => !needed.has(path));
-  assert.deepEqual(idle.filter((path) => !isAhead(path)).sort(), [], "needed by nothing");
-  const joined = AHEAD.filter(
-    (ahead) => !idle.some((path) => path.startsWith(ahead)) && FILES.keys().some((path) => path.startsWith(ahead)),
-  );
-  assert.deepEqual(joined, [], "no longer ahead");
+  assert.deepEqual([...FILES.keys()].filter((path) => !needed.has(path)).sort(), [], "needed by nothing");
 });
 
 test("files stay short", () => {

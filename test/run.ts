@@ -65,13 +65,13 @@ const quick = () => Promise.all([types(), lint(), unit()]);
 
 /** Left out of the fast loop: they start the program, gdb, xz, etcd or a server many times, hold much, or are measured by a clock. */
 const SLOW = [
-  "test/apiserver/{hostile,lists}.test.ts",
-  "test/commands/{cli,crash,dump,replay,terminal}.test.ts",
-  "test/commands/plugin/{commands,debug,dump}.test.ts",
+  "test/api/server/{hostile,lists}.test.ts",
+  "test/cli/commands/{cli,crash,dump,replay,terminal}.test.ts",
+  "test/cli/kubectl/{commands,debug,dump}.test.ts",
   "test/contract/{shelf,sink,storage-*}.test.ts",
   "test/crash/xz.test.ts",
-  "test/roles/webhook/server.test.ts",
-  "test/storage/*.test.ts",
+  "test/webhook/server.test.ts",
+  "test/api/storage/**/*.test.ts",
   "test/store/decorators.test.ts",
 ];
 

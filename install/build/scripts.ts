@@ -11,21 +11,21 @@ import { run } from "./tools.ts";
 /** The modules that can be asked for, by the name of their script. */
 export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   "roles.cjs": [
-    "src/commands/cli.ts",
+    "src/cli/commands/cli.ts",
     "src/kube/http.ts",
-    "src/registration/kube-registry.ts",
-    "src/roles/agent/announce.ts",
-    "src/roles/agent/steps.ts",
+    "src/cluster/registration/kube-registry.ts",
+    "src/cluster/steps/announce.ts",
+    "src/cluster/steps/steps.ts",
   ],
   "cluster.cjs": [
-    "src/commands/plugin/cli.ts",
-    "src/commands/plugin/complete.ts",
+    "src/cli/kubectl/cli.ts",
+    "src/cli/kubectl/complete.ts",
     "src/roles/apiserver/apiserver.ts",
     "src/roles/gc/gc.ts",
     "src/roles/webhook/webhook.ts",
   ],
   "crash.cjs": ["src/crash/crash.ts"],
-  "runtimes.cjs": ["src/identity/confirm.ts"], // for every container's dump, so it should be small
+  "runtimes.cjs": ["src/node/identity/confirm.ts"], // for every container's dump, so it should be small
 };
 
 /** A second script's source: each of its modules runs when it is asked for. */

@@ -10,7 +10,7 @@ import { CAPTURE_OPTIONS, NODE_OPTIONS, type Option } from "../../src/config/opt
 import { STORAGE_OPTIONS } from "../../src/config/storage-options.ts";
 import { STORE_OPTIONS } from "../../src/config/store-options.ts";
 import { WEBHOOK_OPTIONS } from "../../src/config/webhook-options.ts";
-import { BINARY_NAME, PATTERN_MAX_BYTES, patternFor } from "../../src/kernel/core-pattern.ts";
+import { BINARY_NAME, PATTERN_MAX_BYTES, patternFor } from "../../src/node/kernel/core-pattern.ts";
 
 interface Kind {
   /** Go's regular expressions (RE2). */

@@ -1,7 +1,7 @@
 /** docs/metrics.md, out of the figures that each role registers. */
 import { Counter, Gauge, Histogram, type Metric } from "prom-client";
-import { ApiMetrics } from "../../src/apiserver/metrics.ts";
-import type { Cache } from "../../src/cache/cache.ts";
+import { ApiMetrics } from "../../src/api/server/metrics.ts";
+import type { Cache } from "../../src/node/cache/cache.ts";
 import { AgentMetrics } from "../../src/roles/agent/metrics.ts";
 import { ControllerMetrics } from "../../src/roles/controller/metrics.ts";
 import { GcMetrics } from "../../src/roles/gc/metrics.ts";

@@ -10,14 +10,14 @@ import {
   MAX_THREADS,
 } from "../domain/crash.ts";
 import { textOf } from "../domain/text.ts";
-import { buildIdOf } from "../elf/build-id.ts";
-import type { ReadAt } from "../elf/bytes.ts";
+import { buildIdOf } from "./elf/build-id.ts";
+import type { ReadAt } from "./elf/bytes.ts";
+import { hex, safeName } from "./elf/safe-name.ts";
 import { framesOf } from "./frames.ts";
 import { headerReader } from "./image/image.ts";
 import { type Files, type Module, Modules } from "./image/modules.ts";
 import { goOf, packageOf, runtimeOf } from "./image/origins.ts";
 import { fingerprintOf } from "./names/fingerprint.ts";
-import { hex, safeName } from "./names/safe.ts";
 import { titleOf } from "./names/title.ts";
 import { type ProcessState, processOf, type ThreadState } from "./process/core.ts";
 import { Memory } from "./process/memory.ts";

@@ -2,10 +2,10 @@
 
 import type { CrashFrame } from "../domain/crash.ts";
 import { textOf } from "../domain/text.ts";
+import { hex, safeName } from "./elf/safe-name.ts";
 import type { Module } from "./image/modules.ts";
 import { type FoundSymbol, symbolsOf } from "./image/symbols.ts";
 import { demangled } from "./names/demangle.ts";
-import { hex, safeName } from "./names/safe.ts";
 import { trampolineAt } from "./unwind/by-signal.ts";
 import { isGenerated } from "./unwind/by-stack.ts";
 import { attempted, type Context, type Frame } from "./unwind/context.ts";

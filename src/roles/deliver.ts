@@ -1,9 +1,9 @@
 /** One delivery: the job comes on stdin, the outcome goes to stdout, and a dot now and then before. Run by the agent. */
 import { readFileSync, writeSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { carry } from "../delivery/carry.ts";
-import { PROGRESS } from "../delivery/errand.ts";
-import type { DeliveryJob } from "../delivery/job.ts";
+import { carry } from "../node/delivery/carry.ts";
+import { PROGRESS } from "../node/delivery/errand.ts";
+import type { DeliveryJob } from "../node/delivery/job.ts";
 
 const TELL_MS = 1000;
 

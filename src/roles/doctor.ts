@@ -1,19 +1,19 @@
 /** `doctor`: reads the node, judges it check by check, and if asked crashes a process to see. */
 import { dirname } from "node:path";
 import { loadSettings } from "../config/settings.ts";
-import { checkBoot } from "../doctor/boot.ts";
-import { checkCache } from "../doctor/cache.ts";
-import { checkEngines } from "../doctor/engines.ts";
-import { checkHandler } from "../doctor/handler.ts";
-import { checkKernel, checkPtrace, checkSelinux } from "../doctor/kernel.ts";
-import { checkLost } from "../doctor/lost.ts";
-import { checkFileMode, checkLimits, checkPattern, checkRlimit } from "../doctor/pattern.ts";
-import * as read from "../doctor/readings.ts";
-import { selfTest } from "../doctor/self-test.ts";
-import { type Host, placesIn, seen } from "../install/host.ts";
-import { placesOf } from "../install/place.ts";
-import { type Step, warning } from "../install/step.ts";
-import { ownerOf, programOf, readSetting } from "../kernel/core-pattern.ts";
+import { checkBoot } from "../node/doctor/boot.ts";
+import { checkCache } from "../node/doctor/cache.ts";
+import { checkEngines } from "../node/doctor/engines.ts";
+import { checkHandler } from "../node/doctor/handler.ts";
+import { checkKernel, checkPtrace, checkSelinux } from "../node/doctor/kernel.ts";
+import { checkLost } from "../node/doctor/lost.ts";
+import { checkFileMode, checkLimits, checkPattern, checkRlimit } from "../node/doctor/pattern.ts";
+import * as read from "../node/doctor/readings.ts";
+import { selfTest } from "../node/doctor/self-test.ts";
+import { type Host, placesIn, seen } from "../node/install/host.ts";
+import { placesOf } from "../node/install/place.ts";
+import { type Step, warning } from "../node/install/step.ts";
+import { ownerOf, programOf, readSetting } from "../node/kernel/core-pattern.ts";
 import { ptraceForbidden } from "../system/ptrace.ts";
 
 export interface Examination {

@@ -13,9 +13,9 @@ import { basename, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
 import { DumpError, reasonOf } from "../domain/failures.ts";
-import type { ContainerFacts, ContainerRuntime } from "../identity/runtime.ts";
-import type { StatePlaces } from "../identity/state-files.ts";
-import { type KernelCall, parseKernelCall } from "../kernel/arguments.ts";
+import type { ContainerFacts, ContainerRuntime } from "../node/identity/runtime.ts";
+import type { StatePlaces } from "../node/identity/state-files.ts";
+import { type KernelCall, parseKernelCall } from "../node/kernel/arguments.ts";
 import { readSmall } from "../system/small-file.ts";
 import { openUnnamed } from "../system/unnamed-file.ts";
 

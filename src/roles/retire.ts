@@ -3,13 +3,13 @@
  * they said so, and takes their Leases away, upon which the controller takes the label off the nodes.
  */
 
+import { AGENT_LEASE, LABELLED_BY } from "../cluster/policy/node-label.ts";
+import { RETIRE, RETIRED } from "../cluster/policy/retirement.ts";
 import { ifThere } from "../kube/answers.ts";
 import { pause } from "../kube/backoff.ts";
 import { type KubeHttp, MERGE_PATCH } from "../kube/http.ts";
 import { type Lease, leasePath, leasesPath } from "../kube/lease.ts";
 import { collection, type KubeObject, member } from "../kube/objects.ts";
-import { AGENT_LEASE, LABELLED_BY } from "../policy/node-label.ts";
-import { RETIRE, RETIRED } from "../policy/retirement.ts";
 
 export interface Farewell {
   readonly node: string;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DumpSink, Upload } from "../upload/sink.ts";
+import type { DumpSink, Upload } from "./ports/sink.ts";
 
 /** Time, so that tests need not wait. */
 export interface Clock {

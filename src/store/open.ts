@@ -1,8 +1,8 @@
 import type { StoreSettings } from "../config/store-options.ts";
 import { DumpError } from "../domain/failures.ts";
-import type { DumpSink } from "../upload/sink.ts";
 import { limited } from "./limiter.ts";
-import { locationOf } from "./location.ts";
+import { locationOf } from "./ports/location.ts";
+import type { DumpSink } from "./ports/sink.ts";
 import { retrying } from "./retrying.ts";
 
 /** The store that the settings name, as the agent uses it: patient, and within its bandwidth. @throws DumpError SETTINGS_INVALID */
@@ -18,9 +18,9 @@ async function adapterFor(settings: StoreSettings): Promise<DumpSink> {
     throw new DumpError("SETTINGS_INVALID", "Cannot upload: no store is named", { hint: "give --store" });
   const location = locationOf(settings.store);
   if (location.kind === "directory") {
-    const { DirectorySink } = await import("./directory.ts");
+    const { DirectorySink } = await import("./directory/sink.ts");
     return new DirectorySink(location.path);
   }
-  const { S3Sink } = await import("./s3.ts");
+  const { S3Sink } = await import("./s3/sink.ts");
   return new S3Sink(location, settings);
 }

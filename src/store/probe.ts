@@ -4,12 +4,12 @@
  */
 import { randomUUID } from "node:crypto";
 import { open, opendir, rm } from "node:fs/promises";
-import { MARKER, PROBE } from "../bundle/marker.ts";
 import type { StoreSettings } from "../config/store-options.ts";
 import { DumpError } from "../domain/failures.ts";
-import { fileFailure } from "./failures.ts";
-import { folderOf } from "./folder.ts";
-import { type Location, locationOf, type S3Settings } from "./location.ts";
+import { MARKER, PROBE } from "./bundle/marker.ts";
+import { folderOf } from "./directory/folder.ts";
+import { fileFailure } from "./ports/failures.ts";
+import { type Location, locationOf, type S3Settings } from "./ports/location.ts";
 
 /** @throws DumpError STORE_…, as the store's port; the signal's reason */
 export type Probe = (signal: AbortSignal) => Promise<void>;
@@ -19,7 +19,7 @@ export function writeProbe(settings: StoreSettings & { readonly store: string })
   const location = locationOf(settings.store);
   if (location.kind === "directory") return () => writeInto(location.path);
   return async (signal) => {
-    const { S3Bucket } = await import("./s3-bucket.ts");
+    const { S3Bucket } = await import("./s3/bucket.ts");
     const bucket = new S3Bucket(location, settings, PATIENCE);
     const { uploadId } = await bucket.create(PROBE, {}, signal);
     try {
@@ -67,7 +67,7 @@ async function look(path: string): Promise<void> {
 const HIDDEN: ReadonlySet<string | undefined> = new Set(["NoSuchKey", "NotFound", "AccessDenied"]);
 
 async function readMark(location: Location & { kind: "s3" }, settings: S3Settings, signal: AbortSignal): Promise<void> {
-  const { S3Shelf } = await import("./shelf-s3.ts");
+  const { S3Shelf } = await import("./s3/shelf.ts");
   try {
     await new S3Shelf(location, settings, PATIENCE).readNote(MARKER, signal);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { DumpError, FAILURES, type FailureCode } from "../domain/failures.ts";
-import type { DumpSource } from "../download/source.ts";
-import type { DumpSink } from "../upload/sink.ts";
 import { CLOCK, type Clock } from "./limiter.ts";
+import type { DumpSink } from "./ports/sink.ts";
+import type { DumpSource } from "./ports/source.ts";
 
 export interface Patience {
   readonly attempts: number;

@@ -1,7 +1,7 @@
 import type { StoreSettings } from "../config/store-options.ts";
 import { DumpError } from "../domain/failures.ts";
-import type { Shelf } from "../retention/shelf.ts";
-import { locationOf } from "./location.ts";
+import { locationOf } from "./ports/location.ts";
+import type { Shelf } from "./ports/shelf.ts";
 
 /** The store that the settings name, to look after. Whoever uses it tries again. @throws DumpError SETTINGS_INVALID */
 export async function openShelf(settings: StoreSettings): Promise<Shelf> {
@@ -9,9 +9,9 @@ export async function openShelf(settings: StoreSettings): Promise<Shelf> {
     throw new DumpError("SETTINGS_INVALID", "Cannot look after a store: none is named", { hint: "give --store" });
   const location = locationOf(settings.store);
   if (location.kind === "directory") {
-    const { DirectoryShelf } = await import("./shelf-directory.ts");
+    const { DirectoryShelf } = await import("./directory/shelf.ts");
     return new DirectoryShelf(location.path);
   }
-  const { S3Shelf } = await import("./shelf-s3.ts");
+  const { S3Shelf } = await import("./s3/shelf.ts");
   return new S3Shelf(location, settings);
 }

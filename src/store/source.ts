@@ -1,7 +1,7 @@
 import type { StoreSettings } from "../config/store-options.ts";
 import { DumpError } from "../domain/failures.ts";
-import type { DumpSource } from "../download/source.ts";
-import { locationOf } from "./location.ts";
+import { locationOf } from "./ports/location.ts";
+import type { DumpSource } from "./ports/source.ts";
 import { rereading } from "./retrying.ts";
 
 /** The store that the settings name, to read from. @throws DumpError SETTINGS_INVALID */
@@ -10,9 +10,9 @@ export async function openSource(settings: StoreSettings): Promise<DumpSource> {
     throw new DumpError("SETTINGS_INVALID", "Cannot serve dumps: no store is named", { hint: "give --store" });
   const location = locationOf(settings.store);
   if (location.kind === "directory") {
-    const { DirectorySource } = await import("./source-directory.ts");
+    const { DirectorySource } = await import("./directory/source.ts");
     return rereading(new DirectorySource(location.path));
   }
-  const { S3Source } = await import("./source-s3.ts");
+  const { S3Source } = await import("./s3/source.ts");
   return rereading(new S3Source(location, settings));
 }

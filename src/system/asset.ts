@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { getAsset, isSea } from "node:sea";
 
-const ROOT = join(import.meta.dirname, "../..");
+/** The checkout; without meaning in the single executable. */
+export const ROOT = join(import.meta.dirname, "../..");
 
 /** A file of ours, by its path in the repository: in the single executable an asset (install/build), in a checkout a file. */
 export const assetText = (path: string): string =>

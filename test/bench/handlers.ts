@@ -4,7 +4,7 @@ import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DumpRecord } from "../../src/domain/dump.ts";
-import { patternFor } from "../../src/kernel/core-pattern.ts";
+import { patternFor } from "../../src/node/kernel/core-pattern.ts";
 
 export interface Handler {
   readonly name: string;

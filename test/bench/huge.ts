@@ -1,7 +1,7 @@
 /** What the whole agent takes of memory while a core of 20 GiB is on its way, nearly all of which is holes. */
 import { join } from "node:path";
-import { readRecord, writeRecord } from "../../src/cache/record.ts";
-import { Spool } from "../../src/cache/spool.ts";
+import { readRecord, writeRecord } from "../../src/node/cache/record.ts";
+import { Spool } from "../../src/node/cache/spool.ts";
 import { startCluster } from "../support/cluster.ts";
 import { applyCrds } from "../support/coredump-resources.ts";
 import { startS3 } from "../support/s3.ts";

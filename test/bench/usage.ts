@@ -2,7 +2,7 @@
 import { copyFileSync, readFileSync, rmSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
-import { patternFor } from "../../src/kernel/core-pattern.ts";
+import { patternFor } from "../../src/node/kernel/core-pattern.ts";
 import type { Ours } from "./handlers.ts";
 import { type Measured, rounded, timed, times } from "./pairs.ts";
 import { compiled } from "./programs.ts";

@@ -6,11 +6,11 @@ import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { text } from "node:stream/consumers";
-import { type Kept, renewed } from "../../src/pki/renewal.ts";
-import { REVIEWS } from "../admission/pods.ts";
+import { type Kept, renewed } from "../../src/webhook/pki/renewal.ts";
 import { ROOT } from "../support/paths.ts";
 import { freePort } from "../support/role-process.ts";
 import { Webhook } from "../support/webhook.ts";
+import { REVIEWS } from "../webhook/admission/pods.ts";
 import { type Compared, inTurn } from "./pairs.ts";
 
 const REVIEWS_EACH = 10_000;

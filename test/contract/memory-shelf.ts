@@ -1,5 +1,5 @@
 /** A store in memory, as the collector needs it: what a MemorySink holds, and notes. */
-import type { Lying, Shelf, Unfinished } from "../../src/retention/shelf.ts";
+import type { Lying, Shelf, Unfinished } from "../../src/store/ports/shelf.ts";
 import type { MemorySink } from "./memory-sink.ts";
 
 export class MemoryShelf implements Shelf {

@@ -2,8 +2,8 @@
 import { crc32 } from "node:zlib";
 import type { DumpBundle } from "../../src/domain/dump.ts";
 import type { DumpError } from "../../src/domain/failures.ts";
-import { checksumText } from "../../src/store/failures.ts";
-import type { DumpSink, Upload } from "../../src/upload/sink.ts";
+import { checksumText } from "../../src/store/ports/failures.ts";
+import type { DumpSink, Upload } from "../../src/store/ports/sink.ts";
 
 export class MemorySink implements DumpSink {
   readonly volume = "memory";

@@ -1,7 +1,7 @@
 /** A store in memory, read: the contract and nothing else. */
 import { createHash } from "node:crypto";
 import { DumpError } from "../../src/domain/failures.ts";
-import type { DumpSource, Stored } from "../../src/download/source.ts";
+import type { DumpSource, Stored } from "../../src/store/ports/source.ts";
 
 export class MemorySource implements DumpSource {
   readonly volume = "memory";

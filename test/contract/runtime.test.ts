@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { candidatesFrom } from "../../src/identity/cgroup.ts";
-import { CriRuntime } from "../../src/identity/cri.ts";
-import { DockerRuntime } from "../../src/identity/docker.ts";
-import { owns } from "../../src/identity/own-cgroup.ts";
+import { candidatesFrom } from "../../src/node/identity/cgroup.ts";
+import { CriRuntime } from "../../src/node/identity/cri.ts";
+import { DockerRuntime } from "../../src/node/identity/docker.ts";
+import { owns } from "../../src/node/identity/own-cgroup.ts";
 import { assertRuntimeContract, type Known } from "./runtime.ts";
 import { type CriAnswers, deserted, type Fake, fakeCri, fakeDocker, fakeServer } from "./runtime-fakes.ts";
 

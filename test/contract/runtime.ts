@@ -1,9 +1,9 @@
-/** What every ContainerRuntime promises: real engines and fakes alike (src/identity/runtime.ts). */
+/** What every ContainerRuntime promises: real engines and fakes alike (src/node/identity/runtime.ts). */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { candidatesFrom } from "../../src/identity/cgroup.ts";
-import { owns } from "../../src/identity/own-cgroup.ts";
-import type { ContainerFacts, ContainerRuntime } from "../../src/identity/runtime.ts";
+import { candidatesFrom } from "../../src/node/identity/cgroup.ts";
+import { owns } from "../../src/node/identity/own-cgroup.ts";
+import type { ContainerFacts, ContainerRuntime } from "../../src/node/identity/runtime.ts";
 
 /** A container that the run-time under test has. */
 export interface Known {

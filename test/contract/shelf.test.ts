@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { DirectorySink } from "../../src/store/directory.ts";
-import { DirectoryShelf } from "../../src/store/shelf-directory.ts";
+import { DirectoryShelf } from "../../src/store/directory/shelf.ts";
+import { DirectorySink } from "../../src/store/directory/sink.ts";
 import { tempDir } from "../support/tmp.ts";
 import { MemoryShelf } from "./memory-shelf.ts";
 import { MemorySink } from "./memory-sink.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
-import type { Lying, Shelf, Unfinished } from "../../src/retention/shelf.ts";
-import type { DumpSink } from "../../src/upload/sink.ts";
+import type { Lying, Shelf, Unfinished } from "../../src/store/ports/shelf.ts";
+import type { DumpSink } from "../../src/store/ports/sink.ts";
 import { FOREVER, randomKey, testUpload } from "./uploads.ts";
 
 export interface ShelfUnderTest extends AsyncDisposable {

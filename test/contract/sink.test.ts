@@ -1,7 +1,7 @@
 import { globSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf } from "../../src/domain/failures.ts";
-import { DirectorySink } from "../../src/store/directory.ts";
+import { DirectorySink } from "../../src/store/directory/sink.ts";
 import { tempDir } from "../support/tmp.ts";
 import { MemorySink } from "./memory-sink.ts";
 import { sinkContract } from "./sink.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
-import type { DumpSink } from "../../src/upload/sink.ts";
+import type { DumpSink } from "../../src/store/ports/sink.ts";
 import { FOREVER, testUpload } from "./uploads.ts";
 
 export interface SinkUnderTest extends AsyncDisposable {

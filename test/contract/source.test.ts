@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { DirectorySource } from "../../src/store/source-directory.ts";
+import { DirectorySource } from "../../src/store/directory/source.ts";
 import { tempDir } from "../support/tmp.ts";
 import { MemorySource } from "./memory-source.ts";
 import { sourceContract } from "./source.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { DumpSource } from "../../src/download/source.ts";
+import type { DumpSource } from "../../src/store/ports/source.ts";
 import { FOREVER, randomKey } from "./uploads.ts";
 
 export interface SourceUnderTest extends AsyncDisposable {

@@ -1,8 +1,8 @@
 import { after, before, describe } from "node:test";
+import { EtcdClient } from "../../src/api/storage/etcd/client.ts";
+import { openEtcd } from "../../src/api/storage/etcd/etcd.ts";
+import type { ObjectStorage } from "../../src/api/storage/storage.ts";
 import type { StorageSettings } from "../../src/config/storage-options.ts";
-import { openEtcd } from "../../src/storage/etcd.ts";
-import { EtcdClient } from "../../src/storage/etcd-client.ts";
-import type { ObjectStorage } from "../../src/storage/storage.ts";
 import { Etcd } from "../support/etcd.ts";
 import { eventually } from "../support/eventually.ts";
 import { needs } from "../support/set-up.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { SharedWatch } from "../../src/storage/shared-watch.ts";
-import { SqliteStorage } from "../../src/storage/sqlite.ts";
-import type { WatchEvent } from "../../src/storage/storage.ts";
+import { SharedWatch } from "../../src/api/storage/shared-watch.ts";
+import { SqliteStorage } from "../../src/api/storage/sqlite/sqlite.ts";
+import type { WatchEvent } from "../../src/api/storage/storage.ts";
 import { tempDir } from "../support/tmp.ts";
 import { storageContract } from "./storage.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { after } from "node:test";
-import { SqliteStorage } from "../../src/storage/sqlite.ts";
+import { SqliteStorage } from "../../src/api/storage/sqlite/sqlite.ts";
 import { tempDir } from "../support/tmp.ts";
 import { storageContract } from "./storage.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Change, ObjectStorage, WatchEvent } from "../../src/storage/storage.ts";
+import type { Change, ObjectStorage, WatchEvent } from "../../src/api/storage/storage.ts";
 import { FOREVER } from "./uploads.ts";
 
 export interface StorageUnderTest {

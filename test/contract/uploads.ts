@@ -1,6 +1,6 @@
 /** Uploads for tests of sinks: bytes from memory, and what was asked of them. */
 import { createHash, randomBytes } from "node:crypto";
-import type { Upload } from "../../src/upload/sink.ts";
+import type { Upload } from "../../src/store/ports/sink.ts";
 
 export const FOREVER = new AbortController().signal;
 const CHUNK_BYTES = 300_000; // no divisor of anybody's part

@@ -1,13 +1,13 @@
 /** Whether a stack is the one that was written down. */
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { Sysroot } from "../../src/commands/sysroot.ts";
+import { Sysroot } from "../../src/cli/commands/sysroot.ts";
 import { crashOf } from "../../src/crash/crash.ts";
+import type { ReadAt } from "../../src/crash/elf/bytes.ts";
+import { fileReader } from "../../src/crash/elf/file-reader.ts";
 import { demangled } from "../../src/crash/names/demangle.ts";
 import { plainName, plainOf } from "../../src/crash/names/plain.ts";
 import type { Crash, CrashFrame } from "../../src/domain/crash.ts";
-import type { ReadAt } from "../../src/elf/bytes.ts";
-import { fileReader } from "../../src/elf/file-reader.ts";
 import type { Case } from "./cases.ts";
 import type { Crashed } from "./corpus.ts";
 

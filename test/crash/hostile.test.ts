@@ -7,12 +7,12 @@ import { crashOf } from "../../src/crash/crash.ts";
 import { evaluate } from "../../src/crash/dwarf/expression.ts";
 import { FrameEntries } from "../../src/crash/dwarf/frame-entries.ts";
 import { rowAt } from "../../src/crash/dwarf/frame-rows.ts";
+import { readerOf } from "../../src/crash/elf/bytes.ts";
 import { Memory } from "../../src/crash/process/memory.ts";
 import { MAX_FRAMES, MAX_MODULES, MAX_NAME_BYTES, MAX_THREADS } from "../../src/domain/crash.ts";
-import { readerOf } from "../../src/elf/bytes.ts";
-import { ABIS, buildCore } from "../elf/build.ts";
-import { fixture, NAMES } from "../elf/fixtures.ts";
 import { runs } from "../support/runs.ts";
+import { ABIS, buildCore } from "./elf/build.ts";
+import { fixture, NAMES } from "./elf/fixtures.ts";
 
 const SELF = readFileSync("/proc/self/exe").subarray(0, 64 * 1024);
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { readerOf } from "../../src/crash/elf/bytes.ts";
 import { fileImage } from "../../src/crash/image/image.ts";
 import { goOf, packageOf, runtimeOf } from "../../src/crash/image/origins.ts";
-import { readerOf } from "../../src/elf/bytes.ts";
 
 const RUNTIMES: readonly [string, ReturnType<typeof runtimeOf>][] = [
   ["/usr/lib/libpython3.13.so.1.0", { name: "python", version: "3.13" }],

@@ -1,14 +1,15 @@
 /** A crash in a folder: a /proc of files, a stream, a run-time that says what a test wants, and the handler over it all. */
 import { closeSync, fstatSync, mkdirSync, openSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Cache } from "../../src/cache/cache.ts";
-import { type Entry, Spool } from "../../src/cache/spool.ts";
 import { CAPTURE_OPTIONS, type HandlerSettings, type KernelArguments, NODE_OPTIONS } from "../../src/config/options.ts";
 import { valuesOf } from "../../src/config/values.ts";
 import type { DumpRecord } from "../../src/domain/dump.ts";
-import type { Identification } from "../../src/identity/runtime.ts";
-import { handle, type World } from "../../src/roles/handler/handler.ts";
-import { coreOf } from "../cache/caches.ts";
+import { Cache } from "../../src/node/cache/cache.ts";
+import { type Entry, Spool } from "../../src/node/cache/spool.ts";
+import type { World } from "../../src/node/capture/world.ts";
+import type { Identification } from "../../src/node/identity/runtime.ts";
+import { type HandlerParts, handle } from "../../src/roles/handler/handler.ts";
+import { coreOf } from "../node/cache/caches.ts";
 import { tempDir } from "../support/tmp.ts";
 
 export const CORE = coreOf();
@@ -46,6 +47,7 @@ export interface Crash {
   readonly quickly?: () => Identification;
   readonly byApi?: () => Promise<Identification>;
   readonly world?: Partial<World>;
+  readonly parts?: HandlerParts;
   /** Runs when the cache is there, and before the handler. */
   readonly before?: (spool: Spool) => void;
 }
@@ -109,7 +111,7 @@ export async function handled(crash: Crash = {}): Promise<Handled> {
     flags: new Map(),
     problems: crash.problems ?? [],
   };
-  const exitCode = await handle(kernelCall, world, []);
+  const exitCode = await handle(kernelCall, world, [], crash.parts);
   const records = recordsIn(at("cache"));
   return {
     exitCode,

@@ -1,8 +1,9 @@
 /** What one who watches all Coredumps sees: when each is there first, and each verdict on it. */
+
+import type { Coredump } from "../../src/cluster/registration/coredump.ts";
 import type { KubeHttp } from "../../src/kube/http.ts";
 import { follow } from "../../src/kube/informer.ts";
 import { COREDUMP_API, collection } from "../../src/kube/objects.ts";
-import type { Coredump } from "../../src/registration/coredump.ts";
 
 export interface Seen {
   readonly node: string;

@@ -7,8 +7,9 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeRecord } from "../../src/cache/record.ts";
-import { Spool } from "../../src/cache/spool.ts";
+import { KubeRegistry } from "../../src/cluster/registration/kube-registry.ts";
+import { tellerFor } from "../../src/cluster/steps/announce.ts";
+import type { Ship } from "../../src/cluster/steps/desk.ts";
 import { AGENT_OPTIONS, type AgentSettings, CLUSTER_OPTIONS, HOST_OPTIONS } from "../../src/config/cluster-options.ts";
 import { CAPTURE_OPTIONS, NODE_OPTIONS } from "../../src/config/options.ts";
 import { STORE_OPTIONS } from "../../src/config/store-options.ts";
@@ -16,12 +17,11 @@ import { valuesOf } from "../../src/config/values.ts";
 import { reasonOf } from "../../src/domain/failures.ts";
 import { newDumpId } from "../../src/domain/id.ts";
 import { connect } from "../../src/kube/http.ts";
-import { KubeRegistry } from "../../src/registration/kube-registry.ts";
+import { writeRecord } from "../../src/node/cache/record.ts";
+import { Spool } from "../../src/node/cache/spool.ts";
 import { runAgent } from "../../src/roles/agent/agent.ts";
-import { tellerFor } from "../../src/roles/agent/announce.ts";
-import type { Ship } from "../../src/roles/agent/desk.ts";
 import { keepLease } from "../../src/roles/agent/lease.ts";
-import { podRecord } from "../registration/records.ts";
+import { podRecord } from "../cluster/registration/records.ts";
 
 /** What the parent orders. */
 export interface Crash {

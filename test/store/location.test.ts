@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { locationOf, volumeOf } from "../../src/store/location.ts";
+import { locationOf, volumeOf } from "../../src/store/ports/location.ts";
 
 const good = [
   { store: "/mnt/cores", want: { kind: "directory", path: "/mnt/cores" }, volume: "/mnt/cores" },

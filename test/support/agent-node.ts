@@ -1,8 +1,8 @@
 /** A node as its agent sees it, without a kubelet: a cache with dumps that wait, a store, a cluster. */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { openCache } from "../../src/cache/cache.ts";
 import type { DumpRecord } from "../../src/domain/dump.ts";
+import { openCache } from "../../src/node/cache/cache.ts";
 import { Agent } from "./agents.ts";
 import { type TempDir, tempDir } from "./tmp.ts";
 import { type Waiting, waitingDump } from "./waiting-dump.ts";

@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { openCache } from "../../src/cache/cache.ts";
 import type { DumpRecord } from "../../src/domain/dump.ts";
+import { openCache } from "../../src/node/cache/cache.ts";
 import { BINARY } from "./paths.ts";
 import { type PatternOptions, withPattern } from "./pattern.ts";
 import { type Teed, tee } from "./tee.ts";
 import { tempDir } from "./tmp.ts";
 
-/** The installed pattern's arguments (src/kernel/core-pattern.ts). */
+/** The installed pattern's arguments (src/node/kernel/core-pattern.ts). */
 export const KERNEL_ARGUMENTS = "-P=%P -p=%p -t=%t -s=%s -T=%I -u=%u -g=%g -D=%d -l=%c -F=%F -e=%e";
 
 export interface Captured extends Disposable {

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { openCache } from "../../src/cache/cache.ts";
+import { openCache } from "../../src/node/cache/cache.ts";
 import { startEngine } from "./engines.ts";
 
 const exec = promisify(execFile);

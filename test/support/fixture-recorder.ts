@@ -9,10 +9,10 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readlinkSync, readSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
-import { candidatesFrom } from "../../src/identity/cgroup.ts";
-import { runtimesOf } from "../../src/identity/confirm.ts";
-import type { ContainerFacts } from "../../src/identity/runtime.ts";
-import { parseKernelCall } from "../../src/kernel/arguments.ts";
+import { candidatesFrom } from "../../src/node/identity/cgroup.ts";
+import { runtimesOf } from "../../src/node/identity/confirm.ts";
+import type { ContainerFacts } from "../../src/node/identity/runtime.ts";
+import { parseKernelCall } from "../../src/node/kernel/arguments.ts";
 import type { RecordedRuntime } from "../../src/roles/fixture.ts";
 
 export interface RecordingOrder {

@@ -1,7 +1,7 @@
 /** The collector as a process, and a store with bundles that nobody had to make. */
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type CoredumpIdentity, keyOfCoredump } from "../../src/bundle/key.ts";
+import { type CoredumpIdentity, keyOfCoredump } from "../../src/store/bundle/key.ts";
 import { coredump, statusPatch } from "./coredump-resources.ts";
 import { eventually } from "./eventually.ts";
 import type { Resource, User } from "./kubectl.ts";

@@ -1,6 +1,6 @@
 /**
  * Records fixtures/pods: what a real API server sends to a webhook of pods, for each kind of workload and each rule of
- * admission/patch. `bin/node test/support/record-pods.ts`, as root.
+ * webhook/admission/patch. `bin/node test/support/record-pods.ts`, as root.
  */
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { renewed } from "../../src/pki/renewal.ts";
+import { renewed } from "../../src/webhook/pki/renewal.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
 import { ROOT } from "./paths.ts";

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
-import type { S3Settings } from "../../src/store/location.ts";
-import { S3Sink } from "../../src/store/s3.ts";
+import type { S3Settings } from "../../src/store/ports/location.ts";
+import { S3Sink } from "../../src/store/s3/sink.ts";
 import type { Keys, S3 } from "./s3.ts";
 import { tempDir } from "./tmp.ts";
 

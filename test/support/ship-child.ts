@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSink } from "../../src/store/open.ts";
-import { ship } from "../../src/upload/ship.ts";
+import { ship } from "../../src/store/upload/ship.ts";
 
 const [dir = "", record = "", settings = ""] = process.argv.slice(2);
 const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));

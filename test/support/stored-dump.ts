@@ -2,13 +2,13 @@
 import { createHash } from "node:crypto";
 import { createReadStream, readFileSync, rmSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
+import { coredumpOf, type PodRecord, statusOf } from "../../src/cluster/registration/coredump.ts";
 import type { DumpRecord } from "../../src/domain/dump.ts";
 import { newDumpId } from "../../src/domain/id.ts";
-import { coredumpOf, type PodRecord, statusOf } from "../../src/registration/coredump.ts";
-import { bundleOf } from "../../src/upload/bundle.ts";
-import type { DumpSink } from "../../src/upload/sink.ts";
-import { podRecord } from "../registration/records.ts";
-import { type Part, testDump } from "../upload/dumps.ts";
+import type { DumpSink } from "../../src/store/ports/sink.ts";
+import { bundleOf } from "../../src/store/upload/bundle.ts";
+import { podRecord } from "../cluster/registration/records.ts";
+import { type Part, testDump } from "../store/upload/dumps.ts";
 import type { Cluster } from "./cluster.ts";
 import { statusPatch } from "./coredump-resources.ts";
 

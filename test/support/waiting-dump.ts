@@ -1,11 +1,11 @@
 /** Dumps that wait in a cache, as a handler leaves them that could register nothing. */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync } from "node:fs";
-import { writeRecord } from "../../src/cache/record.ts";
-import { Spool } from "../../src/cache/spool.ts";
 import type { DumpRecord } from "../../src/domain/dump.ts";
 import { newDumpId } from "../../src/domain/id.ts";
-import { type Part, testDump } from "../upload/dumps.ts";
+import { writeRecord } from "../../src/node/cache/record.ts";
+import { Spool } from "../../src/node/cache/spool.ts";
+import { type Part, testDump } from "../store/upload/dumps.ts";
 
 export interface Waiting {
   readonly coreBytes?: number;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Kept, renewed } from "../../src/pki/renewal.ts";
 import { expiryMs, keyPairsIn, readKeyPair } from "../../src/system/key-pair.ts";
+import { type Kept, renewed } from "../../src/webhook/pki/renewal.ts";
 import { eventually } from "../support/eventually.ts";
 import { tempDir } from "../support/tmp.ts";
 

@@ -1,7 +1,8 @@
 /** DWARF expressions (DWARF 5, 2.5) as call frame information uses them: over registers and memory, without anything of a type. */
+
+import { Cursor } from "../elf/cursor.ts";
 import type { Registers } from "../process/arch.ts";
 import type { Memory } from "../process/memory.ts";
-import { Cursor } from "./cursor.ts";
 
 const MAX_STEPS = 2000;
 const MAX_STACK = 256;

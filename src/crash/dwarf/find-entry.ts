@@ -2,9 +2,10 @@
  * The unwinding entry of a vaddr. .eh_frame_hdr has a sorted table (LSB 5.0, 10.6.2), which is searched where it lies; without it, and
  * for .debug_frame, all entries are looked through once.
  */
+
+import { Cursor } from "../elf/cursor.ts";
 import type { Image } from "../image/image.ts";
 import { contentOf, debugSection } from "../image/sections.ts";
-import { Cursor } from "./cursor.ts";
 import { FrameEntries, type FrameEntry, headAt } from "./frame-entries.ts";
 
 const PT_GNU_EH_FRAME = 0x6474e550;

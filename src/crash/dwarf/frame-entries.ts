@@ -1,5 +1,5 @@
 /** CIEs and FDEs: how to unwind each function, from .eh_frame (LSB 5.0, 10.6) or .debug_frame (DWARF 5, 6.4.1). */
-import { type Bases, Cursor, OMIT } from "./cursor.ts";
+import { type Bases, Cursor, OMIT } from "../elf/cursor.ts";
 
 export interface FrameEntry {
   /** vaddrs of the code. */

@@ -1,5 +1,5 @@
 /** The call frame instructions (DWARF 5, 6.4.2), carried out up to one pc: how to find the caller's registers there. */
-import { Cursor } from "./cursor.ts";
+import { Cursor } from "../elf/cursor.ts";
 import type { FrameEntry } from "./frame-entries.ts";
 
 export type Rule =

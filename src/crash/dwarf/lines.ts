@@ -1,5 +1,5 @@
 /** Line number programs (DWARF 5, 6.2; versions 2 to 5): the file and line of an address, and a unit's list of files. */
-import { Cursor } from "./cursor.ts";
+import { Cursor } from "../elf/cursor.ts";
 import type { Unit } from "./units.ts";
 import { AT } from "./units.ts";
 

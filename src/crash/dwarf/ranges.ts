@@ -1,5 +1,5 @@
 /** Which addresses an entry covers: low_pc and high_pc, .debug_ranges (DWARF 4, 2.17.3), .debug_rnglists (DWARF 5, 2.17.3). */
-import { Cursor } from "./cursor.ts";
+import { Cursor } from "../elf/cursor.ts";
 import { AT, type Entry, type Unit } from "./units.ts";
 
 const MAX_RANGES = 100_000;

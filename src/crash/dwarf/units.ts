@@ -1,5 +1,5 @@
 /** Compilation units of .debug_info and the attributes of their entries (DWARF 5, 7.5; DWARF 2 to 4 alike but for the headers). */
-import { Cursor } from "./cursor.ts";
+import { Cursor } from "../elf/cursor.ts";
 import type { DebugSections } from "./debug-sections.ts";
 
 export const AT = {

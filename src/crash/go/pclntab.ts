@@ -2,7 +2,7 @@
  * Go's own tables: every function with its frame sizes, files, lines and what was inlined into it. The linker never strips them
  * (runtime/symtab.go, internal/abi/symtab.go, cmd/internal/objfile of Go 1.20 and later, whose formats are alike but for where text begins).
  */
-import { Cursor } from "../dwarf/cursor.ts";
+import { Cursor } from "../elf/cursor.ts";
 import type { Image } from "../image/image.ts";
 import { textAt } from "../image/symbols.ts";
 

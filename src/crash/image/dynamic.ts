@@ -1,5 +1,5 @@
 /** What the dynamic linker reads (PT_DYNAMIC, System V gABI chapter 5): it is there without section headers, too. */
-import { fieldsOf } from "../../elf/bytes.ts";
+import { fieldsOf } from "../elf/bytes.ts";
 import type { Image } from "./image.ts";
 
 export const PT_DYNAMIC = 2;

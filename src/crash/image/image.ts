@@ -2,11 +2,11 @@
  * An ELF executable or library: its program headers, and its bytes by the addresses that it was linked for ("vaddr" here). They come
  * from the file, or where there is none from the process's memory (the vDSO; a file that could not be opened).
  */
-import type { ReadAt } from "../../elf/bytes.ts";
-import { ELF_HEADER_BYTES, type ElfHeader, parseElf } from "../../elf/header.ts";
-import { type ProgramHeader, PT_LOAD, programHeaders } from "../../elf/program-headers.ts";
+import type { ReadAt } from "../elf/bytes.ts";
+import { ELF_HEADER_BYTES, type ElfHeader, parseElf } from "../elf/header.ts";
+import { type ProgramHeader, PT_LOAD, programHeaders } from "../elf/program-headers.ts";
 import type { Memory } from "../process/memory.ts";
-import { Pages } from "./pages.ts";
+import { Pages } from "../process/pages.ts";
 import { Room } from "./room.ts";
 import { type Section, sectionsOf } from "./sections.ts";
 

@@ -2,7 +2,7 @@
  * MiniDebugInfo: an ELF file with the symbols of the functions that are not exported, packed with xz into section .gnu_debugdata
  * (https://sourceware.org/gdb/current/onlinedocs/gdb.html/MiniDebugInfo.html). Distributions leave it in files that they strip.
  */
-import { readerOf } from "../../elf/bytes.ts";
+import { readerOf } from "../elf/bytes.ts";
 import { unxz } from "../xz/xz.ts";
 import { fileImage, type Image } from "./image.ts";
 

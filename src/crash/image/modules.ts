@@ -1,10 +1,10 @@
 /** Which file lies where: the modules that have code, their images, and by how much they were moved ("bias"). */
 
 import { MAX_MODULES, type ModuleState } from "../../domain/crash.ts";
-import { buildIdOf } from "../../elf/build-id.ts";
-import type { ReadAt } from "../../elf/bytes.ts";
-import type { FileMapping } from "../../elf/file-note.ts";
-import { PT_LOAD } from "../../elf/program-headers.ts";
+import { buildIdOf } from "../elf/build-id.ts";
+import type { ReadAt } from "../elf/bytes.ts";
+import type { FileMapping } from "../elf/file-note.ts";
+import { PT_LOAD } from "../elf/program-headers.ts";
 import type { ProcessState } from "../process/core.ts";
 import type { Memory } from "../process/memory.ts";
 import { fileImage, headerReader, type Image, memoryImage } from "./image.ts";

@@ -2,10 +2,10 @@
 
 import type { CrashModule } from "../../domain/crash.ts";
 import { textOf } from "../../domain/text.ts";
-import { walkNotes } from "../../elf/notes.ts";
-import { PT_NOTE } from "../../elf/program-headers.ts";
-import { Cursor } from "../dwarf/cursor.ts";
-import { safeName } from "../names/safe.ts";
+import { Cursor } from "../elf/cursor.ts";
+import { walkNotes } from "../elf/notes.ts";
+import { PT_NOTE } from "../elf/program-headers.ts";
+import { safeName } from "../elf/safe-name.ts";
 import { headerReader, type Image } from "./image.ts";
 
 /** "Package Metadata for Executable Files", systemd.io/PACKAGE_METADATA_FOR_EXECUTABLE_FILES: owner FDO, JSON. */

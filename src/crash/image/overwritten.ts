@@ -3,7 +3,7 @@
  * maps of it and has not written is the new file's, its build id, too. What the dynamic linker wrote is still the old one's: .dynamic,
  * and the pointers of PT_GNU_RELRO, to which nobody writes later.
  */
-import { fieldsOf } from "../../elf/bytes.ts";
+import { fieldsOf } from "../elf/bytes.ts";
 import type { Memory } from "../process/memory.ts";
 import { dynamicEntries, MAX_DYNAMIC_BYTES, PT_DYNAMIC } from "./dynamic.ts";
 import type { Image } from "./image.ts";

@@ -1,8 +1,8 @@
 /** Section headers of an ELF file (elf(5)), by name, and what they hold: inflated where the linker compressed it (gABI, SHF_COMPRESSED). */
 import { inflateSync, zstdDecompressSync } from "node:zlib";
-import { fieldsOf } from "../../elf/bytes.ts";
-import type { ElfHeader } from "../../elf/header.ts";
-import type { Pages } from "./pages.ts";
+import { fieldsOf } from "../elf/bytes.ts";
+import type { ElfHeader } from "../elf/header.ts";
+import type { Pages } from "../process/pages.ts";
 
 export interface Section {
   readonly name: string;

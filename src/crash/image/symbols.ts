@@ -2,7 +2,7 @@
  * Names of functions out of .symtab, else .dynsym and MiniDebugInfo. A table is streamed once against all addresses that are wanted, so
  * that memory does not depend on its size.
  */
-import { fieldsOf } from "../../elf/bytes.ts";
+import { fieldsOf } from "../elf/bytes.ts";
 import { dynamicEntries } from "./dynamic.ts";
 import type { Image } from "./image.ts";
 import { miniDebugInfo } from "./mini.ts";

@@ -1,9 +1,9 @@
 /** One line that says what happened, without anything of the memory in it but names and the address of the fault. */
 import type { CrashFrame } from "../../domain/crash.ts";
 import { hasFaultAddress, signalName } from "../../domain/signals.ts";
+import { hex } from "../elf/safe-name.ts";
 import { isSent, type Seen, significant } from "./fingerprint.ts";
 import { plainName, plainOf } from "./plain.ts";
-import { hex } from "./safe.ts";
 
 const NAMES = 3;
 const MAX_NAME = 80;

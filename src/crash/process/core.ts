@@ -1,19 +1,12 @@
 /** A crashed process as its core shows it: threads with their registers, mapped files, memory. */
-import type { ReadAt } from "../../elf/bytes.ts";
-import { type Checked, fieldsOf, refuse } from "../../elf/bytes.ts";
-import {
-  auxvIn,
-  type FileMapping,
-  fileMappingsIn,
-  MAX_FILE_NOTE_BYTES,
-  NT_AUXV,
-  NT_FILE,
-} from "../../elf/file-note.ts";
-import { layoutOf } from "../../elf/layout.ts";
-import type { Note } from "../../elf/notes.ts";
-import { walkNotes } from "../../elf/notes.ts";
-import { PT_NOTE } from "../../elf/program-headers.ts";
-import { MAX_PRPSINFO_BYTES, processIn, signalIn, threadIn } from "../../elf/structures.ts";
+import type { ReadAt } from "../elf/bytes.ts";
+import { type Checked, fieldsOf, refuse } from "../elf/bytes.ts";
+import { auxvIn, type FileMapping, fileMappingsIn, MAX_FILE_NOTE_BYTES, NT_AUXV, NT_FILE } from "../elf/file-note.ts";
+import { layoutOf } from "../elf/layout.ts";
+import type { Note } from "../elf/notes.ts";
+import { walkNotes } from "../elf/notes.ts";
+import { PT_NOTE } from "../elf/program-headers.ts";
+import { MAX_PRPSINFO_BYTES, processIn, signalIn, threadIn } from "../elf/structures.ts";
 import { type Arch, archOf, type Registers, registersIn } from "./arch.ts";
 import { type AtAddress, Segments } from "./memory.ts";
 

@@ -2,9 +2,9 @@
  * A process's memory: what the core holds, else the mapped file, which has what the kernel left out of the core (code, read-only
  * data). Addresses are bigint, because a hostile register may hold any.
  */
-import type { ReadAt } from "../../elf/bytes.ts";
-import { type ProgramHeader, PT_LOAD } from "../../elf/program-headers.ts";
-import { Pages } from "../image/pages.ts";
+import type { ReadAt } from "../elf/bytes.ts";
+import { type ProgramHeader, PT_LOAD } from "../elf/program-headers.ts";
+import { Pages } from "./pages.ts";
 
 const NOTHING = new Uint8Array();
 /** Twice the largest vm.max_map_count that a distribution sets is two million: 32 bytes each for so many are held. */

@@ -1,6 +1,6 @@
 /** Python's frames among the native ones: each run of them above the call of the evaluator that runs it. */
 import type { CrashFrame } from "../../domain/crash.ts";
-import { hex, safeName } from "../names/safe.ts";
+import { hex, safeName } from "../elf/safe-name.ts";
 import type { Frame } from "../unwind/context.ts";
 import type { PythonFrame, PythonRun } from "./runtime.ts";
 

@@ -1,5 +1,5 @@
 /** The Python interpreter of a process, if it has one: which version, and what each thread is running. */
-import { fieldsOf } from "../../elf/bytes.ts";
+import { fieldsOf } from "../elf/bytes.ts";
 import { exportedAt } from "../image/dynamic.ts";
 import type { Image } from "../image/image.ts";
 import type { Module } from "../image/modules.ts";

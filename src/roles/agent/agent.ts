@@ -3,20 +3,20 @@
  * its own: cache and API say what is to be done, so it may be killed at any step.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { AT_ONCE_BYTES, finishIfAbandoned } from "../../cache/abandoned.ts";
-import { type Cache, openCache } from "../../cache/cache.ts";
-import { readRecord } from "../../cache/record.ts";
+import type { Changes, Registry } from "../../cluster/registration/registry.ts";
+import { type Absent, changesFor, hasten, type Queues } from "../../cluster/steps/changes.ts";
+import { deliverDump, isDeliveryPending } from "../../cluster/steps/deliver.ts";
+import type { Deliver, Desk, Next, Ship, Teller } from "../../cluster/steps/desk.ts";
+import { missingFrom, missingWords, tellMissing } from "../../cluster/steps/missing.ts";
+import { AgentQueue, type Ending } from "../../cluster/steps/queue.ts";
+import { listenForHandlers } from "../../cluster/steps/socket.ts";
+import { advanceDump } from "../../cluster/steps/steps.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import type { DumpDelivery } from "../../domain/dump.ts";
-import type { Changes, Registry } from "../../registration/registry.ts";
-import { explainLater } from "../handler/explaining.ts";
-import { type Absent, changesFor, hasten, type Queues } from "./changes.ts";
-import { deliverDump, isDeliveryPending } from "./deliver.ts";
-import type { Deliver, Desk, Next, Ship, Teller } from "./desk.ts";
-import { missingFrom, missingWords, tellMissing } from "./missing.ts";
-import { AgentQueue, type Ending } from "./queue.ts";
-import { listenForHandlers } from "./socket.ts";
-import { advanceDump } from "./steps.ts";
+import { AT_ONCE_BYTES, finishIfAbandoned } from "../../node/cache/abandoned.ts";
+import { type Cache, openCache } from "../../node/cache/cache.ts";
+import { readRecord } from "../../node/cache/record.ts";
+import { explainLater } from "../../node/capture/explaining.ts";
 import { forgetOld, heldBy, isOpen, watchCache } from "./upkeep.ts";
 
 /** What the agent tells of itself, in words (log) and figures (metrics). */

@@ -1,14 +1,14 @@
 /** The agent's log: what became of its dumps, and what keeps it from its work. */
 import { performance } from "node:perf_hooks";
 import type { Logger } from "pino";
-import type { Cache } from "../../cache/cache.ts";
-import { readRecord } from "../../cache/record.ts";
+import type { Next } from "../../cluster/steps/desk.ts";
 import type { DumpDelivery } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
-import type { Step } from "../../install/step.ts";
+import type { Cache } from "../../node/cache/cache.ts";
+import { readRecord } from "../../node/cache/record.ts";
+import type { Step } from "../../node/install/step.ts";
 import { Diary } from "../diary.ts";
 import type { Diary as Told } from "./agent.ts";
-import type { Next } from "./desk.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import type { PatternDiary } from "./pattern.ts";
 

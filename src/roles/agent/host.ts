@@ -1,18 +1,19 @@
 /** The agent on a real node: its connections, its log, its figures, its end. */
-import { openCache } from "../../cache/cache.ts";
+
+import { KubeRegistry } from "../../cluster/registration/kube-registry.ts";
+import { tellerFor } from "../../cluster/steps/announce.ts";
+import { deliverBy } from "../../cluster/steps/deliver.ts";
+import { nodeNameOf, type Ship } from "../../cluster/steps/desk.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { connect } from "../../kube/http.ts";
-import { KubeRegistry } from "../../registration/kube-registry.ts";
-import { locationOf, volumeOf } from "../../store/location.ts";
+import { openCache } from "../../node/cache/cache.ts";
+import { locationOf, volumeOf } from "../../store/ports/location.ts";
 import { writeProbe } from "../../store/probe.ts";
 import { forgetStart, giveBackLarge } from "../../system/footprint.ts";
 import { serveHealth } from "../health.ts";
 import { logOf } from "../led.ts";
 import { StoreHealth } from "../store-health.ts";
 import { runAgent } from "./agent.ts";
-import { tellerFor } from "./announce.ts";
-import { deliverBy } from "./deliver.ts";
-import { nodeNameOf, type Ship } from "./desk.ts";
 import { AgentDiary } from "./diary.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { type NodeService, serveNode } from "./node.ts";

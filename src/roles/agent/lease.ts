@@ -1,10 +1,11 @@
 /** The node's Lease: renewed while its agent is well. From it the controller labels the node; no agent may write a node. */
+
+import { AGENT_LEASE } from "../../cluster/policy/node-label.ts";
+import { RETIRED } from "../../cluster/policy/retirement.ts";
 import { isCode } from "../../domain/failures.ts";
 import { pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Lease, leasePath, leasesPath } from "../../kube/lease.ts";
-import { AGENT_LEASE } from "../../policy/node-label.ts";
-import { RETIRED } from "../../policy/retirement.ts";
 
 /** Told of the Lease's annotations at each renewal; what it answers is added to them. */
 export type Heed = (annotations: Readonly<Record<string, string>> | undefined) => Readonly<Record<string, string>>;

@@ -5,12 +5,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { blankRecord } from "../../cache/blank.ts";
-import { recordOnDisk, writeRecord } from "../../cache/record.ts";
-import type { Spool } from "../../cache/spool.ts";
 import { errnoOf } from "../../domain/failures.ts";
-import { SystemLog } from "../../kernel/klog.ts";
-import { type KernelLog, type KernelRefusal, Kmsg } from "../../kernel/kmsg.ts";
+import { blankRecord } from "../../node/cache/blank.ts";
+import { recordOnDisk, writeRecord } from "../../node/cache/record.ts";
+import type { Spool } from "../../node/cache/spool.ts";
+import { SystemLog } from "../../node/kernel/klog.ts";
+import { type KernelLog, type KernelRefusal, Kmsg } from "../../node/kernel/kmsg.ts";
 import { replaceSync } from "../../system/durable.ts";
 import { readSmall } from "../../system/small-file.ts";
 

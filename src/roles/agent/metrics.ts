@@ -1,11 +1,11 @@
 /** What the agent tells of itself in figures. */
 import { performance } from "node:perf_hooks";
 import { Histogram } from "prom-client";
-import type { Cache } from "../../cache/cache.ts";
-import { heldBytes } from "../../cache/pressure.ts";
-import { readRecord } from "../../cache/record.ts";
-import type { Entry } from "../../cache/spool.ts";
 import type { DumpRecord, State } from "../../domain/dump.ts";
+import type { Cache } from "../../node/cache/cache.ts";
+import { heldBytes } from "../../node/cache/pressure.ts";
+import { readRecord } from "../../node/cache/record.ts";
+import type { Entry } from "../../node/cache/spool.ts";
 import { Metrics } from "../../system/metrics.ts";
 
 /** States in which a dump still waits for its bundle. */

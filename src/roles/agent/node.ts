@@ -1,13 +1,14 @@
 /** What the agent does for its node as a whole: its Lease, the handler and the pattern, what the kernel gave up, its end. */
-import type { Cache } from "../../cache/cache.ts";
+
+import { type AgentStatus, STATUS, statusText } from "../../cluster/policy/agent-status.ts";
+import { tellOfConflict } from "../../cluster/steps/announce.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { NODE_OPTIONS } from "../../config/options.ts";
 import { errnoOf } from "../../domain/failures.ts";
-import { mountedHost, thisHost } from "../../install/host.ts";
 import { pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
-import { type AgentStatus, STATUS, statusText } from "../../policy/agent-status.ts";
-import { tellOfConflict } from "./announce.ts";
+import type { Cache } from "../../node/cache/cache.ts";
+import { mountedHost, thisHost } from "../../node/install/host.ts";
 import type { AgentDiary } from "./diary.ts";
 import { keepLease } from "./lease.ts";
 import { type LostWorld, recordLost, thisKernel } from "./lost.ts";

@@ -4,12 +4,12 @@
  */
 import { existsSync } from "node:fs";
 import { DumpError } from "../../domain/failures.ts";
-import { type Host, seen } from "../../install/host.ts";
-import { type InstallOrder, install } from "../../install/install.ts";
-import { placesFor } from "../../install/place.ts";
-import type { Step } from "../../install/step.ts";
-import { programOf, readPattern, readSetting } from "../../kernel/core-pattern.ts";
 import { pause } from "../../kube/backoff.ts";
+import { type Host, seen } from "../../node/install/host.ts";
+import { type InstallOrder, install } from "../../node/install/install.ts";
+import { placesFor } from "../../node/install/place.ts";
+import type { Step } from "../../node/install/step.ts";
+import { programOf, readPattern, readSetting } from "../../node/kernel/core-pattern.ts";
 
 export interface PatternOrder {
   readonly host: Host;

@@ -1,11 +1,12 @@
-/** The end of a node's service, ordered on the Lease of its agent (policy/retirement.ts). */
-import type { Cache } from "../../cache/cache.ts";
+/** The end of a node's service, ordered on the Lease of its agent (cluster/policy/retirement.ts). */
+
+import { RETIRE, RETIRED } from "../../cluster/policy/retirement.ts";
 import { reasonOf } from "../../domain/failures.ts";
-import { leaveDumps } from "../../install/dumps.ts";
-import { type Host, thisHost } from "../../install/host.ts";
-import { uninstall } from "../../install/uninstall.ts";
 import { pause } from "../../kube/backoff.ts";
-import { RETIRE, RETIRED } from "../../policy/retirement.ts";
+import type { Cache } from "../../node/cache/cache.ts";
+import { leaveDumps } from "../../node/install/dumps.ts";
+import { type Host, thisHost } from "../../node/install/host.ts";
+import { uninstall } from "../../node/install/uninstall.ts";
 import { isOpen } from "./upkeep.ts";
 
 type Annotations = Readonly<Record<string, string>>;

@@ -1,11 +1,12 @@
 /** The store that bundles go to. Its client is loaded with the first probe. */
+
+import type { Ship } from "../../cluster/steps/desk.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import type { StoreSettings } from "../../config/store-options.ts";
 import type { DumpError } from "../../domain/failures.ts";
-import { locationOf } from "../../store/location.ts";
+import { locationOf } from "../../store/ports/location.ts";
+import type { DumpSink } from "../../store/ports/sink.ts";
 import { forgetStart } from "../../system/footprint.ts";
-import type { DumpSink } from "../../upload/sink.ts";
-import type { Ship } from "./desk.ts";
 
 /** How long the leftovers of an upload that nobody wants any more are worth a try. */
 const ABANDON_MS = 30_000;
@@ -17,13 +18,13 @@ export function shipTo(settings: StoreSettings & Pick<AgentSettings, "storeGroup
   const { storeGroup } = settings;
   const share = async () => {
     if (location.kind !== "directory" || storeGroup === undefined) return;
-    await (await import("../../store/folder.ts")).giveToGroup(location.path, storeGroup);
+    await (await import("../../store/directory/folder.ts")).giveToGroup(location.path, storeGroup);
   };
   let shared = share(); // the collector waits for it
   shared.catch(() => undefined); // said with the first dump
   let opened: Promise<DumpSink> | undefined;
   return async (record, entry, signal) => {
-    const { abandon, ship } = await import("../../upload/ship.ts");
+    const { abandon, ship } = await import("../../store/upload/ship.ts");
     const { openSink } = await import("../../store/open.ts");
     await shared.catch(() => {
       shared = share();

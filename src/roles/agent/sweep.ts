@@ -1,16 +1,16 @@
 /** Uploads what waits and ends: a node that is being retired. The agent may be running or not; the records' locks share it out. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { openCache } from "../../cache/cache.ts";
-import { readRecord } from "../../cache/record.ts";
+import { KubeRegistry } from "../../cluster/registration/kube-registry.ts";
+import { tellerFor } from "../../cluster/steps/announce.ts";
+import { deliverBy, deliverDump, isDeliveryPending } from "../../cluster/steps/deliver.ts";
+import { type Desk, type Next, nodeNameOf } from "../../cluster/steps/desk.ts";
+import { advanceDump } from "../../cluster/steps/steps.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { connect } from "../../kube/http.ts";
-import { KubeRegistry } from "../../registration/kube-registry.ts";
-import { explainLater } from "../handler/explaining.ts";
-import { tellerFor } from "./announce.ts";
-import { deliverBy, deliverDump, isDeliveryPending } from "./deliver.ts";
-import { type Desk, type Next, nodeNameOf } from "./desk.ts";
-import { advanceDump } from "./steps.ts";
+import { openCache } from "../../node/cache/cache.ts";
+import { readRecord } from "../../node/cache/record.ts";
+import { explainLater } from "../../node/capture/explaining.ts";
 import { shipTo } from "./store.ts";
 import { heldBy, isOpen } from "./upkeep.ts";
 

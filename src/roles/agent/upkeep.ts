@@ -1,11 +1,11 @@
 /** What the agent does for the cache as a whole: scans, old records, sums. */
 import { watch } from "node:fs";
-import type { Cache } from "../../cache/cache.ts";
-import { heldBytes } from "../../cache/pressure.ts";
-import { readRecord } from "../../cache/record.ts";
-import type { Spool } from "../../cache/spool.ts";
 import type { DumpRecord, State } from "../../domain/dump.ts";
 import { isDumpId } from "../../domain/id.ts";
+import type { Cache } from "../../node/cache/cache.ts";
+import { heldBytes } from "../../node/cache/pressure.ts";
+import { readRecord } from "../../node/cache/record.ts";
+import type { Spool } from "../../node/cache/spool.ts";
 
 /** States in which nothing is held and nothing is to be done any more. */
 const ENDED: ReadonlySet<State> = new Set(["Denied", "Saved", "Refused", "Evicted", "Deleted", "Lost"]);

@@ -3,6 +3,11 @@
  * number; labels the nodes that have an agent. It holds nothing of its own: what it knows is what the API server says.
  */
 import { performance } from "node:perf_hooks";
+import { API_SERVICE, watchApiService } from "../../cluster/controller/apiservice.ts";
+import { NODES, NodeKeeper } from "../../cluster/controller/nodes.ts";
+import { QuotaKeeper } from "../../cluster/controller/quotas.ts";
+import { keepRecords } from "../../cluster/controller/records.ts";
+import { type CoredumpObject, dumpView, type QuotaObject, quotaView } from "../../cluster/controller/view.ts";
 import type { ControllerSettings } from "../../config/cluster-options.ts";
 import { connect, type KubeHttp } from "../../kube/http.ts";
 import { follow, type Kind } from "../../kube/informer.ts";
@@ -12,13 +17,8 @@ import { COREDUMP_API, collection } from "../../kube/objects.ts";
 import { WorkQueue } from "../../kube/workqueue.ts";
 import { serveHealth } from "../health.ts";
 import { logOf, underLease } from "../led.ts";
-import { API_SERVICE, watchApiService } from "./apiservice.ts";
 import { ControllerDiary } from "./diary.ts";
 import { ControllerMetrics } from "./metrics.ts";
-import { NODES, NodeKeeper } from "./nodes.ts";
-import { QuotaKeeper } from "./quotas.ts";
-import { keepRecords } from "./records.ts";
-import { type CoredumpObject, dumpView, type QuotaObject, quotaView } from "./view.ts";
 
 const LEASE = "coredump-controller";
 const DUMPS: Kind = { resource: "coredumps", path: collection(COREDUMP_API, "coredumps") };

@@ -1,10 +1,10 @@
 /** The controller's log: what it decided. */
 import type { Logger } from "pino";
+import type { DumpView } from "../../cluster/controller/view.ts";
+import type { Judgement } from "../../cluster/policy/quota.ts";
 import { DumpError } from "../../domain/failures.ts";
-import type { Judgement } from "../../policy/quota.ts";
 import { Diary } from "../diary.ts";
 import type { ControllerMetrics } from "./metrics.ts";
-import type { DumpView } from "./view.ts";
 
 export class ControllerDiary extends Diary {
   readonly #metrics: ControllerMetrics;

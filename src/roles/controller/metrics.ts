@@ -1,9 +1,9 @@
 /** What the controller tells of itself. */
 import { Gauge } from "prom-client";
+import type { CoredumpObject, DumpView, QuotaObject, QuotaView } from "../../cluster/controller/view.ts";
 import { parseQuantity } from "../../domain/quantity.ts";
 import type { Mirror } from "../../kube/mirror.ts";
 import { Metrics } from "../../system/metrics.ts";
-import type { CoredumpObject, DumpView, QuotaObject, QuotaView } from "./view.ts";
 
 const NANO = 1e9;
 

@@ -3,25 +3,25 @@
  * API server and the store say; of its own it has only a note of what has been missing since when, and that is in the store.
  */
 import { performance } from "node:perf_hooks";
+import type { Act } from "../../cluster/collector/acts.ts";
+import { tellAlarm } from "../../cluster/collector/alarm.ts";
+import { GcCluster } from "../../cluster/collector/cluster.ts";
+import { GcRounds } from "../../cluster/collector/rounds.ts";
+import { peek } from "../../cluster/retention/claim.ts";
 import type { GcSettings } from "../../config/gc-options.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { formatBytes } from "../../domain/units.ts";
 import { connect, type KubeHttp } from "../../kube/http.ts";
 import { type KubeObject, member } from "../../kube/objects.ts";
 import { WorkQueue } from "../../kube/workqueue.ts";
-import { peek } from "../../retention/claim.ts";
-import type { Shelf } from "../../retention/shelf.ts";
+import type { Shelf } from "../../store/ports/shelf.ts";
 import { openShelf } from "../../store/shelf.ts";
 import { exportKeys, storeSettingsOf } from "../apiserver/store.ts";
 import { Diary } from "../diary.ts";
 import { serveHealth } from "../health.ts";
 import { logOf, underLease } from "../led.ts";
 import { StoreHealth } from "../store-health.ts";
-import type { Act } from "./acts.ts";
-import { tellAlarm } from "./alarm.ts";
-import { GcCluster } from "./cluster.ts";
 import { GcMetrics } from "./metrics.ts";
-import { GcRounds } from "./rounds.ts";
 
 export const LEASE = "coredump-gc";
 /** A round over everything. */

@@ -5,65 +5,47 @@
  * fails on the way stops the copy, and nothing that can wait holds the process.
  */
 import { readFileSync } from "node:fs";
-import { AT_ONCE_BYTES } from "../../cache/abandoned.ts";
-import { beginEntry } from "../../cache/begin.ts";
-import { openCache } from "../../cache/cache.ts";
-import { readRecord, writeRecord } from "../../cache/record.ts";
-import type { Entry } from "../../cache/spool.ts";
-import type { HandlerSettings } from "../../config/options.ts";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError, FAILURES, reasonOf } from "../../domain/failures.ts";
 import { textOf } from "../../domain/text.ts";
-import type { Identification } from "../../identity/runtime.ts";
-import type { KernelCall } from "../../kernel/arguments.ts";
-import { CorePipe } from "../../kernel/pipe.ts";
+import { AT_ONCE_BYTES } from "../../node/cache/abandoned.ts";
+import { beginEntry } from "../../node/cache/begin.ts";
+import { openCache } from "../../node/cache/cache.ts";
+import { readRecord, writeRecord } from "../../node/cache/record.ts";
+import type { Entry } from "../../node/cache/spool.ts";
+import { type Copied, copyCore } from "../../node/capture/copying.ts";
+import { explainLater } from "../../node/capture/explaining.ts";
+import { finish } from "../../node/capture/finishing.ts";
+import { observe, type Scene } from "../../node/capture/observing.ts";
+import { type Refusal, refuse, refusedUnseen } from "../../node/capture/refusing.ts";
+import type { World } from "../../node/capture/world.ts";
+import type { KernelCall } from "../../node/kernel/arguments.ts";
+import { CorePipe } from "../../node/kernel/pipe.ts";
 import { logLine } from "../../system/log.ts";
-import { type Copied, copyCore } from "./copying.ts";
-import { explainLater } from "./explaining.ts";
-import { finish } from "./finishing.ts";
-import { observe, type Scene } from "./observing.ts";
-import { type Refusal, refuse, refusedUnseen } from "./refusing.ts";
 
-/** What the handler finds around it; a replay brings its own. */
-export interface World {
-  readonly proc: string;
-  /** The read end of the kernel's pipe. */
-  readonly stdin: number;
-  readonly settings: HandlerSettings;
-  readonly node: string;
-  /** Of this very program, to know its own self-test. */
-  readonly executable: string;
-  /** The core_pattern that was there before ours, when it was a pipe handler's. */
-  readonly formerHandler: string | undefined;
-  /** Hands the finished dump to the agent or the cluster, and says which; a replay has neither. Never rejects. */
-  readonly handOver?: (id: string) => Promise<"agent" | "cluster" | "nobody">;
-  /** From now on we may take long, at the lowest priority. */
-  readonly inBackground?: () => void;
-  /** Tests put a copy whose read hangs in its place, and an end that is none. */
-  readonly copy?: typeof copyCore;
-  readonly endHard?: () => unknown;
-  /** The last place to tell of a dump that left no record. */
-  readonly kernelLog: (text: string) => void;
-  readonly identify: {
-    quickly(facts: ReadonlyMap<string, Buffer>, settings: HandlerSettings): Identification;
-    byApi(
-      quick: Identification,
-      cgroup: Buffer,
-      settings: HandlerSettings,
-      signal: AbortSignal,
-    ): Promise<Identification>;
-  };
+/** Tests put a copy whose read hangs in its place, and an end that is none. */
+export interface HandlerParts {
+  readonly copy: typeof copyCore;
+  readonly endHard: () => unknown;
 }
 
+/** A read that never returns keeps exit(3) waiting: the last thing that we do. */
+const endHard = (): unknown => process.kill(process.pid, "SIGKILL");
+
 /** @returns the exit code; the kernel does not look at it, replay and tests do */
-export async function handle(kernelCall: KernelCall, world: World, warnings: readonly string[] = []): Promise<number> {
+export async function handle(
+  kernelCall: KernelCall,
+  world: World,
+  warnings: readonly string[] = [],
+  parts: HandlerParts = { copy: copyCore, endHard },
+): Promise<number> {
   const pipe = new CorePipe(world.stdin);
   try {
     using scene = observe(kernelCall, world, warnings);
-    const { stalled } = await record(scene, pipe, world);
+    const { stalled } = await record(scene, pipe, world, parts.copy);
     const taker = await world.handOver?.(scene.record.id); // its lock is free again
     await tidy(world, taker === "agent").catch(() => undefined); // others' dumps: the next handler tries again
-    if (stalled) (world.endHard ?? endHard)();
+    if (stalled) parts.endHard();
     return 0;
   } catch (error) {
     return lost(error, kernelCall.call.hostPid, world);
@@ -72,14 +54,16 @@ export async function handle(kernelCall: KernelCall, world: World, warnings: rea
   }
 }
 
-/** A read that never returns keeps exit(3) waiting: the last thing that we do. */
-const endHard = (): unknown => process.kill(process.pid, "SIGKILL");
-
 /** From the moment that a record exists, whatever goes wrong is told there. @returns whether a read of memory still hangs */
-async function record(scene: Scene, pipe: CorePipe, world: World): Promise<{ readonly stalled: boolean }> {
+async function record(
+  scene: Scene,
+  pipe: CorePipe,
+  world: World,
+  copy: typeof copyCore,
+): Promise<{ readonly stalled: boolean }> {
   using open = beginEntry(world.settings.dumpDir, scene.record);
   try {
-    const end = (await refusedUnseen(scene, world, pipe)) ?? (await (world.copy ?? copyCore)(scene, open, pipe, world));
+    const end = (await refusedUnseen(scene, world, pipe)) ?? (await copy(scene, open, pipe, world));
     pipe.release();
     const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, end, world);
     logLine(world.settings.logDir, "info", summary(record));

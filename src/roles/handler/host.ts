@@ -4,12 +4,13 @@ import { hostname, constants as osConstants, setPriority } from "node:os";
 import { dirname, join } from "node:path";
 import { loadSettings, settingsPath } from "../../config/settings.ts";
 import { FAILURES, reasonOf } from "../../domain/failures.ts";
-import { initialMounts } from "../../identity/host.ts";
-import { identifyByApi, identifyProcess } from "../../identity/identify.ts";
-import { parseKernelCall } from "../../kernel/arguments.ts";
-import { formerHandler } from "../../kernel/former.ts";
+import type { World } from "../../node/capture/world.ts";
+import { initialMounts } from "../../node/identity/host.ts";
+import { identifyByApi, identifyProcess } from "../../node/identity/identify.ts";
+import { parseKernelCall } from "../../node/kernel/arguments.ts";
+import { formerHandler } from "../../node/kernel/former.ts";
 import { kernelLog, logLine } from "../../system/log.ts";
-import { handle, type World } from "./handler.ts";
+import { handle } from "./handler.ts";
 
 /** Two that copy, one that flushes the record, one that writes facts, and some for look-ups: libuv's four would queue. */
 const THREADS = "8";
@@ -44,7 +45,7 @@ export async function handleKernelCall(argv: readonly string[]): Promise<number>
         byApi: identifyByApi,
       },
       handOver: async (id) => {
-        const { handOver } = await import("../agent/handover.ts");
+        const { handOver } = await import("../../cluster/steps/handover.ts");
         return await handOver(id, settings).catch((error) => {
           logLine(settings.logDir, "error", reasonOf(error));
           return "nobody";

@@ -4,12 +4,12 @@ import { DumpError } from "../../domain/failures.ts";
 import { pause } from "../../kube/backoff.ts";
 import { connect } from "../../kube/http.ts";
 import { expiryMs, type KeyPair, keyPairsIn } from "../../system/key-pair.ts";
+import { namesOf, ownKeyPairs } from "../../webhook/certificates.ts";
+import { type Listener, type ReviewServer, serveReviews } from "../../webhook/server.ts";
 import { Diary } from "../diary.ts";
 import { serveHealth } from "../health.ts";
 import { logOf } from "../led.ts";
-import { namesOf, ownKeyPairs } from "./certificates.ts";
 import { WebhookMetrics } from "./metrics.ts";
-import { type Listener, type ReviewServer, serveReviews } from "./server.ts";
 
 /** Runs until `signal`. @throws DumpError when it cannot even begin */
 export async function runWebhook(settings: WebhookSettings, signal: AbortSignal): Promise<void> {

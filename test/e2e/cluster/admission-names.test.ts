@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { RETIRE, RETIRED } from "../../../src/policy/retirement.ts";
+import { RETIRE, RETIRED } from "../../../src/cluster/policy/retirement.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds, applyPolicy } from "../../support/coredump-resources.ts";
 import { eventually } from "../../support/eventually.ts";

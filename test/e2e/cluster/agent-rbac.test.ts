@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parseAllDocuments } from "yaml";
-import { tellAgent } from "../../../src/roles/agent/socket.ts";
+import { tellAgent } from "../../../src/cluster/steps/socket.ts";
 import { AgentNode } from "../../support/agent-node.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds, applyPolicy, letAgentsDecide } from "../../support/coredump-resources.ts";

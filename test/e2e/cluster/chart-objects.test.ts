@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parse, parseAllDocuments } from "yaml";
-import { OPT_OUT_LABEL } from "../../../src/policy/opt-out.ts";
+import { OPT_OUT_LABEL } from "../../../src/domain/wishes.ts";
 import { CHART, helm } from "../../support/helm.ts";
 import type { Resource } from "../../support/kubectl.ts";
 import { ROOT } from "../../support/paths.ts";

@@ -1,7 +1,7 @@
 /** What the chart does not take: each bad value is named with its key, itself, and what is expected. No cluster is asked. */
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { PATTERN_MAX_BYTES, patternFor } from "../../../src/kernel/core-pattern.ts";
+import { PATTERN_MAX_BYTES, patternFor } from "../../../src/node/kernel/core-pattern.ts";
 import { CHART, helm, helmRefusal } from "../../support/helm.ts";
 import { needs } from "../../support/set-up.ts";
 

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { openCache } from "../../../src/cache/cache.ts";
+import { openCache } from "../../../src/node/cache/cache.ts";
 import { Agent } from "../../support/agents.ts";
 import { KERNEL_ARGUMENTS } from "../../support/captured.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
@@ -225,7 +225,7 @@ const backtrace = (core: string): string =>
 test("a pod with a user namespace of its own may read its core", { skip }, async (t) => {
   const { status } = await (await theCluster()).get("node", "node-1");
   const isAble = status.runtimeHandlers?.some(({ features }: Resource) => features?.userNamespaces === true);
-  if (!isAble) return t.skip("this node's run-time makes no user namespaces"); // test/delivery has the ids
+  if (!isAble) return t.skip("this node's run-time makes no user namespaces"); // test/node/delivery has the ids
   await using at = await place(tempDir());
   await at.crashes(async () => await at.user.send("create", pod("web-0", podSpec("Always", { hostUsers: false }))), 1);
   await at.delivered("web-0", "True");

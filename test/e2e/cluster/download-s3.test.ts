@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, test } from "node:test";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { S3Source } from "../../../src/store/source-s3.ts";
+import { S3Source } from "../../../src/store/s3/source.ts";
 import { type SourceUnderTest, sourceContract } from "../../contract/source.ts";
 import { FOREVER, randomKey } from "../../contract/uploads.ts";
 import { type Keys, startS3 } from "../../support/s3.ts";

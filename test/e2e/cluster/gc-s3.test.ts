@@ -1,7 +1,7 @@
 /** The collector on a real S3 server, with the rights that its hint names. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { S3Shelf } from "../../../src/store/shelf-s3.ts";
+import { S3Shelf } from "../../../src/store/s3/shelf.ts";
 import { shelfContract } from "../../contract/shelf.ts";
 import { FOREVER, testUpload } from "../../contract/uploads.ts";
 import { startCluster } from "../../support/cluster.ts";

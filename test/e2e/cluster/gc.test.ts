@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parseAllDocuments } from "yaml";
-import { endpointOf } from "../../../src/policy/retention.ts";
+import { endpointOf } from "../../../src/cluster/policy/retention.ts";
 import { ApiServer } from "../../support/apiserver.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds, applyPolicy, statusPatch } from "../../support/coredump-resources.ts";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { Transform } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { plugin } from "../../commands/plugin/run.ts";
+import { plugin } from "../../cli/kubectl/run.ts";
 import { Agent } from "../../support/agents.ts";
 import { ApiServer } from "../../support/apiserver.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";

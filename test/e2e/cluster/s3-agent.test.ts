@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import type { Part } from "../../store/upload/dumps.ts";
 import { Agent } from "../../support/agents.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds } from "../../support/coredump-resources.ts";
@@ -15,7 +16,6 @@ import { keysIn } from "../../support/s3-sink.ts";
 import { needs } from "../../support/set-up.ts";
 import { tempDir } from "../../support/tmp.ts";
 import { waitingDump } from "../../support/waiting-dump.ts";
-import type { Part } from "../../upload/dumps.ts";
 
 const skip = needs("root", "cluster", "binary");
 const MIB = 1 << 20;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { API_SERVICE } from "../../../src/roles/controller/apiservice.ts";
+import { API_SERVICE } from "../../../src/cluster/controller/apiservice.ts";
 import { ApiServer, SYSTEM_NAMESPACE } from "../../support/apiserver.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { Controller } from "../../support/controller.ts";

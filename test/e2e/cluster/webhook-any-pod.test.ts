@@ -9,14 +9,14 @@ import fc from "fast-check";
 import { CLAIM_ANNOTATION, type Container, type Volume, type VolumeMount } from "../../../src/domain/claim.ts";
 import { connect, type KubeHttp } from "../../../src/kube/http.ts";
 import { collection } from "../../../src/kube/objects.ts";
-import { type Kept, renewed } from "../../../src/pki/renewal.ts";
-import { additionsTo, without } from "../../admission/pods.ts";
-import { randomPod } from "../../admission/random-pods.ts";
+import { type Kept, renewed } from "../../../src/webhook/pki/renewal.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Resource } from "../../support/kubectl.ts";
 import { needs } from "../../support/set-up.ts";
 import { startWebhook, type Webhook } from "../../support/webhook.ts";
+import { additionsTo, without } from "../../webhook/admission/pods.ts";
+import { randomPod } from "../../webhook/admission/random-pods.ts";
 
 const skip = needs("root", "cluster");
 const PODS = 300;

@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { connect, type KubeHttp } from "../../../src/kube/http.ts";
 import { collection } from "../../../src/kube/objects.ts";
-import { type Kept, renewed } from "../../../src/pki/renewal.ts";
+import { type Kept, renewed } from "../../../src/webhook/pki/renewal.ts";
 import { clientOf } from "../../support/client-certificate.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";

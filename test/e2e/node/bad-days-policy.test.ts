@@ -4,7 +4,7 @@ import { chmodSync, chownSync, closeSync, existsSync, openSync, readFileSync, rm
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { layoutIn } from "../../../src/cache/examine.ts";
+import { layoutIn } from "../../../src/node/cache/examine.ts";
 import { crashUnder, Handler } from "../../support/faults.ts";
 import { needs } from "../../support/set-up.ts";
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { buildCore } from "../../elf/build.ts";
+import { buildCore } from "../../crash/elf/build.ts";
 import { KERNEL_ARGUMENTS } from "../../support/captured.ts";
 import { crashUnder, Handler, start } from "../../support/faults.ts";
 import { program } from "../../support/paths.ts";

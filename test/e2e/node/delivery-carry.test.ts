@@ -15,8 +15,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { DeliveryJob } from "../../../src/delivery/job.ts";
-import { CORE_BYTES, deliver, HIDDEN, NAME, tmpfs, type Volume, volume } from "../../delivery/volumes.ts";
+import type { DeliveryJob } from "../../../src/node/delivery/job.ts";
+import { CORE_BYTES, deliver, HIDDEN, NAME, tmpfs, type Volume, volume } from "../../node/delivery/volumes.ts";
 import { needs } from "../../support/set-up.ts";
 
 const skip = needs("root");

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readPattern, readSetting } from "../../../src/kernel/core-pattern.ts";
+import { readPattern, readSetting } from "../../../src/node/kernel/core-pattern.ts";
 import { BINARY } from "../../support/paths.ts";
 import { withPattern } from "../../support/pattern.ts";
 import { SOURCES } from "../../support/role-process.ts";

@@ -6,8 +6,8 @@ import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, 
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openCache } from "../../../src/cache/cache.ts";
-import { readPattern, readSetting, writePattern } from "../../../src/kernel/core-pattern.ts";
+import { openCache } from "../../../src/node/cache/cache.ts";
+import { readPattern, readSetting, writePattern } from "../../../src/node/kernel/core-pattern.ts";
 import { eventually } from "../../support/eventually.ts";
 import { BINARY, ROOT } from "../../support/paths.ts";
 import { withPattern } from "../../support/pattern.ts";

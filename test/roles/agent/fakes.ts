@@ -1,17 +1,23 @@
 /** A cluster in memory, a cache in a folder, and a store that is a list; each call may be told to fail. */
 import { writeFileSync } from "node:fs";
-import { readRecord } from "../../../src/cache/record.ts";
+import {
+  type Coredump,
+  coredumpOf,
+  lateFields,
+  type PodRecord,
+  statusOf,
+} from "../../../src/cluster/registration/coredump.ts";
+import type { PodSeen, Registry, Standing } from "../../../src/cluster/registration/registry.ts";
+import type { Desk, Next } from "../../../src/cluster/steps/desk.ts";
+import { advanceDump } from "../../../src/cluster/steps/steps.ts";
 import { CLUSTER_OPTIONS } from "../../../src/config/cluster-options.ts";
 import { CAPTURE_OPTIONS, NODE_OPTIONS } from "../../../src/config/options.ts";
 import { valuesOf } from "../../../src/config/values.ts";
 import type { DumpRecord, State } from "../../../src/domain/dump.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
-import { type Coredump, coredumpOf, lateFields, type PodRecord, statusOf } from "../../../src/registration/coredump.ts";
-import type { PodSeen, Registry, Standing } from "../../../src/registration/registry.ts";
-import type { Desk, Next } from "../../../src/roles/agent/desk.ts";
-import { advanceDump } from "../../../src/roles/agent/steps.ts";
-import { testSpool } from "../../cache/caches.ts";
-import { podRecord, UID } from "../../registration/records.ts";
+import { readRecord } from "../../../src/node/cache/record.ts";
+import { podRecord, UID } from "../../cluster/registration/records.ts";
+import { testSpool } from "../../node/cache/caches.ts";
 
 export const NOW = new Date("2026-11-21T07:22:00.000Z");
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { patternFor } from "../../../src/kernel/core-pattern.ts";
+import { patternFor } from "../../../src/node/kernel/core-pattern.ts";
 import { keepPattern, type PatternDiary, type PatternOrder } from "../../../src/roles/agent/pattern.ts";
-import { type FakeHost, fakeHost, program } from "../../install/fake-host.ts";
+import { type FakeHost, fakeHost, program } from "../../node/install/fake-host.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const OURS = patternFor("/coredump/coredump-detector", "6.18.1");

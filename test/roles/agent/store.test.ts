@@ -3,11 +3,11 @@ import { randomBytes } from "node:crypto";
 import { globSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Entry } from "../../../src/cache/spool.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
+import { Entry } from "../../../src/node/cache/spool.ts";
 import { shipTo } from "../../../src/roles/agent/store.ts";
+import { testDump } from "../../store/upload/dumps.ts";
 import { tempDir } from "../../support/tmp.ts";
-import { testDump } from "../../upload/dumps.ts";
 
 const MIB = 1 << 20;
 

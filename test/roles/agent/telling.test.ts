@@ -1,14 +1,14 @@
 /** What owners are told of a crash and of a store that fails, and when. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { writeRecord } from "../../../src/cache/record.ts";
+import { podEvent } from "../../../src/cluster/registration/events.ts";
+import { tellerFor } from "../../../src/cluster/steps/announce.ts";
+import { advanceDump } from "../../../src/cluster/steps/steps.ts";
 import type { DumpRecord } from "../../../src/domain/dump.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
-import { podEvent } from "../../../src/registration/events.ts";
-import { tellerFor } from "../../../src/roles/agent/announce.ts";
-import { advanceDump } from "../../../src/roles/agent/steps.ts";
+import { writeRecord } from "../../../src/node/cache/record.ts";
+import { podRecord } from "../../cluster/registration/records.ts";
 import { scriptedHttp } from "../../kube/scripted-http.ts";
-import { podRecord } from "../../registration/records.ts";
 import { scene } from "./fakes.ts";
 
 const ID = "01939b5a-7c11-7e21-9c3d-3f9c2a71b0de";

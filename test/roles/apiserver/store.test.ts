@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { settingsGiven } from "../../../src/commands/given.ts";
+import { settingsGiven } from "../../../src/cli/commands/given.ts";
 import { APISERVER_FLAGS } from "../../../src/config/apiserver-options.ts";
 import { storeSettingsOf } from "../../../src/roles/apiserver/store.ts";
 

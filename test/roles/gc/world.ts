@@ -1,10 +1,11 @@
 /** A cluster and a store for the collector, in which it can be killed at any step. Watches tell nothing: they lag behind for ever. */
-import { type CoredumpIdentity, keyOfCoredump } from "../../../src/bundle/key.ts";
+
+import { GcCluster } from "../../../src/cluster/collector/cluster.ts";
+import { GcRounds } from "../../../src/cluster/collector/rounds.ts";
 import type { GcSettings } from "../../../src/config/gc-options.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
 import type { KubeHttp, KubeRequest } from "../../../src/kube/http.ts";
-import { GcCluster } from "../../../src/roles/gc/cluster.ts";
-import { GcRounds } from "../../../src/roles/gc/rounds.ts";
+import { type CoredumpIdentity, keyOfCoredump } from "../../../src/store/bundle/key.ts";
 import { MemoryShelf } from "../../contract/memory-shelf.ts";
 import { MemorySink } from "../../contract/memory-sink.ts";
 import { FOREVER } from "../../contract/uploads.ts";

@@ -4,16 +4,16 @@ import { chmodSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { blankRecord } from "../../../src/cache/blank.ts";
-import { Cache } from "../../../src/cache/cache.ts";
-import { readRecord, writeRecord } from "../../../src/cache/record.ts";
-import { Spool } from "../../../src/cache/spool.ts";
 import { FAILURES } from "../../../src/domain/failures.ts";
 import { mayDropLocalCopy } from "../../../src/domain/life-cycle.ts";
-import { OPT_OUT_LABEL } from "../../../src/policy/opt-out.ts";
-import { copyCore } from "../../../src/roles/handler/copying.ts";
+import { OPT_OUT_LABEL } from "../../../src/domain/wishes.ts";
+import { blankRecord } from "../../../src/node/cache/blank.ts";
+import { Cache } from "../../../src/node/cache/cache.ts";
+import { readRecord, writeRecord } from "../../../src/node/cache/record.ts";
+import { Spool } from "../../../src/node/cache/spool.ts";
+import { copyCore } from "../../../src/node/capture/copying.ts";
 import { FileLock } from "../../../src/system/lock.ts";
-import { filesOf, idOf, TIME } from "../../cache/caches.ts";
+import { filesOf, idOf, TIME } from "../../node/cache/caches.ts";
 import { tempDir } from "../../support/tmp.ts";
 import { CONFIRMED, CORE, type Handled, HOST, handled, QUICK, settingsOf, UNKNOWN } from "../worlds.ts";
 
@@ -110,15 +110,14 @@ for (const { on, state, copy } of HANGS)
     let id = "";
     using _done = await handled({
       settings: { "dump-dir": dumpDir },
+      parts: { copy, endHard: () => told.push(`ended, ${stateOf(id)}`) },
       world: {
-        copy,
         handOver: async (taken) => {
           id = taken;
           using lock = FileLock.try(Spool.open(dumpDir).entry(id).lock);
           told.push(`handed over, ${stateOf(id)}, ${lock ? "free" : "locked"}`);
           return "nobody";
         },
-        endHard: () => told.push(`ended, ${stateOf(id)}`),
       },
     });
     assert.deepEqual(told, [`handed over, ${state}, free`, `ended, ${state}`]);

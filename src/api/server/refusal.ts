@@ -1,0 +1,131 @@
+/** What is answered instead of an object: metav1.Status, in the words that users of Kubernetes know. */
+import { DumpError, type FailureCode, reasonOf } from "../../domain/failures.ts";
+import { clipped, LIMITS } from "./limits.ts";
+
+export interface Status {
+  readonly kind: "Status";
+  readonly apiVersion: "v1";
+  readonly metadata: object;
+  readonly status: "Failure" | "Success";
+  readonly message?: string;
+  readonly reason?: string;
+  readonly details?: Details;
+  readonly code: number;
+}
+
+export interface Details {
+  readonly name?: string;
+  readonly group?: string;
+  readonly kind?: string;
+  readonly uid?: string;
+  readonly causes?: readonly Cause[];
+  readonly retryAfterSeconds?: number;
+}
+
+export interface Cause {
+  readonly reason: string;
+  readonly message: string;
+  readonly field?: string;
+}
+
+/** An answer, thrown. */
+export class Refusal extends Error {
+  readonly status: Status;
+
+  constructor(code: number, reason: string, message: string, details?: Details) {
+    super(message);
+    this.status = {
+      kind: "Status",
+      apiVersion: "v1",
+      metadata: {},
+      status: "Failure",
+      message,
+      reason,
+      ...(details && { details }),
+      code,
+    };
+  }
+}
+
+/** An object that is meant: for messages. */
+export interface Named {
+  readonly group?: string;
+  readonly resource: string;
+  readonly name?: string;
+}
+
+const inWords = ({ group, resource, name }: Named): string =>
+  `${group ? `${resource}.${group}` : resource}${name ? ` ${JSON.stringify(name)}` : ""}`;
+const detailsOf = ({ group, resource, name }: Named): Details => ({
+  ...(name && { name }),
+  ...(group && { group }),
+  kind: resource,
+});
+
+export const badRequest = (message: string) => new Refusal(400, "BadRequest", message);
+export const unauthorized = () => new Refusal(401, "Unauthorized", "Unauthorized");
+export const forbidden = (what: Named, why: string, causes?: readonly Cause[]) =>
+  new Refusal(403, "Forbidden", `${inWords(what)} is forbidden: ${why}`, {
+    ...detailsOf(what),
+    ...(causes && { causes }),
+  });
+export const notFound = (what: Named, hint = "") =>
+  new Refusal(404, "NotFound", `${inWords(what)} not found${hint && `: ${hint}`}`, detailsOf(what));
+export const noSuchPath = () => new Refusal(404, "NotFound", "the server could not find the requested resource");
+export const methodNotAllowed = () =>
+  new Refusal(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+export const notAcceptable = (types: string) =>
+  new Refusal(406, "NotAcceptable", `only the following media types are accepted: ${types}`);
+export const alreadyExists = (what: Named) =>
+  new Refusal(409, "AlreadyExists", `${inWords(what)} already exists`, detailsOf(what));
+export const conflict = (what: Named, why: string) =>
+  new Refusal(409, "Conflict", `Operation cannot be fulfilled on ${inWords(what)}: ${why}`, detailsOf(what));
+/** The version that the writer meant is not the last. */
+export const modified = (what: Named) =>
+  conflict(what, "the object has been modified; please apply your changes to the latest version and try again");
+export const expired = (message: string) => new Refusal(410, "Expired", message);
+export const unsupportedMediaType = (types: string) =>
+  new Refusal(
+    415,
+    "UnsupportedMediaType",
+    `the body of the request was in an unknown format - accepted media types include: ${types}`,
+  );
+export const tooManyRequests = (message: string) =>
+  new Refusal(429, "TooManyRequests", message, { retryAfterSeconds: 1 });
+
+/** @param all  what is wrong with which field; at least one. The first few are told */
+export function invalid(kind: string, fullName: string, group: string, all: readonly Cause[]): Refusal {
+  const [name, causes] = [clipped(fullName), all.slice(0, LIMITS.words)];
+  const words = causes.map(({ field, message }) => `${field}: ${message}`);
+  const list = words.length === 1 ? words[0] : `[${words.join(", ")}]`;
+  const message = `${kind}.${group} ${JSON.stringify(name)} is invalid: ${list}`;
+  return new Refusal(422, "Invalid", message, { name, group, kind, causes });
+}
+
+const BY_CODE: Partial<Record<FailureCode, readonly [number, string]>> = {
+  USAGE: [400, "BadRequest"],
+  NOT_PERMITTED: [403, "Forbidden"],
+  NOT_FOUND: [404, "NotFound"],
+  DUMP_NOT_FOUND: [404, "NotFound"],
+  DUMP_NOT_HELD: [404, "NotFound"],
+  DUMP_NOT_READY: [409, "Conflict"],
+  DUMP_RESTRICTED: [403, "Forbidden"],
+  DUMP_BUSY: [409, "Conflict"],
+  API_CONFLICT: [409, "Conflict"],
+  API_GONE: [410, "Expired"],
+  API_UNAVAILABLE: [503, "ServiceUnavailable"],
+  API_KIND_MISSING: [503, "ServiceUnavailable"],
+  STORAGE_UNAVAILABLE: [503, "ServiceUnavailable"],
+  STORE_UNAVAILABLE: [503, "ServiceUnavailable"],
+};
+
+/** Whatever went wrong, as an answer. What is no failure of the catalogue is told to nobody but the log. */
+export function statusOf(error: unknown): Status {
+  if (error instanceof Refusal) return error.status;
+  if (!(error instanceof DumpError))
+    return new Refusal(500, "InternalError", "Internal error: see the server's log").status;
+  const [code, reason] = BY_CODE[error.code as FailureCode] ?? [500, "InternalError"];
+  const words = error.hint === undefined ? reasonOf(error) : `${reasonOf(error)}: ${error.hint}`;
+  const causes = [{ reason: error.code, message: reasonOf(error) }]; // for programs, which read no messages
+  return new Refusal(code, reason, words, { causes, ...(code === 503 && { retryAfterSeconds: 1 }) }).status;
+}

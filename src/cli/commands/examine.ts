@@ -1,0 +1,73 @@
+/** What a core in the cache proves to be, from its bytes alone, against what its record says. */
+import { fstatSync } from "node:fs";
+import type { Checked } from "../../crash/elf/bytes.ts";
+import { fileReader } from "../../crash/elf/file-reader.ts";
+import { type Layout, layoutOf } from "../../crash/elf/layout.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
+import { DumpError } from "../../domain/failures.ts";
+import { shortId } from "../../domain/id.ts";
+import { jsonBytes } from "../../domain/units.ts";
+import { shortfall } from "../output/describe.ts";
+import type { Finding } from "../output/findings.ts";
+import { digestOf, openedCore } from "./core-file.ts";
+
+export async function examine(
+  records: readonly DumpRecord[],
+  pathOf: (record: DumpRecord) => string,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const record of records) findings.push(await examineOne(record, pathOf(record)));
+  return findings;
+}
+
+/** @throws DumpError for the worst that was found; nothing when all is well */
+export function verdictOn(findings: readonly Finding[]): void {
+  const bad = findings.filter(({ problem }) => problem !== null);
+  if (bad.length === 0) return;
+  const corrupt = bad.some(({ checksum }) => checksum === "wrong");
+  const names = bad.map(({ id, problem }) => `${shortId(id)} ${problem}`).join("; ");
+  throw new DumpError(
+    corrupt ? "DUMP_CORRUPT" : "DUMP_INCOMPLETE",
+    `Cannot vouch for ${bad.length} of ${findings.length}: ${names}`,
+  );
+}
+
+async function examineOne(record: DumpRecord, path: string): Promise<Finding> {
+  using core = openedCore(record, path);
+  const logicalBytes = fstatSync(core.fd).size;
+  const layout = layoutOf(fileReader(core.fd));
+  const sha256 = await digestOf(core.fd);
+  const known = record.core.sha256;
+  const checksum = known === null ? "unknown" : known === sha256 ? "right" : "wrong";
+  const problem = problemOf(record, layout, logicalBytes, checksum);
+  return {
+    id: record.id,
+    executable: record.executable,
+    logicalBytes,
+    expectedBytes: layout.ok ? jsonBytes(layout.expectedBytes) : null,
+    complete: layout.ok && layout.expectedBytes <= BigInt(logicalBytes) && !mayHaveGaps(record),
+    sha256,
+    checksum,
+    problem,
+  };
+}
+
+/** Two writers copy at once: where they were killed the file may have its full length, and yet miss pages before its end. */
+const mayHaveGaps = ({ core }: DumpRecord): boolean => core.truncation === "handler-killed";
+
+function problemOf(
+  record: DumpRecord,
+  layout: Checked<Layout>,
+  logicalBytes: number,
+  checksum: Finding["checksum"],
+): string | null {
+  if (checksum === "wrong") return "is not what was captured: its checksum is wrong";
+  if (!layout.ok) return `is no whole core: ${layout.why}`;
+  if (layout.expectedBytes === BigInt(logicalBytes) && !mayHaveGaps(record)) return null;
+  if (layout.expectedBytes < BigInt(logicalBytes) && checksum === "right") return null; // all of it is there, and came so
+  if (layout.expectedBytes < BigInt(logicalBytes))
+    return `is longer than its headers say (${logicalBytes} of ${layout.expectedBytes} bytes)`;
+  return record.core.complete === false
+    ? `is incomplete (${shortfall(record)})`
+    : `is cut short at ${logicalBytes} of ${layout.expectedBytes} bytes`;
+}

@@ -1,0 +1,38 @@
+import type { CommandModule } from "yargs";
+import { AGENT_OPTIONS } from "../../config/cluster-options.ts";
+import { NODE_OPTIONS, type Option } from "../../config/options.ts";
+import { printable } from "../../domain/text.ts";
+import { connect } from "../../kube/http.ts";
+import { type Farewell, removePod, retireNodes } from "../../roles/retire.ts";
+import { print } from "../output/print.ts";
+import { flagsOf, type Parsed } from "./flags.ts";
+import { settingsGiven } from "./given.ts";
+
+const OPTIONS = {
+  kubeconfig: NODE_OPTIONS.kubeconfig,
+  systemNamespace: AGENT_OPTIONS.systemNamespace,
+  testPod: { flag: "test-pod", kind: "text", describe: "a pod of `helm test` to remove, where it failed and was kept" },
+  waitMs: { flag: "wait", kind: "duration", default: "1m", describe: "how long what waits on nodes may be uploaded" },
+} as const satisfies Record<string, Option>;
+
+/** What was not reached or not done is said, not failed: an uninstallation that stops half-way helps nobody. */
+export const command: CommandModule<object, Parsed> = {
+  command: "retire",
+  describe: "make every node's agent give its node back, before the whole system is removed",
+  builder: (yargs) => yargs.options(flagsOf(OPTIONS)),
+  async handler(argv) {
+    const { kubeconfig, systemNamespace, waitMs, testPod } = settingsGiven(argv, OPTIONS);
+    const stopping = new AbortController();
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
+    const http = await connect(kubeconfig);
+    const { farewells, labelled } = await retireNodes(http, systemNamespace, waitMs, stopping.signal);
+    if (testPod !== undefined) await removePod(http, systemNamespace, testPod, stopping.signal);
+    const labels = labelled.map((node) => `${node}: still labelled; kubectl label node ${node} coredump-\n`);
+    await print([...farewells.map(line), ...labels].join("") || "no node has an agent\n");
+  },
+};
+
+const line = ({ node, said, lastSeen }: Farewell): string =>
+  said === undefined
+    ? `${node}: not reached (its agent was last seen ${printable(lastSeen ?? "never")}); there, run: coredump-detector uninstall\n`
+    : `${node}: ${printable(said)}\n`;

@@ -1,0 +1,30 @@
+import type { CommandModule } from "yargs";
+import { DumpError } from "../../domain/failures.ts";
+import { isHeld } from "../output/describe.ts";
+import { renderFindings } from "../output/findings.ts";
+import { print } from "../output/print.ts";
+import { found, openedCache } from "./cache-access.ts";
+import { examine, verdictOn } from "./examine.ts";
+import { CACHE_OPTIONS, flagsOf, type Parsed } from "./flags.ts";
+
+export const command: CommandModule<object, Parsed> = {
+  command: "verify [ids..]",
+  describe: "prove from the files that cores are whole and unchanged",
+  builder: (yargs) =>
+    yargs
+      .positional("ids", { type: "string", array: true, default: [], describe: "ids, short ids, or their beginnings" })
+      .option("all", { alias: "a", type: "boolean", default: false, describe: "every core that is held here" })
+      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "how to print" })
+      .options(flagsOf(CACHE_OPTIONS)),
+  async handler(argv) {
+    const ids = argv["ids"] as string[];
+    if (argv["all"] === true ? ids.length > 0 : ids.length === 0)
+      throw new DumpError("USAGE", "Name ids, or give --all");
+    const cache = await openedCache(argv);
+    const named = async () => await Promise.all(found(cache, ids).map((record) => cache.finished(record)));
+    const records = argv["all"] === true ? cache.records().filter(isHeld) : await named();
+    const findings = await examine(records, (record) => cache.corePath(record));
+    await print(await renderFindings(findings, argv["output"] as string));
+    verdictOn(findings);
+  },
+};

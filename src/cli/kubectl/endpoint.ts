@@ -1,0 +1,116 @@
+/** `endpoint …`: names for a pod's dumps, which stay when the pod has gone. */
+import type { CommandModule } from "yargs";
+import { DumpError, isCode } from "../../domain/failures.ts";
+import { printable } from "../../domain/text.ts";
+import { formatDuration } from "../../domain/units.ts";
+import { ENDPOINT_API, type Endpoint, pathOf, remove } from "../client/objects.ts";
+import { explained } from "../client/trouble.ts";
+import type { Parsed } from "../commands/flags.ts";
+import { json, yaml } from "../output/document.ts";
+import { print, say } from "../output/print.ts";
+import { table } from "../output/table.ts";
+import { session } from "./access.ts";
+import { LIST } from "./list.ts";
+import { ALL_NAMESPACES, nameIn, namespaceIn, one, SELECTOR_FLAGS, select, selectionIn } from "./select.ts";
+
+const RESOURCE = "coredumpendpoints";
+
+export const create: CommandModule<object, Parsed> = {
+  command: "create <name>",
+  describe: "name a pod's dumps, so that they can be downloaded together",
+  builder: (yargs) =>
+    yargs
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: "of the endpoint; without a pod, also the pod's",
+      })
+      .option("pod", { type: "string", requiresArg: true, describe: "name of a pod that is there" })
+      .option("pod-uid", { type: "string", requiresArg: true, describe: "uid of a pod, which may be gone" }),
+  async handler(argv) {
+    const { http, namespace } = await session(argv);
+    const { "pod-uid": uid, ...given } = argv as Record<string, string | undefined>;
+    const name = nameIn(given["name"] ?? "");
+    const pod = given["pod"] ?? (uid === undefined ? name : undefined);
+    const spec = { ...(pod !== undefined && { podname: pod }), ...(uid !== undefined && { poduid: uid }) };
+    const body = { apiVersion: ENDPOINT_API, kind: "CoredumpEndpoint", metadata: { name, namespace }, spec };
+    const path = pathOf(RESOURCE, namespace);
+    const made = await http.json<Endpoint>({ verb: "create", resource: RESOURCE, path, body }).catch((error) => {
+      throw isCode(error, "NOT_FOUND") && pod !== undefined
+        ? noPod(pod, namespace, error)
+        : explained(error, RESOURCE, { namespace }, "create");
+    });
+    say(`${printable(made.metadata.name)} created, for pod uid ${printable(made.spec?.poduid ?? "unknown")}`);
+    say(`Next: kubectl coredump dump --endpoint ${printable(made.metadata.name)} -n ${namespace}`);
+  },
+};
+
+const noPod = (pod: string, namespace: string, cause: unknown): DumpError =>
+  new DumpError("NOT_FOUND", `Cannot name the dumps of pod ${pod}: it is not there in namespace ${namespace}`, {
+    cause,
+    hint: "--pod names one that is there; for one that is gone, --pod-uid with the uid that `kubectl coredump info NAME -o yaml` tells",
+  });
+
+const list: CommandModule<object, Parsed> = {
+  command: ["list", "ls"],
+  describe: "list endpoints",
+  builder: {
+    ...ALL_NAMESPACES,
+    ...SELECTOR_FLAGS,
+    output: { alias: "o", requiresArg: true, choices: ["json", "yaml"], describe: "how to print (default: a table)" },
+  },
+  async handler(argv) {
+    const ours = await session(argv);
+    const namespace = namespaceIn(argv, ours);
+    const endpoints = await select<Endpoint>(ours, RESOURCE, namespace, selectionIn(argv));
+    const format = argv["output"];
+    if (endpoints.length === 0)
+      say(namespace === undefined ? "No endpoints found" : `No endpoints found in namespace ${namespace}`);
+    if (format === "json") return await print(json({ ...LIST, items: endpoints }));
+    if (format === "yaml") return await print(await yaml({ ...LIST, items: endpoints }));
+    await print(endpoints.length === 0 ? "" : table(columns(new Date(), namespace === undefined), endpoints));
+  },
+};
+
+const columns = (now: Date, namespaces: boolean) => [
+  ...(namespaces
+    ? [{ title: "NAMESPACE", text: ({ metadata }: Endpoint) => printable(metadata.namespace ?? "") }]
+    : []),
+  { title: "NAME", text: ({ metadata }: Endpoint) => printable(metadata.name) },
+  { title: "POD", text: ({ metadata, spec }: Endpoint) => printable(spec?.podname || metadata.name) /* its default */ },
+  { title: "POD UID", text: ({ spec }: Endpoint) => printable(spec?.poduid || "<none>") },
+  {
+    title: "AGE",
+    text: ({ metadata }: Endpoint) => {
+      const ms = now.getTime() - Date.parse(metadata.creationTimestamp ?? "");
+      return Number.isNaN(ms) ? "<unknown>" : formatDuration(Math.max(0, Math.floor(ms / 1000)) * 1000);
+    },
+  },
+];
+
+export const removal: CommandModule<object, Parsed> = {
+  command: ["delete <names..>", "rm"],
+  describe: "delete endpoints; the dumps stay",
+  builder: (yargs) =>
+    yargs.positional("names", { type: "string", array: true, demandOption: true, describe: "names of endpoints" }),
+  async handler(argv) {
+    const ours = await session(argv);
+    const endpoints = await Promise.all((argv["names"] as string[]).map((name) => one<Endpoint>(ours, RESOURCE, name)));
+    for (const endpoint of endpoints) {
+      const { name, namespace } = endpoint.metadata;
+      await remove(ours.http, RESOURCE, endpoint).catch((error) => {
+        throw explained(error, RESOURCE, { namespace, name }, "delete");
+      });
+      say(`${printable(name)} deleted`);
+    }
+  },
+};
+
+export const COMMANDS = [create, list, removal] as CommandModule[];
+
+export const command: CommandModule<object, Parsed> = {
+  command: "endpoint <command>",
+  describe: "names for a pod's dumps: create, list, delete",
+  builder: (yargs) => yargs.command(COMMANDS).demandCommand(1, "No command given"),
+  handler: () => undefined,
+};

@@ -1,0 +1,42 @@
+import type { CommandModule } from "yargs";
+import type { Parsed } from "../commands/flags.ts";
+import { json, yaml } from "../output/document.ts";
+import { print } from "../output/print.ts";
+import { accessWords, session } from "./access.ts";
+import { screen } from "./output/screen.ts";
+import { theDump } from "./select.ts";
+
+export const command: CommandModule<object, Parsed> = {
+  command: "info <name>",
+  describe: "say all that is known of one dump",
+  builder: (yargs) =>
+    yargs
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: "name or id of the Coredump, or its pod's name: the newest",
+      })
+      .option("output", {
+        alias: "o",
+        requiresArg: true,
+        choices: ["json", "yaml"],
+        describe: "how to print (default: for people)",
+      }),
+  async handler(argv) {
+    const ours = await session(argv);
+    const coredump = await theDump(ours, String(argv["name"]));
+    const format = argv["output"];
+    await print(
+      format === "json" ? json(coredump) : format === "yaml" ? await yaml(coredump) : screen(coredump, pasted(argv)),
+    );
+  },
+};
+
+/** The next command must look into the same place; a token is not repeated. */
+function pasted(argv: Parsed): string {
+  const words = accessWords(argv).filter((word) => !word.startsWith("--token="));
+  const namespace = argv["namespace"] === undefined ? [] : ["-n", String(argv["namespace"])];
+  return [...namespace, ...words].map((word) => ` ${quoted(word)}`).join("");
+}
+
+const quoted = (word: string): string => (/^[\w./+:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,52 @@
+import type { CommandModule } from "yargs";
+import type { Coredump } from "../client/objects.ts";
+import type { Parsed } from "../commands/flags.ts";
+import { json, yaml } from "../output/document.ts";
+import { print, say } from "../output/print.ts";
+import { table } from "../output/table.ts";
+import { session } from "./access.ts";
+import { columns, nameLine, ORDERS } from "./output/rows.ts";
+import { ALL_NAMESPACES, DUMP_FLAGS, filterIn, namespaceIn, selectDumps, selectionIn } from "./select.ts";
+import { watch } from "./watch.ts";
+
+export const command: CommandModule<object, Parsed> = {
+  command: ["list", "ls"],
+  describe: "list the dumps of a namespace, the newest first",
+  builder: {
+    ...ALL_NAMESPACES,
+    ...DUMP_FLAGS,
+    "sort-by": { requiresArg: true, choices: Object.keys(ORDERS), default: "age", describe: "what comes first" },
+    watch: { alias: "w", type: "boolean", default: false, describe: "go on with what changes" },
+    output: {
+      alias: "o",
+      requiresArg: true,
+      choices: ["wide", "json", "yaml", "name"],
+      describe: "how to print (default: a table)",
+    },
+  },
+  async handler(argv) {
+    const ours = await session(argv);
+    const namespace = namespaceIn(argv, ours);
+    const format = argv["output"] as string | undefined;
+    const isMeant = filterIn(argv, new Date());
+    if (argv["watch"] === true) return await watch(ours, namespace, { ...selectionIn(argv), isMeant }, format);
+    const coredumps = await selectDumps(ours, namespace, argv);
+    coredumps.sort(ORDERS[String(argv["sort-by"])]);
+    if (coredumps.length === 0)
+      say(namespace === undefined ? "No dumps found" : `No dumps found in namespace ${namespace}`);
+    await print(await rendered(coredumps, format, namespace === undefined));
+  },
+};
+
+export const LIST = { apiVersion: "v1", kind: "List", metadata: {} };
+
+async function rendered(
+  coredumps: readonly Coredump[],
+  format: string | undefined,
+  namespaces: boolean,
+): Promise<string> {
+  if (format === "json") return json({ ...LIST, items: coredumps });
+  if (format === "yaml") return await yaml({ ...LIST, items: coredumps });
+  if (format === "name") return coredumps.map(nameLine).join("");
+  return coredumps.length === 0 ? "" : table(columns(new Date(), { wide: format === "wide", namespaces }), coredumps);
+}

@@ -1,0 +1,167 @@
+/** What the collector knows of the cluster. */
+import { DumpError, isCode } from "../../domain/failures.ts";
+import type { KubeHttp } from "../../kube/http.ts";
+import { type Follower, follow, type Kind } from "../../kube/informer.ts";
+import { Mirror, type Mirrored } from "../../kube/mirror.ts";
+import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import { endpointOf } from "../policy/retention.ts";
+import type { EndpointView, NamespaceView, RecordView, World } from "../policy/retention-world.ts";
+import type { CoredumpObject } from "../retention/coredumps.ts";
+import { type EndpointObject, endpointView, namespaceView, type PodMirrored, podView, recordView } from "./views.ts";
+
+export const ENDPOINT_API = "coredump.fujitsu.com/v1alpha1";
+const CRD = "coredumps.coredump.fujitsu.com";
+
+const NAMESPACES: Kind = { resource: "namespaces", path: collection("v1", "namespaces"), metadataOnly: true };
+export const PODS: Kind = { resource: "pods", path: collection("v1", "pods"), metadataOnly: true };
+export const DUMPS: Kind = { resource: "coredumps", path: collection(COREDUMP_API, "coredumps") };
+const ENDPOINTS: Kind = { resource: "coredumpendpoints", path: collection(ENDPOINT_API, "coredumpendpoints") };
+
+/** Deletions that nobody has acted on for so long are somebody's whose bundle never was. */
+const MAX_DELETIONS = 10_000;
+
+interface Definition extends KubeObject {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+export class GcCluster {
+  readonly records: Mirror<CoredumpObject, Mirrored & RecordView>;
+  readonly endpoints: Mirror<EndpointObject, Mirrored & EndpointView>;
+  readonly #namespaces: Mirror<KubeObject, Mirrored & NamespaceView>;
+  readonly #pods: Mirror<KubeObject, PodMirrored>;
+  readonly #http: KubeHttp;
+  /** What was deleted before our eyes: dumps, by their Coredump; uids of pods; names of namespaces. A list proves less. */
+  readonly #deleted = { dumps: new Set<string>(), pods: new Set<string>(), namespaces: new Set<string>() };
+  #crdUid: string | undefined;
+
+  /** @param onChange  gets the namespace in which there may be something to do */
+  constructor(http: KubeHttp, onChange: (namespace: string) => void) {
+    this.#http = http;
+    // What is new, or goes on, waits for the next whole round: only an end, and an owner's wish, are news.
+    this.records = new Mirror(recordView, (namespace, name) => {
+      if (!this.records.get(namespace, name)) onChange(namespace);
+    });
+    this.endpoints = new Mirror(endpointView, () => undefined);
+    this.#pods = new Mirror(podView, (namespace, name) => {
+      const pod = this.#pods.get(namespace, name);
+      if (pod ? this.#wantsEndpoint(pod) : this.#concerns(namespace)) onChange(namespace);
+    });
+    this.#namespaces = new Mirror(namespaceView, (_, name) => {
+      const isThere = this.#namespaces.get("", name)?.isGoing === false;
+      if (isThere)
+        this.#deleted.namespaces.delete(name); // whatever goes from here on is another's
+      else onChange(name);
+    });
+  }
+
+  /** Until the signal. @param onProblem  by resource */
+  follow(onProblem: (resource: string, problem: unknown) => void, signal: AbortSignal): Promise<unknown> {
+    const following = <O extends KubeObject>(kind: Kind, follower: Follower<O>) =>
+      follow(this.#http, kind, follower, (problem) => onProblem(kind.resource, problem), signal);
+    return Promise.all([
+      following(
+        NAMESPACES,
+        watched(this.#namespaces, ({ metadata }) => remember(this.#deleted.namespaces, metadata.name)),
+      ),
+      following(
+        PODS,
+        watched(this.#pods, ({ metadata: { namespace = "", uid } }) => {
+          if (this.#concerns(namespace)) remember(this.#deleted.pods, uid);
+        }),
+      ),
+      following(
+        DUMPS,
+        watched(this.records, (object) => remember(this.#deleted.dumps, recordView(object).dump)),
+      ),
+      following(ENDPOINTS, this.endpoints),
+    ]);
+  }
+
+  /** Endpoints are not waited for: perhaps nobody serves them. */
+  async whenSynced(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#namespaces, this.#pods, this.records].map((mirror) => mirror.whenSynced(signal)));
+  }
+
+  /** @throws DumpError RETENTION_STOPPED while the absence of a Coredump means nothing */
+  async mustServeCoredumps(signal: AbortSignal): Promise<void> {
+    const path = member("apiextensions.k8s.io/v1", "customresourcedefinitions", CRD);
+    const ask = { verb: "get", resource: "customresourcedefinitions", path, signal } as const;
+    const crd = await this.#http.json<Definition>(ask).catch((error) => {
+      if (!isCode(error, "NOT_FOUND")) throw error;
+      this.#kindIs("missing");
+      throw stopped("is missing");
+    });
+    this.#kindIs(crd.metadata.uid);
+    if (crd.metadata.deletionTimestamp !== undefined) throw stopped("is being deleted");
+    const established = crd.status?.conditions?.find(({ type }) => type === "Established");
+    if (established?.status !== "True") throw stopped("is not established");
+  }
+
+  /** With a kind its objects go, which nobody ordered one by one. */
+  #kindIs(uid: string): void {
+    if (this.#crdUid !== undefined && this.#crdUid !== uid) this.#deleted.dumps.clear();
+    this.#crdUid = uid;
+  }
+
+  /** @param scope  a namespace, or "" for all of them */
+  world(scope: string): Omit<World, "bundles" | "uploads" | "savedBefore" | "missed"> {
+    const within = <O extends KubeObject, M extends Mirrored>(mirror: Mirror<O, M>): M[] =>
+      scope === "" ? mirror.namespaces().flatMap((namespace) => mirror.in(namespace)) : mirror.in(scope);
+    return {
+      namespaces: new Map(this.#namespaces.in("").map((namespace) => [namespace.name, namespace])),
+      pods: new Set(within(this.#pods).map(({ uid }) => uid)),
+      autoPods: within(this.#pods).filter(({ isAuto }) => isAuto),
+      records: within(this.records),
+      endpoints: this.endpoints.synced ? within(this.endpoints) : undefined,
+      ownerDeleted: this.#deleted.dumps,
+      namespacesDeleted: this.#deleted.namespaces,
+      podsDeleted: this.#deleted.pods,
+    };
+  }
+
+  /** Acted on. */
+  forget(dump: string): void {
+    this.#deleted.dumps.delete(dump);
+  }
+
+  #wantsEndpoint(pod: PodMirrored): boolean {
+    return pod.isAuto && !this.endpoints.get(pod.namespace, endpointOf(pod));
+  }
+
+  /** Whether a pod of that namespace matters to anybody. */
+  #concerns(namespace: string): boolean {
+    return this.records.in(namespace).length > 0 || this.endpoints.in(namespace).length > 0;
+  }
+}
+
+/** @param onDeleted  before the mirror forgets it */
+function watched<O extends KubeObject, M extends Mirrored>(
+  mirror: Mirror<O, M>,
+  onDeleted: (object: O) => void,
+): Follower<O> {
+  return {
+    listed: (object) => mirror.listed(object),
+    listEnded: () => mirror.listEnded(),
+    listFailed: () => mirror.listFailed(),
+    changed: (object) => mirror.changed(object),
+    deleted: (object) => {
+      onDeleted(object);
+      mirror.deleted(object);
+    },
+  };
+}
+
+/** The oldest is forgotten for it when there are too many. */
+function remember(deleted: Set<string>, what: string): void {
+  deleted.add(what);
+  if (deleted.size > MAX_DELETIONS) deleted.delete(deleted.values().next().value ?? "");
+}
+
+const stopped = (why: string): DumpError =>
+  new DumpError(
+    "RETENTION_STOPPED",
+    `Cannot tell which dumps are wanted: the custom resource definition ${CRD} ${why}`,
+    {
+      hint: "kubectl apply -f install/crd; if dumps are to go, delete them, not their kind",
+    },
+  );

@@ -1,0 +1,170 @@
+/** The registry on a Kubernetes API server. */
+
+import type { Pod } from "../../domain/claim.ts";
+import { DumpError, isCode } from "../../domain/failures.ts";
+import { ifThere } from "../../kube/answers.ts";
+import type { KubeHttp, KubeRequest } from "../../kube/http.ts";
+import { follow } from "../../kube/informer.ts";
+import { LABELS, labelValue } from "../../kube/labels.ts";
+import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import { type Coredump, coredumpOf, lateFields, type PodRecord, statusOf } from "./coredump.ts";
+import { labelsOf, objectName } from "./names.ts";
+import type { Changes, PodSeen, Registry, Standing } from "./registry.ts";
+
+const CRD = member("apiextensions.k8s.io/v1", "customresourcedefinitions", "coredumps.coredump.fujitsu.com");
+const dumpsIn = (namespace: string): string => collection(COREDUMP_API, "coredumps", namespace);
+const dumpAt = (namespace: string, name: string): string => member(COREDUMP_API, "coredumps", name, namespace);
+
+/** With the fields, and the labels, that were not known when it was made. */
+const completed = (seen: Coredump, record: PodRecord, late: object): object => ({
+  ...seen,
+  metadata: { ...seen.metadata, labels: { ...seen.metadata.labels, ...labelsOf(record) } },
+  spec: { ...seen.spec, ...late },
+});
+
+/** A mirror pod's annotation: the uid that the kubelet gave a static pod, which the API's is not. */
+const CONFIG_HASH = "kubernetes.io/config.hash";
+
+interface Crd extends KubeObject {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+type PodObject = KubeObject & Pod & { readonly spec?: { readonly hostUsers?: boolean } };
+
+interface Namespace extends KubeObject {
+  readonly status?: { readonly phase?: string };
+}
+
+export class KubeRegistry implements Registry {
+  readonly #http: KubeHttp;
+  readonly #now: () => Date;
+
+  constructor(http: KubeHttp, now: () => Date = () => new Date()) {
+    this.#http = http;
+    this.#now = now;
+  }
+
+  async standing(namespace: string, signal: AbortSignal): Promise<Standing> {
+    const [own, system, crd, list] = await Promise.all([
+      this.#get<Namespace>("namespaces", member("v1", "namespaces", namespace), signal),
+      this.#get<Namespace>("namespaces", member("v1", "namespaces", "kube-system"), signal),
+      this.#get<Crd>("customresourcedefinitions", CRD, signal),
+      this.#list(namespace, signal),
+    ]);
+    if (!system) throw new DumpError("API_UNAVAILABLE", "Cannot tell which cluster this is: no namespace kube-system");
+    return {
+      clusterUid: system.metadata.uid,
+      crdUid: crd && isEstablished(crd) ? crd.metadata.uid : undefined,
+      namespaceUid: own?.metadata.uid,
+      namespaceSince: own?.metadata.creationTimestamp,
+      labels: own?.metadata.labels ?? {},
+      annotations: own?.metadata.annotations ?? {},
+      listVersion: list,
+    };
+  }
+
+  async pod({ pod }: PodRecord, signal: AbortSignal): Promise<PodSeen | undefined> {
+    const path = member("v1", "pods", pod.name, pod.namespace);
+    const found = await this.#get<PodObject>("pods", path, signal);
+    if (!found) return undefined;
+    const { uid, labels = {}, annotations = {} } = found.metadata;
+    const isIt = uid === pod.uid || plain(annotations[CONFIG_HASH] ?? "") === plain(pod.uid);
+    const hostUsers = found.spec?.hostUsers !== false;
+    return isIt ? { uid, labels, object: found, hostUsers } : undefined; // one of the same name that came later
+  }
+
+  async create(record: PodRecord, namespaceUid: string, signal: AbortSignal): Promise<Coredump> {
+    const path = dumpsIn(record.pod.namespace);
+    const body = coredumpOf(record, namespaceUid);
+    try {
+      return await this.#http.json<Coredump>({ verb: "create", resource: "coredumps", path, body, signal });
+    } catch (error) {
+      if (!isCode(error, "API_CONFLICT")) throw error;
+      const there = await this.read(record, objectName(record), signal);
+      if (there?.spec.id === record.id) return there; // an earlier try came through
+      throw error;
+    }
+  }
+
+  read({ pod }: PodRecord, name: string, signal: AbortSignal): Promise<Coredump | undefined> {
+    return this.#get<Coredump>("coredumps", dumpAt(pod.namespace, name), signal);
+  }
+
+  async report(record: PodRecord, seen: Coredump, signal: AbortSignal): Promise<Coredump> {
+    const path = dumpAt(record.pod.namespace, seen.metadata.name);
+    const update = (request: Pick<KubeRequest, "resource" | "path"> & { body: object }) =>
+      this.#http.json<Coredump>({ verb: "update", ...request, signal });
+    const late = { ...lateFields(record), ...setFields(seen) };
+    const label = labelsOf(record)[LABELS.crash]; // an object that was made while the core came in has none
+    const isNew =
+      Object.keys(late).some((field) => seen.spec[field] === undefined) ||
+      (label !== undefined && seen.metadata.labels?.[LABELS.crash] !== label);
+    const specced = isNew ? await update({ resource: "coredumps", path, body: completed(seen, record, late) }) : seen;
+    const status = statusOf(record, specced.status, this.#now());
+    return await update({ resource: "coredumps/status", path: `${path}/status`, body: { ...specced, status } });
+  }
+
+  async note(seen: Coredump, message: string, signal: AbortSignal): Promise<void> {
+    const path = `${dumpAt(seen.metadata.namespace ?? "", seen.metadata.name)}/status`;
+    const body = { apiVersion: COREDUMP_API, kind: "Coredump", ...seen, status: { ...seen.status, message } };
+    await this.#http.json({ verb: "update", resource: "coredumps/status", path, body, signal });
+  }
+
+  async follow(
+    node: string,
+    changes: Changes,
+    onProblem: (problem: unknown) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const query = { labelSelector: `${LABELS.node}=${labelValue(node)}` };
+    const isOurs = ({ spec }: Coredump) => spec?.node === node; // a label is shorter than a name may be
+    let gathering: Coredump[] = [];
+    const follower = {
+      listed: (coredump: Coredump) => void (isOurs(coredump) && gathering.push(coredump)),
+      listEnded: (version: string) => {
+        changes.listed(gathering, version);
+        gathering = [];
+      },
+      listFailed: () => {
+        gathering = [];
+      },
+      changed: (coredump: Coredump) => void (isOurs(coredump) && changes.changed(coredump)),
+      deleted: (coredump: Coredump) => void (isOurs(coredump) && changes.deleted(coredump)),
+    };
+    await follow(
+      this.#http,
+      { resource: "coredumps", path: collection(COREDUMP_API, "coredumps"), query },
+      follower,
+      onProblem,
+      signal,
+    );
+  }
+
+  async #list(namespace: string, signal: AbortSignal): Promise<string> {
+    const request = {
+      verb: "list",
+      resource: "coredumps",
+      path: dumpsIn(namespace),
+      query: { limit: "1" },
+      signal,
+    } as const;
+    const list = await this.#http.json<{ metadata?: { resourceVersion?: string } }>(request);
+    return list.metadata?.resourceVersion ?? "";
+  }
+
+  async #get<T>(resource: string, path: string, signal: AbortSignal): Promise<T | undefined> {
+    return await ifThere(this.#http.json<T>({ verb: "get", resource, path, signal }));
+  }
+}
+
+/** What an earlier report set stays: each is set once. */
+const setFields = ({ spec: { volume, size } }: Coredump): { volume?: string; size?: string | number } => ({
+  ...(volume !== undefined && { volume }),
+  ...(size !== undefined && { size }),
+});
+
+const isEstablished = ({ metadata, status }: Crd): boolean =>
+  metadata.deletionTimestamp === undefined &&
+  status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") === true;
+
+const plain = (uid: string): string => uid.replaceAll("-", "");

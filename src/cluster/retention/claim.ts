@@ -1,0 +1,54 @@
+/** Whose store it is: the collector marks it on its first visit, and touches nothing under another's mark. */
+
+import { DumpError } from "../../domain/failures.ts";
+import { MARKER, markerIn, markerText } from "../../store/bundle/marker.ts";
+import type { Shelf } from "../../store/ports/shelf.ts";
+import type { BundleView, RecordView } from "../policy/retention-world.ts";
+
+/** Whether the store lets us in. @throws DumpError STORE_… */
+export const peek = (shelf: Shelf, signal: AbortSignal): Promise<unknown> => shelf.readNote(MARKER, signal);
+
+/** @returns false when it bears no mark @throws DumpError RETENTION_STOPPED when it bears another's, or something else */
+export async function isOurs(shelf: Shelf, clusterUid: string, signal: AbortSignal): Promise<boolean> {
+  const text = await shelf.readNote(MARKER, signal);
+  if (text === undefined) return false;
+  const marked = markerIn(text)?.clusterUid;
+  if (marked === clusterUid) return true;
+  const why = marked === undefined ? `its ${MARKER} makes no sense` : `it is cluster ${marked}'s`;
+  throw stopped(
+    shelf,
+    why,
+    `give every cluster a bucket, prefix or directory of its own; if this is right, remove ${MARKER} from it`,
+  );
+}
+
+/**
+ * Before a store is marked: what lies in it must be what the cluster believes in.
+ * @param bundles  all that it holds
+ * @throws DumpError RETENTION_STOPPED
+ */
+export function mustFit(shelf: Shelf, bundles: readonly BundleView[], records: readonly RecordView[]): void {
+  const saved = records.filter(({ state }) => state === "Saved").length;
+  if (bundles.length === 0 && saved > 0)
+    throw stopped(
+      shelf,
+      `it is empty, and ${saved} Coredumps are Saved`,
+      "most likely the volume is not mounted, or --store is not what the agents have",
+    );
+  const known = new Set(records.map(({ dump }) => dump));
+  const ofPods = bundles.filter(({ dump }) => dump !== "");
+  if (ofPods.length > 0 && !ofPods.some(({ dump }) => known.has(dump)))
+    throw stopped(
+      shelf,
+      `it bears no mark, and of its ${ofPods.length} bundles none has a Coredump here`,
+      `most likely it is another cluster's; if it is this one's, put ${markerHint} into its ${MARKER}`,
+    );
+}
+
+export const mark = (shelf: Shelf, clusterUid: string, signal: AbortSignal): Promise<void> =>
+  shelf.writeNote(MARKER, markerText(clusterUid), signal);
+
+const markerHint = '{"version":1,"clusterUid":"<uid of the namespace kube-system>"}';
+
+const stopped = ({ volume }: Shelf, why: string, hint: string): DumpError =>
+  new DumpError("RETENTION_STOPPED", `Cannot look after ${volume}: ${why}`, { hint });

@@ -1,0 +1,54 @@
+/**
+ * A crash whose core is still coming in: its owner sees it as soon as it is known whose it is. The record is its handler's,
+ * who holds the lock; what was made in the cluster is noted in a file beside it until the record can say so itself.
+ */
+
+import type { DumpCluster } from "../../domain/dump.ts";
+import { errnoOf } from "../../domain/failures.ts";
+import { readRecord } from "../../node/cache/record.ts";
+import type { Entry } from "../../node/cache/spool.ts";
+import { ownerOf } from "../../node/capture/observing.ts";
+import { replaceSync } from "../../system/durable.ts";
+import { readSmall } from "../../system/small-file.ts";
+import { hasPod, type PodRecord } from "../registration/coredump.ts";
+import type { Seat } from "./desk.ts";
+import { enter } from "./entering.ts";
+import { askEngines } from "./identify.ts";
+
+/** Most copies are over sooner, and need no object that says so. */
+const LONG_MS = 500;
+
+const notesIn = (entry: Entry): string => entry.path("announced.json");
+
+/** The object that was made while the core came in. */
+export function announcedIn(entry: Entry): DumpCluster | undefined {
+  try {
+    return JSON.parse(readSmall(notesIn(entry)).toString("utf8")) as DumpCluster;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Makes the object of a copy that takes long, once; may be called at any time. @throws DumpError as `enter()` */
+export async function announce(seat: Seat): Promise<void> {
+  const { entry, desk, signal } = seat;
+  const record = readRecord(entry);
+  if (record?.state !== "Capturing" || desk.now().getTime() - Date.parse(record.dumptime) < LONG_MS) return;
+  if (!hasPod(record) || announcedIn(entry)) return;
+  const owned = await withOwner(seat, record);
+  if (!owned) return;
+  const { coredump, cluster } = await enter(seat, owned);
+  const told = coredump.status?.state ? coredump : await desk.registry.report(owned, coredump, signal);
+  const { resourceVersion } = told.metadata;
+  replaceSync(notesIn(entry), Buffer.from(JSON.stringify({ ...cluster, resourceVersion })));
+}
+
+/** What never changes in the object must be right at once: the engine's word, and the API's uid of a static pod. */
+async function withOwner({ entry, desk, signal }: Seat, record: PodRecord): Promise<PodRecord | undefined> {
+  const { found } = await askEngines(entry, record, desk.settings, signal);
+  const known = found ? { ...record, ...ownerOf(found) } : record;
+  if (!hasPod(known)) return undefined;
+  const pod = await desk.registry.pod(known, signal);
+  return pod ? { ...known, pod: { ...known.pod, uid: pod.uid } } : known;
+}

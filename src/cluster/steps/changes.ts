@@ -1,0 +1,83 @@
+/** What the API says of this node's Coredumps, handed to the queues. */
+
+import type { DumpRecord, State } from "../../domain/dump.ts";
+import { DumpError } from "../../domain/failures.ts";
+import { isDumpId } from "../../domain/id.ts";
+import type { Cache } from "../../node/cache/cache.ts";
+import { type Coredump, stateInApi } from "../registration/coredump.ts";
+import { type Changes, isNotOlder } from "../registration/registry.ts";
+import type { AgentQueue } from "./queue.ts";
+
+/** More than are ever looked at behind their deletion. */
+const MOST_DELETED = 10_000;
+
+export interface Queues {
+  readonly quick: AgentQueue;
+  readonly uploads: AgentQueue;
+  readonly deliveries: AgentQueue;
+  /** Long cores that killed handlers left. */
+  readonly seals: AgentQueue;
+}
+
+/** All that waits for its next try: the API is there again. */
+export function hasten({ quick, uploads, deliveries }: Omit<Queues, "seals">): void {
+  for (const queue of [quick, uploads, deliveries]) queue.hasten();
+}
+
+/** Objects that are gone, by uid: because their deletion was told of, or because the API has forgotten them. */
+export interface Absent {
+  readonly deleted: Set<string>;
+  readonly forgotten: Set<string>;
+}
+
+/** @param absent gets what is learnt of absent objects */
+export function changesFor(cache: Cache, queues: Queues, { deleted, forgotten }: Absent): Changes {
+  const { quick, uploads } = queues;
+  const changed = (id: string) => void (isDumpId(id) && quick.add(id));
+  const gone = (id: string) => {
+    if (isDumpId(id)) uploads.interrupt(id, new DumpError("NOT_FOUND", "its Coredump was deleted"));
+    changed(id);
+  };
+  return {
+    listed: (coredumps, version) => {
+      const records = cache.records();
+      const there = new Set(coredumps.map(({ metadata }) => metadata.uid));
+      if (isRestored(records, version))
+        for (const { cluster } of records)
+          if (cluster && !there.has(cluster.objectUid)) forgotten.add(cluster.objectUid);
+      hasten(queues);
+      const strayed = strayedFrom(records, coredumps);
+      strayed.changed.forEach(changed);
+      strayed.gone.forEach(gone);
+    },
+    changed: ({ spec }) => changed(spec.id),
+    deleted: ({ spec, metadata }) => {
+      deleted.add(metadata.uid);
+      if (deleted.size > MOST_DELETED) deleted.delete(deleted.values().next().value ?? "");
+      gone(spec.id);
+    },
+  };
+}
+
+/**
+ * Whether the API is an older state of what it was: then its list is older than something that it had told us. To be asked
+ * at the first list behind an outage, because versions grow again from there, and by our own writes, too.
+ */
+const isRestored = (records: readonly DumpRecord[], version: string): boolean =>
+  records.some(({ cluster }) => cluster && !isNotOlder(version, cluster.resourceVersion));
+
+/** Objects that may go without their record becoming another: it goes on saying why nothing is held. */
+const TOLD: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted", "Lost", "Deleted"]);
+
+/** Dumps whose object is not what their record saw last: what no watch has told of while there was none. */
+export function strayedFrom(records: readonly DumpRecord[], coredumps: readonly Coredump[]) {
+  const states = new Map(coredumps.map(({ spec, status }) => [spec.id, status?.state]));
+  const bound = records.filter(({ cluster }) => cluster !== null);
+  const isChanged = (record: DumpRecord) => states.get(record.id) !== stateInApi(record, states.get(record.id));
+  return {
+    changed: bound.filter((record) => states.has(record.id) && isChanged(record)).map(idOf),
+    gone: bound.filter(({ id, state }) => !states.has(id) && !TOLD.has(state)).map(idOf),
+  };
+}
+
+const idOf = ({ id }: DumpRecord): string => id;

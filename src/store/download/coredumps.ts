@@ -1,0 +1,75 @@
+/** What the API server says of dumps and their namespaces. Names are checked first: they become parts of a path. */
+
+import type { State } from "../../domain/dump.ts";
+import { DumpError } from "../../domain/failures.ts";
+import type { KubeHttp } from "../../kube/http.ts";
+import { LABELS, labelValue } from "../../kube/labels.ts";
+import { isName, isNamespace } from "../../kube/names.ts";
+import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import type { CoredumpIdentity } from "../bundle/key.ts";
+
+/** A Coredump, as far as the download reads it. */
+export interface StoredCoredump extends KubeObject {
+  readonly spec: Partial<CoredumpIdentity> & { readonly namespaceUid?: string; readonly volume?: string };
+  readonly status?: {
+    readonly state?: State;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly checksum?: string;
+  };
+}
+
+interface Namespace extends KubeObject {
+  readonly status?: { readonly phase?: string };
+}
+
+/** @throws DumpError NOT_FOUND when there is none, or another one came; API_… */
+export async function coredumpOf(
+  kube: KubeHttp,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<StoredCoredump> {
+  if (!isNamespace(namespace) || !isName(name)) throw noDump(name);
+  const path = member(COREDUMP_API, "coredumps", name, namespace);
+  const coredump = await kube.json<StoredCoredump>({ verb: "get", resource: "coredumps", path, signal });
+  if (coredump.metadata?.name !== name || coredump.metadata.namespace !== namespace) throw noDump(name);
+  return coredump;
+}
+
+/** All that the pod's processes left in that namespace. @throws DumpError API_… */
+export async function coredumpsOf(
+  kube: KubeHttp,
+  namespace: string,
+  podUid: string,
+  signal: AbortSignal,
+): Promise<readonly StoredCoredump[]> {
+  if (!isNamespace(namespace)) return [];
+  const query = { labelSelector: `${LABELS.podUid}=${labelValue(podUid)}` };
+  const path = collection(COREDUMP_API, "coredumps", namespace);
+  const { items = [] } = await kube.json<{ items?: readonly StoredCoredump[] }>({
+    verb: "list",
+    resource: "coredumps",
+    path,
+    query,
+    signal,
+  });
+  // A label is a hint: what is not proven by the spec does not count.
+  return items.filter(({ metadata, spec }) => metadata.namespace === namespace && spec.uid === podUid);
+}
+
+/** uid of the namespace that has this name now. @throws DumpError NOT_FOUND when there is none, or it is being deleted */
+export async function namespaceUidOf(kube: KubeHttp, namespace: string, signal: AbortSignal): Promise<string> {
+  if (!isNamespace(namespace)) throw noNamespace(namespace, "there is none");
+  const path = member("v1", "namespaces", namespace);
+  const { metadata, status } = await kube.json<Namespace>({ verb: "get", resource: "namespaces", path, signal });
+  const ends = metadata.deletionTimestamp !== undefined || status?.phase === "Terminating";
+  if (ends) throw noNamespace(namespace, "it is being deleted, and its dumps with it");
+  return metadata.uid;
+}
+
+const noDump = (name: string): DumpError =>
+  new DumpError("NOT_FOUND", `Cannot serve ${JSON.stringify(name)}: there is no such coredump`);
+
+const noNamespace = (namespace: string, why: string): DumpError =>
+  new DumpError("NOT_FOUND", `Cannot serve dumps of namespace ${JSON.stringify(namespace)}: ${why}`);

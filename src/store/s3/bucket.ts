@@ -1,0 +1,238 @@
+/**
+ * A bucket, as far as write-only rights go: put an object, and send, list, complete, abort a multipart upload. Nothing is
+ * ever read back; so each answer is checked: the service says which bytes it received.
+ */
+import { createHash } from "node:crypto";
+import { DumpError } from "../../domain/failures.ts";
+import { type Location, type S3Settings, volumeOf } from "../ports/location.ts";
+import { type S3, type S3Patience, s3 } from "./client.ts";
+import { s3Failure } from "./failures.ts";
+import type { Part } from "./parts.ts";
+
+/** A part as the service has it. */
+export interface SentPart {
+  readonly etag: string;
+  readonly crc: number;
+  readonly sizeBytes: number;
+}
+
+export interface WholeObject {
+  readonly parts: readonly SentPart[];
+  readonly sizeBytes: number;
+  readonly crc: number;
+  /** Whether the service takes the checksum of the whole object (Amazon does since 2024); else it has the parts' only. */
+  readonly wholeChecksum: boolean;
+}
+
+type Metadata = Readonly<Record<string, string>>;
+
+export class S3Bucket {
+  readonly volume: string;
+  readonly #location: Location & { kind: "s3" };
+  readonly #settings: S3Settings;
+  readonly #patience: S3Patience;
+  #loaded: Promise<S3> | undefined;
+
+  constructor(location: Location & { kind: "s3" }, settings: S3Settings, patience: S3Patience) {
+    this.volume = volumeOf(location);
+    this.#location = location;
+    this.#settings = settings;
+    this.#patience = patience;
+  }
+
+  /** An object in one request. @throws DumpError STORE_CORRUPT when the service has other bytes */
+  async put(key: string, { body, crc }: Part, metadata: Metadata, signal: AbortSignal): Promise<void> {
+    const answer = await this.#ask("put", key, signal, ({ sdk, client }, options) =>
+      client.send(
+        new sdk.PutObjectCommand({
+          ...this.#at(key),
+          ...this.#asked(metadata),
+          Body: body,
+          ChecksumCRC32: base64(crc),
+        }),
+        options,
+      ),
+    );
+    if (!isReceived(answer, crc, body)) throw this.#damaged(key);
+  }
+
+  async create(
+    key: string,
+    metadata: Metadata,
+    signal: AbortSignal,
+  ): Promise<{ uploadId: string; wholeChecksum: boolean }> {
+    const answer = await this.#ask("begin", key, signal, ({ sdk, client }, options) =>
+      client.send(
+        new sdk.CreateMultipartUploadCommand({
+          ...this.#at(key),
+          ...this.#asked(metadata),
+          ChecksumAlgorithm: "CRC32",
+          ChecksumType: "FULL_OBJECT",
+        }),
+        options,
+      ),
+    );
+    return { uploadId: answer.UploadId ?? "", wholeChecksum: answer.ChecksumType === "FULL_OBJECT" };
+  }
+
+  /** @returns its ETag @throws DumpError STORE_CORRUPT when the service has other bytes */
+  async sendPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    { body, crc }: Part,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const answer = await this.#ask("send a part of", key, signal, ({ sdk, client }, options) =>
+      client.send(
+        new sdk.UploadPartCommand({
+          ...this.#at(key),
+          UploadId: uploadId,
+          PartNumber: number,
+          Body: body,
+          ChecksumCRC32: base64(crc),
+        }),
+        options,
+      ),
+    );
+    if (answer.ETag === undefined || !isReceived(answer, crc, body)) throw this.#damaged(key);
+    return answer.ETag;
+  }
+
+  /** What the service has of an upload, by number less one; undefined when it knows of none. */
+  async listParts(key: string, uploadId: string, signal: AbortSignal): Promise<(SentPart | undefined)[] | undefined> {
+    const listed: (SentPart | undefined)[] = [];
+    let marker: string | undefined;
+    do {
+      const page = await this.#ask("list the parts of", key, signal, ({ sdk, client }, options) =>
+        client.send(
+          new sdk.ListPartsCommand({
+            ...this.#at(key),
+            UploadId: uploadId,
+            ...(marker && { PartNumberMarker: marker }),
+          }),
+          options,
+        ),
+      ).catch(unlessGone);
+      if (!page) return undefined;
+      for (const { PartNumber = 0, ETag = "", Size = -1, ChecksumCRC32 } of page.Parts ?? [])
+        listed[PartNumber - 1] = {
+          etag: ETag,
+          sizeBytes: Size,
+          crc: ChecksumCRC32 ? fromBase64(ChecksumCRC32) : Number.NaN,
+        };
+      marker = page.IsTruncated && page.NextPartNumberMarker !== marker ? page.NextPartNumberMarker : undefined;
+    } while (marker);
+    return listed;
+  }
+
+  /**
+   * Makes the parts one object, or finds that they are.
+   * @returns false when there is no such upload (any more) @throws DumpError STORE_CORRUPT when the object is another one
+   */
+  async complete(key: string, uploadId: string, whole: WholeObject, signal: AbortSignal): Promise<boolean> {
+    const Parts = whole.parts.map(({ etag, crc }, at) => ({
+      PartNumber: at + 1,
+      ETag: etag,
+      ChecksumCRC32: base64(crc),
+    }));
+    const answer = await this.#ask("complete", key, signal, ({ sdk, client }, options) =>
+      client.send(
+        new sdk.CompleteMultipartUploadCommand({
+          ...this.#at(key),
+          UploadId: uploadId,
+          MultipartUpload: { Parts },
+          MpuObjectSize: whole.sizeBytes,
+          ...(whole.wholeChecksum && { ChecksumCRC32: base64(whole.crc), ChecksumType: "FULL_OBJECT" }),
+        }),
+        options,
+      ),
+    ).catch(unlessGone);
+    if (answer && !isWhole(answer, whole)) throw this.#damaged(key);
+    return answer !== undefined;
+  }
+
+  async abort(key: string, uploadId: string, signal: AbortSignal): Promise<void> {
+    await this.#ask("discard", key, signal, ({ sdk, client }, options) =>
+      client.send(new sdk.AbortMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId }), options),
+    ).catch(unlessGone);
+  }
+
+  #at(key: string): { Bucket: string; Key: string } {
+    const { bucket, prefix } = this.#location;
+    return { Bucket: bucket, Key: prefix === "" ? key : `${prefix}/${key}` };
+  }
+
+  #asked(metadata: Metadata) {
+    const { s3Sse, s3KmsKey, s3StorageClass } = this.#settings;
+    return {
+      ContentType: "application/zstd",
+      Metadata: metadata,
+      ...(s3Sse !== undefined && { ServerSideEncryption: s3Sse }),
+      ...(s3KmsKey !== undefined && { SSEKMSKeyId: s3KmsKey }),
+      // The service knows which classes there are.
+      ...(s3StorageClass !== undefined && { StorageClass: s3StorageClass as "STANDARD" }),
+    };
+  }
+
+  async #ask<T>(
+    act: string,
+    key: string,
+    signal: AbortSignal,
+    ask: (s3: S3, options: { abortSignal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    try {
+      this.#loaded ??= s3(this.#settings, this.#patience);
+      return await ask(await this.#loaded, { abortSignal: signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw s3Failure(error, `${act} ${key} in ${this.volume}`);
+    }
+  }
+
+  #damaged(key: string): DumpError {
+    return new DumpError(
+      "STORE_CORRUPT",
+      `Cannot put ${key} into ${this.volume}: the store did not answer with its checksum`,
+      {
+        hint: "the bytes were damaged on the way, or the service answers neither CRC-32 nor MD5 of what it receives",
+      },
+    );
+  }
+}
+
+interface Answer {
+  readonly ChecksumCRC32?: string | undefined;
+  readonly ETag?: string | undefined;
+}
+
+/** By the checksum that the service computed; one that knows no CRC-32 says the MD5 in its ETag. */
+function isReceived({ ChecksumCRC32, ETag }: Answer, crc: number, body: Buffer): boolean {
+  if (ChecksumCRC32 !== undefined) return ChecksumCRC32 === base64(crc);
+  return unquoted(ETag) === createHash("md5").update(body).digest("hex");
+}
+
+/** The checksum of all bytes; where the service says none, its ETag is made of the parts', which were checked. */
+function isWhole({ ChecksumCRC32, ETag }: Answer, { parts, crc }: WholeObject): boolean {
+  if (ChecksumCRC32 !== undefined && !ChecksumCRC32.includes("-")) return ChecksumCRC32 === base64(crc);
+  const md5s = Buffer.from(parts.map(({ etag }) => unquoted(etag)).join(""), "hex");
+  return unquoted(ETag) === `${createHash("md5").update(md5s).digest("hex")}-${parts.length}`;
+}
+
+const unquoted = (etag = ""): string => etag.replaceAll('"', "");
+
+/** As S3 writes checksums: big-endian, base64. */
+function base64(crc: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(crc);
+  return bytes.toString("base64");
+}
+
+function fromBase64(text: string): number {
+  const bytes = Buffer.from(text, "base64");
+  return bytes.length === 4 ? bytes.readUInt32BE() : Number.NaN;
+}
+
+function unlessGone(error: unknown): undefined {
+  if (((error as DumpError).cause as Error | undefined)?.name !== "NoSuchUpload") throw error;
+}

@@ -1,0 +1,59 @@
+/**
+ * `upload.json` in a dump's directory: how far an upload has come. Only speed depends on it: without it, or when it makes
+ * no sense, everything is sent again.
+ */
+import { replaceSync } from "../../system/durable.ts";
+import { readSmall } from "../../system/small-file.ts";
+
+interface Saved {
+  readonly version: 1;
+  readonly fingerprint: string;
+  /** Lengths of the bundle's frames from the first on: what lies before a place need not be compressed to find it. */
+  readonly frames: readonly number[];
+  /** The sink's own. */
+  readonly noted: unknown;
+}
+
+export class Progress {
+  readonly packedBytes: number[];
+  noted: unknown;
+  readonly #path: string;
+  readonly #fingerprint: string;
+
+  private constructor(path: string, fingerprint: string, packedBytes: readonly number[], noted: unknown) {
+    this.#path = path;
+    this.#fingerprint = fingerprint;
+    this.packedBytes = [...packedBytes];
+    this.noted = noted;
+  }
+
+  static load(path: string, fingerprint: string): Progress {
+    const saved = read(path);
+    const frames = saved?.fingerprint === fingerprint ? saved.frames : [];
+    return new Progress(path, fingerprint, frames, saved?.noted);
+  }
+
+  /** Under its name at once; not waited for on the disk. */
+  save(noted: unknown): void {
+    this.noted = noted;
+    const saved: Saved = { version: 1, fingerprint: this.#fingerprint, frames: this.packedBytes, noted };
+    try {
+      replaceSync(this.#path, Buffer.from(JSON.stringify(saved)));
+    } catch {
+      // Ignorable: the cache's disk is full, perhaps because nothing has been uploaded for long.
+    }
+  }
+}
+
+/** Some eight bytes a frame, of which a bundle has at most 2^20. */
+const MOST_BYTES = 16 << 20;
+
+function read(path: string): Saved | undefined {
+  try {
+    const saved = JSON.parse(readSmall(path, MOST_BYTES).toString("utf8")) as Saved | null;
+    const sane = saved?.version === 1 && typeof saved.fingerprint === "string" && Array.isArray(saved.frames);
+    return sane && saved.frames.every((bytes) => Number.isSafeInteger(bytes) && bytes > 0) ? saved : undefined;
+  } catch {
+    return undefined; // none yet, or half of one after a power cut
+  }
+}
