@@ -24,7 +24,8 @@ interface Case {
   readonly count: number;
   /** Whether it needs `testbed setup cluster`. */
   readonly cluster: boolean;
-  measure(count: number, ours: Ours, folder: string): Promise<Outcome>;
+  /** @param former  another build, which is then the baseline: of the node's cases only */
+  measure(count: number, ours: Ours, folder: string, former?: Ours): Promise<Outcome>;
 }
 
 const AT_ONCE = 20;
@@ -118,17 +119,21 @@ interface Measurement {
   readonly extra: Awaited<ReturnType<typeof usage>>;
 }
 
-type Measure = (count: number, ours: Ours, folder: string) => Promise<Measurement>;
+type Measure = (count: number, ours: Ours, folder: string, former?: Ours) => Promise<Measurement>;
+
+/** What two builds may differ by before one is called slower: runs of the same build differ by as much. */
+const SAME = 1.05;
 
 /** @param bar highest ratio; null where nothing is asked */
 function onNode(count: number, bar: number | null, measure: Measure): Case {
   return {
     count,
     cluster: false,
-    async measure(count, ours, folder) {
-      const { baseline, compared, extra } = await measure(count, ours, folder);
-      const met = (bar === null || compared.ratio <= bar) && extra.maxRssMiB <= MAX_RSS_MIB;
-      return { baseline, ...compared, bar, met, extra };
+    async measure(count, ours, folder, former) {
+      const { baseline, compared, extra } = await measure(count, ours, folder, former);
+      const limit = former ? SAME : bar;
+      const met = (limit === null || compared.ratio <= limit) && extra.maxRssMiB <= MAX_RSS_MIB;
+      return { baseline, ...compared, bar: limit, met, extra };
     },
   };
 }
@@ -138,9 +143,9 @@ function inCluster(count: number, measure: Case["measure"]): Case {
 }
 
 function againstCat(what: () => Measured, settings: Record<string, string> = {}): Measure {
-  return async (count, ours, folder) => {
-    ours.settings(settings);
-    const base = cat(join(folder, "cat"));
+  return async (count, ours, folder, former) => {
+    for (const each of [ours, former]) each?.settings(settings);
+    const base = former ?? cat(join(folder, "cat"));
     const measured = what();
     const compared = await pairs(count, measured, ours, base);
     return { baseline: base.name, compared, extra: await usage(measured, ours) };
@@ -148,10 +153,11 @@ function againstCat(what: () => Measured, settings: Record<string, string> = {})
 }
 
 function inContainer(crashIn: (container: CrashingContainer) => () => Promise<number>): Measure {
-  return async (count, ours, folder) => {
+  return async (count, ours, folder, former) => {
     await using container = await crashingContainer(join(folder, "container"));
-    await using base = await systemdCoredump(unpackedSystemd(), join(folder, "s"));
-    ours.settings({ "cri-endpoint": `unix://${container.engine.socket}` });
+    await using systemd = await systemdCoredump(unpackedSystemd(), join(folder, "s"));
+    for (const each of [ours, former]) each?.settings({ "cri-endpoint": `unix://${container.engine.socket}` });
+    const base = former ?? systemd;
     const identifying = {
       ...ours,
       async settle(crashes: number) {

@@ -52,7 +52,7 @@ export function ours(binary: string, folder: string): Ours {
     return states.length < crashes || states.some(({ state }) => state === "Capturing") || running(`${folder}/`);
   };
   return {
-    name: "coredump-detector",
+    name: binary,
     pattern: patternFor(program, release()),
     ...{ folder, program, cache },
     records,

@@ -9,7 +9,12 @@ import { ours } from "./handlers.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { check: { type: "boolean" }, count: { type: "string" }, binary: { type: "string" } },
+  options: {
+    check: { type: "boolean" },
+    count: { type: "string" },
+    binary: { type: "string" },
+    against: { type: "string" },
+  },
 });
 const unknown = positionals.find((name) => !(name in CASES));
 if (unknown !== undefined) {
@@ -32,7 +37,8 @@ process.exitCode = missed.length > 0 ? 1 : 0;
 async function measured(name: string, count: number): Promise<boolean | undefined> {
   using folder = tempDir();
   const binary = ours(resolve(values.binary ?? BINARY), join(folder.path, "o"));
-  const outcome = await CASES[name]?.measure(count, binary, folder.path);
+  const former = values.against === undefined ? undefined : ours(resolve(values.against), join(folder.path, "f"));
+  const outcome = await CASES[name]?.measure(count, binary, folder.path, former);
   console.log(JSON.stringify({ case: name, count, ...outcome }));
   return outcome?.met;
 }
