@@ -209,6 +209,18 @@ test("every room and part is in the tables", () => {
   assert.deepEqual(sorted(parts), sorted(Object.keys(PARTS).filter((part) => part.includes("/"))));
 });
 
+for (const room of Object.keys(ROOMS).filter((name) => name !== "main")) {
+  test(`${room}/README.md is the room's face: short, with its parts and who may import it`, () => {
+    const text = readFileSync(join(ROOT, "src", room, "README.md"), "utf8");
+    const lines = text.trimEnd().split("\n").length;
+    assert.ok(lines >= 10 && lines <= 30, `${lines} lines, 10 to 30 are wanted`);
+    const parts = Object.keys(PARTS).filter((part) => part.startsWith(`${room}/`));
+    for (const part of parts) assert.ok(text.includes(`\`${part.split("/")[1]}/\``), `${part} is missing`);
+    const importers = Object.keys(ROOMS).filter((each) => ROOMS[each]?.some((into) => into.replace("=", "") === room));
+    assert.equal(/^Imported by: (.*)\.$/m.exec(text)?.[1], importers.sort().join(", "));
+  });
+}
+
 test("files do not import one another in circles, types included", () => {
   for (const { path, imports } of FILES.values())
     for (const { to } of imports) assert.ok(!reach(to, EVERY_KIND).has(path), `${path} → ${to} → … → ${path}`);
