@@ -43,7 +43,7 @@ export const BACKEND_OPTIONS = {
 } as const satisfies Record<string, Option>;
 
 /** Of the store's, what a reader needs. */
-export const READER_OPTIONS = { store, s3Endpoint, s3Region, s3PathStyle, s3CredentialsDir, s3CaFile };
+const READER_OPTIONS = { store, s3Endpoint, s3Region, s3PathStyle, s3CredentialsDir, s3CaFile };
 
 export const APISERVER_FLAGS = { ...APISERVER_OPTIONS, ...STORAGE_OPTIONS, ...READER_OPTIONS, ...BACKEND_OPTIONS };
 

@@ -5,7 +5,7 @@
  * `flag` is the long name as the user writes it (the predecessors' spelling where there was one), `short` the letter.
  * Only options with `settings: true` may stand in settings.json, under `flag`.
  */
-export type OptionKind = "text" | "integer" | "bytes" | "percent" | "duration" | "switch" | readonly string[];
+type OptionKind = "text" | "integer" | "bytes" | "percent" | "duration" | "switch" | readonly string[];
 
 export interface Option {
   readonly flag: string;

@@ -26,7 +26,7 @@ import { PythonRuntime } from "./python/runtime.ts";
 import { attempted, Context } from "./unwind/context.ts";
 import { type Walked, walk } from "./unwind/walk.ts";
 
-export interface Sources {
+interface Sources {
   /** The core, by offset; it may be cut short. */
   readonly core: ReadAt;
   readonly files: Files;
@@ -47,7 +47,7 @@ export function crashOf(sources: Sources): Crash {
 }
 
 /** The same of a process that is described without a core. */
-export function crashIn(process: ProcessState, { files, names, allThreads = true }: Omit<Sources, "core">): Crash {
+function crashIn(process: ProcessState, { files, names, allThreads = true }: Omit<Sources, "core">): Crash {
   const memory = new Memory(process.arch.bits === 64 ? 8 : 4, process.core);
   const modules = new Modules(process, memory, files);
   memory.add((address, length) => modules.bytes(address, length));

@@ -96,7 +96,7 @@ function hashed(claim: string, length: number): string {
   return `${plain.slice(0, length - HASH_DIGITS - 1)}-${digits}`.replace(/^-|-(?=-)/g, "");
 }
 
-export interface ClaimMount {
+interface ClaimMount {
   readonly claim: string;
   /** The volume's name in the pod. */
   readonly volume: string;

@@ -3,7 +3,7 @@
 /** How a frame was found, the surest first; `scan` may name a frame that is not there. */
 export type Trust = "context" | "signal" | "cfi" | "go" | "fp" | "ra" | "scan";
 
-export type FrameKind = "native" | "go" | "python" | "signal" | "jit";
+type FrameKind = "native" | "go" | "python" | "signal" | "jit";
 
 export interface CrashFrame {
   /** Readable name; null where nothing names it. Bytes that the program chose: printable, at most MAX_NAME_BYTES. */

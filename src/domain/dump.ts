@@ -203,7 +203,7 @@ export type Truncation =
   | "handler-killed" // we died; what was on the disk was kept
   | "not-elf"; // the stream is no ELF core: nothing to expect
 
-/** design.md's table; the same words on the node, in the API and in the code. */
+/** The same words on the node, in the API and in the code. */
 export const STATES = [
   "Capturing",
   "Captured",
@@ -229,7 +229,6 @@ export type Reason =
   | "NoRoom" // no room in the cache or on its disk, even after eviction
   | "OverQuota" // the controller's Denied
   | "NotDumpable" // %d ≠ 1, or not known
-  | "CacheUnusable" // the dump directory could not be written
   | "NothingReceived" // 0 bytes came
   | "Truncated" // kept, but cut short: `core.truncation` says why
   | "MadeRoom" // evicted for a newer dump

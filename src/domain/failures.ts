@@ -29,10 +29,8 @@ export const FAILURES = {
   PROCESS_MISMATCH: { retry: false, exitCode: 68 },
   CORE_UNREADABLE: { retry: false, exitCode: 65 },
   CACHE_UNUSABLE: { retry: true, exitCode: 73 },
-  CACHE_FULL: { retry: true, exitCode: 73 },
   RUNTIME_UNAVAILABLE: { retry: true, exitCode: 69 },
   RUNTIME_ANSWER_INVALID: { retry: false, exitCode: 76 },
-  CONTAINER_UNKNOWN: { retry: true, exitCode: 69 },
   SYSTEM_CALL_FAILED: { retry: false, exitCode: 71 },
   /** The cluster's API server: not reached, or too busy. */
   API_UNAVAILABLE: { retry: true, exitCode: 69 },

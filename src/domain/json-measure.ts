@@ -7,7 +7,7 @@ const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const [OBJECT, OBJECT_END, LIST, LIST_END] = [0x7b, 0x7d, 0x5b, 0x5d] as const;
 
-export interface JsonLimits {
+interface JsonLimits {
   /** Objects and lists inside one another. */
   readonly depth: number;
   /** Objects, lists, fields and elements. */

@@ -2,7 +2,7 @@
  * Kubernetes quantities (`1500m`, `4Gi`, `1e3`), exactly: a whole number of billionths, which is as fine as the API goes.
  * Grammar: a decimal number, then a decimal suffix (n u m k M G T P E), a binary one (Ki … Ei) or an exponent (e3, E-3).
  */
-export type QuantityFormat = "binary" | "decimal" | "exponent";
+type QuantityFormat = "binary" | "decimal" | "exponent";
 
 export interface Quantity {
   /** Billionths. */

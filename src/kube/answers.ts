@@ -11,7 +11,7 @@ export async function ifThere<T>(asked: Promise<T>): Promise<T | undefined> {
   }
 }
 
-export interface Asked {
+interface Asked {
   readonly verb: string;
   readonly resource: string;
 }

@@ -4,7 +4,7 @@ const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [...'"\\{}[]'].ma
 /** Stands in the head for each item that was taken out of it. */
 const TAKEN = Buffer.from("null");
 
-export interface ListHead {
+interface ListHead {
   readonly metadata?: { readonly resourceVersion?: string };
 }
 

@@ -21,7 +21,7 @@ export interface Lease extends KubeObject {
   };
 }
 
-export interface Candidate {
+interface Candidate {
   readonly namespace: string;
   readonly lease: string;
   /** Different for every process. */

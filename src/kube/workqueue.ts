@@ -3,7 +3,7 @@ import { backoffMs } from "./backoff.ts";
 
 const MOST_MS = 10_000;
 
-export interface Work {
+interface Work {
   readonly work: (key: string, signal: AbortSignal) => Promise<void>;
   readonly onFailure: (key: string, error: unknown, againMs: number) => void;
   /** Ends it: what waits is forgotten. */

@@ -16,7 +16,7 @@ import { type Step, warning } from "../node/install/step.ts";
 import { ownerOf, programOf, readSetting } from "../node/kernel/core-pattern.ts";
 import { ptraceForbidden } from "../system/ptrace.ts";
 
-export interface Examination {
+interface Examination {
   /** Where the handler should be, while no pattern says where it is. */
   readonly binDir: string;
   /** Options from the command line, by flag; they come before the handler's settings.json. */

@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DumpError, reasonOf } from "../domain/failures.ts";
 
-export interface Health {
+interface Health {
   /** Why it would be better started anew; undefined while it would not. */
   alive?(): string | undefined;
   /** Why the role is not doing all of its work; empty when it is. */

@@ -20,7 +20,7 @@ export async function logOf({ verbosity }: { readonly verbosity: number }, fd: 1
   return pino(how, pino.destination({ fd, sync: true }));
 }
 
-export interface Led {
+interface Led {
   readonly http: KubeHttp;
   readonly settings: { readonly systemNamespace: string; readonly leaseMs: number };
   readonly diary: Diary;

@@ -10,7 +10,7 @@ import { DumpError, FAILURES, type FailureCode, reasonOf } from "../domain/failu
 import { backoffMs, pause } from "../kube/backoff.ts";
 import type { Diary } from "./diary.ts";
 
-export interface StoreStatus {
+interface StoreStatus {
   /** The store's name, as it stands in records. */
   readonly volume: string;
   /** Undefined: not known yet. */
@@ -22,7 +22,7 @@ export interface StoreStatus {
   readonly hint?: string;
 }
 
-export interface StoreUnderWatch {
+interface StoreUnderWatch {
   readonly volume: string;
   /** @throws why it does not let us in */
   readonly probe: (signal: AbortSignal) => Promise<unknown>;

@@ -12,7 +12,7 @@ import { fileFailure } from "./ports/failures.ts";
 import { type Location, locationOf, type S3Settings } from "./ports/location.ts";
 
 /** @throws DumpError STORE_…, as the store's port; the signal's reason */
-export type Probe = (signal: AbortSignal) => Promise<void>;
+type Probe = (signal: AbortSignal) => Promise<void>;
 
 /** As one who puts bundles: begins an upload, asks for its parts and discards it; in a directory, makes a file and removes it. */
 export function writeProbe(settings: StoreSettings & { readonly store: string }): Probe {

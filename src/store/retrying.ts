@@ -3,7 +3,7 @@ import { CLOCK, type Clock } from "./limiter.ts";
 import type { DumpSink } from "./ports/sink.ts";
 import type { DumpSource } from "./ports/source.ts";
 
-export interface Patience {
+interface Patience {
   readonly attempts: number;
   readonly firstMs: number;
   readonly longestMs: number;

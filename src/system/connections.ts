@@ -3,7 +3,7 @@ import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
-export interface ConnectionLimits {
+interface ConnectionLimits {
   readonly all: number;
   /** Of clients that have shown no certificate of an authority that we know. */
   readonly strangers: number;

@@ -4,7 +4,7 @@ import { errnoOf } from "../domain/failures.ts";
 /** Of any file in /proc that has no bound of its own: a process chooses how long some of them are. */
 export const PROC_FILE_BYTES = 64 << 10;
 
-export interface BoundedFile {
+interface BoundedFile {
   readonly bytes: Buffer;
   /** Whether there was more. */
   readonly cut: boolean;

@@ -22,12 +22,12 @@ const enoent = (): unknown => {
 
 test("DumpError carries code, hint and cause", () => {
   const cause = new Error("inner");
-  const error = new DumpError("CACHE_FULL", 'Cannot keep "x": no room', { cause, hint: "delete some" });
+  const error = new DumpError("CACHE_UNUSABLE", 'Cannot keep "x": no room', { cause, hint: "delete some" });
   assert.deepEqual(
     [error.name, error.code, error.hint, error.cause],
-    ["DumpError", "CACHE_FULL", "delete some", cause],
+    ["DumpError", "CACHE_UNUSABLE", "delete some", cause],
   );
-  assert.ok(!("cause" in new DumpError("CACHE_FULL", "x")));
+  assert.ok(!("cause" in new DumpError("CACHE_UNUSABLE", "x")));
   assert.ok(FAILURES[error.code satisfies FailureCode].retry);
 });
 

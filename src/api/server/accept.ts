@@ -2,7 +2,7 @@
 import { LIMITS } from "./limits.ts";
 import { badRequest, notAcceptable } from "./refusal.ts";
 
-export type Form = "object" | "table" | "metadata";
+type Form = "object" | "table" | "metadata";
 
 export interface Wanted {
   readonly form: Form;

@@ -55,7 +55,7 @@ export function patchIn(request: FastifyRequest): (target: unknown) => unknown {
   };
 }
 
-export interface DeleteOptions {
+interface DeleteOptions {
   readonly preconditions: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined };
   readonly propagation: string | undefined;
   readonly dryRun: boolean;

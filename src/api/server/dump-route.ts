@@ -22,7 +22,7 @@ export interface Downloads {
   openEndpoint(request: EndpointRequest, signal: AbortSignal): Promise<Download>;
 }
 
-export interface DumpParts {
+interface DumpParts {
   readonly downloads: Downloads;
   readonly endpoints: Endpoints;
   readonly metrics: ApiMetrics;

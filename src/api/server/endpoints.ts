@@ -21,13 +21,13 @@ export interface Written {
   readonly revision: bigint;
 }
 
-export interface WriteOptions {
+interface WriteOptions {
   /** Everything but the write itself. */
   readonly dryRun: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Preconditions {
+interface Preconditions {
   readonly uid?: string | undefined;
   readonly resourceVersion?: string | undefined;
 }
@@ -202,4 +202,4 @@ const bare = ({ metadata: { resourceVersion: _, ...metadata }, ...rest }: Endpoi
 const randomSuffix = () => Array.from({ length: 5 }, () => SUFFIX_ALPHABET[randomInt(SUFFIX_ALPHABET.length)]).join("");
 
 /** As Kubernetes writes times: to the second. */
-export const timestamp = (): string => new Date().toISOString().replace(/\.\d{3}Z$/, "Z");
+const timestamp = (): string => new Date().toISOString().replace(/\.\d{3}Z$/, "Z");

@@ -8,9 +8,9 @@ import { nameSelected, type Selection, selectionIn } from "./selectors.ts";
 import type { WatchQuery } from "./watching.ts";
 
 /** As the router gives it: a parameter that stands there twice is a list. */
-export type Parameters = Readonly<Record<string, string | readonly string[] | undefined>>;
+type Parameters = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-export type FieldValidation = "Strict" | "Warn" | "Ignore";
+type FieldValidation = "Strict" | "Warn" | "Ignore";
 
 export class Query {
   readonly #parameters: Parameters;

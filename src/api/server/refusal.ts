@@ -13,7 +13,7 @@ export interface Status {
   readonly code: number;
 }
 
-export interface Details {
+interface Details {
   readonly name?: string;
   readonly group?: string;
   readonly kind?: string;
@@ -48,7 +48,7 @@ export class Refusal extends Error {
 }
 
 /** An object that is meant: for messages. */
-export interface Named {
+interface Named {
   readonly group?: string;
   readonly resource: string;
   readonly name?: string;

@@ -16,7 +16,7 @@ import { type Draft, updated, withStatus } from "./strategy.ts";
 const JSON_TYPE = "application/json";
 export const IN_NAMESPACE = `/apis/${GROUP_VERSION}/namespaces/:namespace`;
 
-export interface Parts {
+interface Parts {
   readonly storage: ObjectStorage;
   readonly keys: Keys;
   readonly endpoints: Endpoints;

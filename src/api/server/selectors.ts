@@ -14,7 +14,7 @@ export interface Selection {
   readonly selects: boolean;
 }
 
-export interface Fields {
+interface Fields {
   readonly matches: (object: { readonly name: string; readonly namespace: string }) => boolean;
   /** The one name that it asks for. */
   readonly name: string | undefined;

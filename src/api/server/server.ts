@@ -27,7 +27,7 @@ const CHECK_MS = 5_000;
 /** Longer than proxies keep theirs, so that none sends into a connection that is just being closed. */
 const IDLE_MS = 120_000;
 
-export interface ServerParts {
+interface ServerParts {
   readonly guard: Guard;
   readonly metrics: ApiMetrics;
   readonly log: Logger;

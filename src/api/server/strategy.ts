@@ -19,7 +19,7 @@ export interface Draft {
 }
 
 /** Of a new object, from the server. */
-export interface Birth {
+interface Birth {
   readonly name: string;
   readonly namespace: string;
   readonly namespaceUid: string;

@@ -1,7 +1,7 @@
 import type { Endpoint } from "./kind.ts";
 import { annotationsProblem, labelValueProblem, nameProblem, qualifiedNameProblem, uidProblem } from "./names.ts";
 
-export interface Problem {
+interface Problem {
   readonly field: string;
   readonly value: unknown;
   readonly problem: string;

@@ -16,7 +16,7 @@ const RECHECK_MS = 10_000;
 /** Who cannot be asked may come back at once; a right that nobody has confirmed for so many checks is none. */
 const UNANSWERED = 3;
 
-export interface WatchParts {
+interface WatchParts {
   readonly storage: ObjectStorage;
   readonly keys: Keys;
   readonly guard: Guard;

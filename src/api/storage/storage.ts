@@ -96,7 +96,7 @@ export interface Change {
 }
 
 /** All changes up to this revision have been told. */
-export interface Progress {
+interface Progress {
   readonly type: "progress";
   readonly revision: bigint;
 }

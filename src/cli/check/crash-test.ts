@@ -12,7 +12,7 @@ import type { KubeHttp } from "../../kube/http.ts";
 import { type Lease, leasePath } from "../../kube/lease.ts";
 import { COREDUMP_API, collection } from "../../kube/objects.ts";
 
-export interface Crashed {
+interface Crashed {
   /** The agents' own, too. */
   readonly namespace: string;
   readonly pod: string;
@@ -25,7 +25,7 @@ export interface Crashed {
 }
 
 /** A program that says something on stdout when it is up, and waits until it is killed. */
-export type Victim = readonly [program: string, ...args: string[]];
+type Victim = readonly [program: string, ...args: string[]];
 
 const LOOK_MS = 500;
 const ANSWER_MS = 5000;

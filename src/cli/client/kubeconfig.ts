@@ -10,7 +10,7 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /** Those of hundreds of clusters have some hundred kilobytes. */
 const MAX_BYTES = 16 << 20;
 
-export interface Where {
+interface Where {
   readonly kubeconfig?: string | undefined;
   readonly server?: string | undefined;
 }

@@ -9,7 +9,7 @@ const SHORT_DIGITS = 12;
 
 export const withoutKind = (name: string): string => name.replace(KIND, "");
 
-export const mayBeId = (word: string): boolean => ID.test(word);
+const mayBeId = (word: string): boolean => ID.test(word);
 
 /** Whether a word is an id, or its short form (the last 12 digits), or the beginning of either, or a part of the latter. */
 export function isId(word: string, { spec }: Coredump): boolean {

@@ -56,7 +56,7 @@ export class Pace {
 
 const within = (least: number, value: number, most: number): number => Math.min(Math.max(value, least), most);
 
-export interface How {
+interface How {
   readonly pace: Pace;
   readonly signal: AbortSignal;
   readonly patience?: number;

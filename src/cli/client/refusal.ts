@@ -57,7 +57,6 @@ const ADVICE: Readonly<Record<string, (namespace: string, node: string) => strin
     `Raise the annotation ${MAX_SIZE_ANNOTATION} if namespace ${namespace} has it; else ask who runs ${node} for a larger --max-dump-size`,
   NoRoom: (_, node) => moreRoomOn(node),
   MadeRoom: (_, node) => moreRoomOn(node),
-  CacheUnusable: (_, node) => moreRoomOn(node),
   NothingReceived: (_, node) => inLogOf(node),
   KernelGaveUp: (_, node) => inLogOf(node),
 };

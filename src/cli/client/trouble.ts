@@ -4,7 +4,7 @@ import { ENDPOINT_API } from "./objects.ts";
 
 const SERVICE = `kubectl get apiservice ${ENDPOINT_API.split("/").reverse().join(".")} says why`;
 
-export interface Place {
+interface Place {
   readonly namespace: string | undefined;
   readonly name?: string;
 }

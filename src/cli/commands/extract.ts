@@ -13,7 +13,7 @@ import { Device, NewFile, type Sink, Stdout } from "../output/sinks.ts";
 import { digestOf, openedCore } from "./core-file.ts";
 import { targetPath } from "./target.ts";
 
-export interface Wanted {
+interface Wanted {
   /** A file, a directory, `-` for stdout; undefined: stdout when it is no terminal. */
   readonly file: string | undefined;
   readonly force: boolean;

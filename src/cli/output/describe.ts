@@ -21,7 +21,6 @@ const BECAUSE: Readonly<Record<Reason, string>> = {
   NoRoom: "no room",
   OverQuota: "over the quota",
   NotDumpable: "the process was not dumpable",
-  CacheUnusable: "the cache could not be written",
   NothingReceived: "the kernel sent nothing",
   Truncated: "cut short",
   MadeRoom: "made room for a newer dump",

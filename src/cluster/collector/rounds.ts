@@ -11,7 +11,7 @@ import { merged, missedIn, NOTE, noteText } from "../retention/note.ts";
 import { type Act, actsOf, type Tools } from "./acts.ts";
 import { readAnew } from "./anew.ts";
 
-export interface Surroundings extends Tools {
+interface Surroundings extends Tools {
   readonly settings: GcSettings;
   /** uid of the namespace kube-system. */
   readonly clusterUid: string;

@@ -13,7 +13,7 @@ import { collection, type KubeObject, member } from "../../kube/objects.ts";
 
 export const API_SERVICE = "v1alpha1.coredump.fujitsu.com";
 /** It is part of the installation, so that nothing is left behind when that goes. */
-export const KEPT_IN = "coredump-apiservice";
+const KEPT_IN = "coredump-apiservice";
 const KEY = "apiservice.json";
 
 const API = "apiregistration.k8s.io/v1";
@@ -37,7 +37,7 @@ interface EndpointSlice extends KubeObject {
   }[];
 }
 
-export interface Watchdog {
+interface Watchdog {
   readonly http: KubeHttp;
   /** Of our own parts. */
   readonly namespace: string;

@@ -15,7 +15,7 @@ export interface Idle {
   readonly counted: readonly string[];
 }
 
-export interface Collapse<R extends Idle> {
+interface Collapse<R extends Idle> {
   /** Counted already, and only left over from a controller that died in between. */
   readonly spent: readonly R[];
   readonly groups: readonly { readonly heir: R; readonly records: readonly R[] }[];

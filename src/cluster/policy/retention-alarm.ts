@@ -4,20 +4,20 @@
  */
 import type { Doubt, Verdicts, Why } from "./retention-world.ts";
 
-export interface Limits {
+interface Limits {
   /** Percent of all that there are. */
   readonly maxShare: number;
   readonly maxAtOnce: number;
 }
 
 /** How many there are, and how many of those that were in doubt have gone just now. */
-export interface Stock {
+interface Stock {
   readonly bundles: number;
   readonly bundlesGone: number;
   readonly coredumps: number;
 }
 
-export interface Sifted {
+interface Sifted {
   readonly go: Verdicts;
   readonly held: Verdicts;
   /** Why anything is held, in words: `71 of 84 bundles (71 NoCoredump)`; undefined: nothing is. */

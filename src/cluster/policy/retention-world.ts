@@ -102,7 +102,7 @@ export type Order = "NamespaceDeleted" | "OwnerDeleted" | "PodDeleted";
 
 export type Why = Order | "NoCoredump" | "OverAge" | "OverSize" | "AlreadyDeleted";
 
-export type RecordAct = "delete" | "markDeleted" | "markMissing" | "markFound";
+type RecordAct = "delete" | "markDeleted" | "markMissing" | "markFound";
 
 /** A verdict that rests on no deletion that was seen, and on no rule that took effect in time: what it rests on may be wrong. */
 export interface Doubt {

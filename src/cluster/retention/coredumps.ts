@@ -5,7 +5,7 @@ import type { Mirrored } from "../../kube/mirror.ts";
 import { COREDUMP_API, type KubeObject, member } from "../../kube/objects.ts";
 import type { Why } from "../policy/retention-world.ts";
 
-export interface Condition {
+interface Condition {
   readonly type: string;
   readonly status: string;
   readonly reason: string;

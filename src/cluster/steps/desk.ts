@@ -52,7 +52,7 @@ export interface Teller {
   nearlyFull(namespace: Namespace, heldBytes: bigint, quotaBytes: bigint): Promise<void>;
 }
 
-export interface Namespace {
+interface Namespace {
   readonly name: string;
   readonly uid: string;
 }

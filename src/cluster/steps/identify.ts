@@ -12,7 +12,7 @@ import type { ContainerRuntime, Identification } from "../../node/identity/runti
 import { PROC_FILE_BYTES } from "../../system/proc.ts";
 import { readSmall } from "../../system/small-file.ts";
 
-export interface Identified {
+interface Identified {
   readonly record: DumpRecord;
   /** Whether every engine that could know has answered: what is still unknown then stays so. */
   readonly answered: boolean;

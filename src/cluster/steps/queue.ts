@@ -2,7 +2,7 @@
 import { backoffMs } from "../../kube/backoff.ts";
 
 /** @returns in how many milliseconds the dump is to come again by itself; undefined: when something happens to it */
-export type Work = (id: string, signal: AbortSignal) => Promise<number | undefined>;
+type Work = (id: string, signal: AbortSignal) => Promise<number | undefined>;
 
 interface Job {
   timer: NodeJS.Timeout | undefined;

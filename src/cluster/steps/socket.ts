@@ -7,7 +7,7 @@ import { createConnection, createServer } from "node:net";
 import { join } from "node:path";
 import { isDumpId } from "../../domain/id.ts";
 
-export const socketPath = (dumpDir: string): string => join(dumpDir, ".agent.sock");
+const socketPath = (dumpDir: string): string => join(dumpDir, ".agent.sock");
 
 /** A Unix socket's path (unix(7), sun_path). Longer ones are reached through a shorter way to the same directory. */
 const MAX_PATH = 107;

@@ -7,7 +7,7 @@ import { textAt } from "../image/symbols.ts";
 const MAX_INFLATED_BYTES = 16 << 20;
 const SHF_COMPRESSED = 0x800;
 
-export interface SectionBytes {
+interface SectionBytes {
   readonly bytes: number;
   at(offset: number, length: number): Uint8Array;
 }

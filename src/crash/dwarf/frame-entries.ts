@@ -16,14 +16,14 @@ export interface FrameEntry {
 }
 
 /** Bytes of one of the two kinds of table, by vaddr (.eh_frame) or offset in the section (.debug_frame). */
-export interface FrameTable {
+interface FrameTable {
   readonly abi: { readonly littleEndian: boolean; readonly bits: 32 | 64 };
   readonly isDebugFrame: boolean;
   at(address: number, length: number): Uint8Array;
 }
 
 /** Where an entry begins, how long it is with its length field, and what it refers to. */
-export interface EntryHead {
+interface EntryHead {
   readonly totalBytes: number;
   readonly idAt: number;
   readonly bodyAt: number;

@@ -7,7 +7,7 @@ const MAX_PROGRAM_BYTES = 4 << 20;
 const MAX_STEPS = 4_000_000;
 const MAX_FILES = 100_000;
 
-export interface Line {
+interface Line {
   readonly file: number;
   readonly line: number;
 }

@@ -5,7 +5,7 @@ import { LineProgram } from "./lines.ts";
 import { covers, rangesOf } from "./ranges.ts";
 import { AT, type Entry, Unit, type UnitHead, unitsOf } from "./units.ts";
 
-export interface SourcePlace {
+interface SourcePlace {
   /** As the linker knows it, mangled, or the plain name; null: the debug information has none. */
   readonly name: string | null;
   readonly file: string | null;

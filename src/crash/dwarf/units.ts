@@ -14,7 +14,7 @@ const MAX_UNIT_BYTES = 8 << 20;
 const MAX_ABBREVS = 100_000;
 const MAX_ABBREV_BYTES = 1 << 20;
 
-export interface Value {
+interface Value {
   readonly form: number;
   readonly value: number;
 }

@@ -37,7 +37,7 @@ export interface GoFunction {
 }
 
 /** A function at a pc, or one that was inlined there. */
-export interface GoPlace {
+interface GoPlace {
   readonly name: string;
   readonly file: string | null;
   readonly line: number | null;

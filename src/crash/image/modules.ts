@@ -12,7 +12,7 @@ import { isOverwritten } from "./overwritten.ts";
 import { Room } from "./room.ts";
 
 /** What is asked of the caller, who has the files. */
-export interface WantedFile {
+interface WantedFile {
   /** Raw bytes as Latin-1. */
   readonly path: string;
   /** Of its first mapping, as in /proc/P/maps, which knows device and inode. */

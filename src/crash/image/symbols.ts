@@ -16,7 +16,7 @@ export interface FoundSymbol {
 }
 
 /** Where a table of symbols lies. `at` reads its bytes, `name` the text at an offset of its strings. */
-export interface SymbolTable {
+interface SymbolTable {
   readonly bytes: number;
   readonly entryBytes: number;
   at(offset: number, length: number): Uint8Array;
@@ -137,7 +137,7 @@ interface Candidate {
  * one vaddr only, the first at or above it: for those further on the nearest and the one that reaches furthest are kept, so that
  * symbols which all claim to cover everything cost no more than others.
  */
-export function search(
+function search(
   tables: readonly SymbolTable[],
   image: Image,
   wanted: readonly number[],

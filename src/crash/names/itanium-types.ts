@@ -2,7 +2,7 @@
 import { Mangled, NotMangled } from "./mangled.ts";
 
 /** A type around a declarator: `void (*` and `)(int)`. */
-export interface TypeText {
+interface TypeText {
   readonly left: string;
   readonly right: string;
 }

@@ -14,7 +14,7 @@ const EXECUTABLE = 1;
 /** Bytes at an address; fewer, or none, where there are none. */
 export type AtAddress = (address: bigint, length: number) => Uint8Array;
 
-export interface Segment {
+interface Segment {
   readonly start: bigint;
   readonly end: bigint;
   readonly executable: boolean;

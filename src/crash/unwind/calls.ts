@@ -5,7 +5,7 @@
 import type { Context } from "./context.ts";
 
 /** The call before a return address: `to` is undefined where it goes through a register or memory that is not known. */
-export interface Call {
+interface Call {
   readonly to: bigint | undefined;
   readonly direct: boolean;
 }

@@ -24,7 +24,7 @@ export interface Frame {
 /** The outcome of one step: the caller, or that this was the last frame. */
 export type Caller = Frame | "end";
 
-export interface CodeRange {
+interface CodeRange {
   readonly start: bigint;
   readonly end: bigint;
 }

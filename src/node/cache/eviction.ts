@@ -19,7 +19,7 @@ export interface Holding {
   readonly evictable: boolean;
 }
 
-export interface Need {
+interface Need {
   /** Of the new dump. */
   readonly owner: string;
   /** What it wants beyond what it has already. */

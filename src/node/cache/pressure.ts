@@ -37,7 +37,7 @@ export function limitsFor(dir: string, settings: CaptureSettings): Limits {
   };
 }
 
-export interface Usage {
+interface Usage {
   /** What the cores take, or have been promised where that is more. */
   readonly takenBytes: bigint;
   /** Promised and not yet taken: still counts as free on the disk. */

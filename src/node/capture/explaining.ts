@@ -34,7 +34,7 @@ function isDear(core: ReadAt): boolean {
 }
 
 /** What the record keeps, and why there is less than there could be. */
-export interface Explained {
+interface Explained {
   readonly crash: Crash | null;
   readonly warnings: readonly string[];
 }

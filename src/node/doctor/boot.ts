@@ -18,7 +18,7 @@ export interface SysctlFile {
 }
 
 /** What a key is set to in the end, and where. */
-export interface LastWord {
+interface LastWord {
   readonly value: string;
   readonly path: string;
 }

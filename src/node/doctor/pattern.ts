@@ -49,7 +49,7 @@ export function checkFileMode(pattern: string, filePattern: string, limits: stri
   return [well, warning("rlimit", "RLIMIT_CORE of pid 1 is 0: who inherits that leaves no core", hint)];
 }
 
-export interface LimitsReading {
+interface LimitsReading {
   readonly pipeLimit: number;
   readonly suidDumpable: number;
 }

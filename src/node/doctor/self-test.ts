@@ -17,9 +17,9 @@ import { ok, problem, type Step, warning } from "../install/step.ts";
 import { type KernelRefusal, readKmsg } from "../kernel/kmsg.ts";
 
 /** The handler looks for it in the arguments of a crashed process whose executable is its own. */
-export const SELF_TEST = "coredump-detector-self-test";
+const SELF_TEST = "coredump-detector-self-test";
 
-export interface SelfTest {
+interface SelfTest {
   /** The installed handler. */
   readonly binary: string;
   readonly dumpDir: string;

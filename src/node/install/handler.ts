@@ -39,7 +39,7 @@ export function weakSpotOf(binary: string, host: Host): string | undefined {
   return paths.map((path) => weakSpot(path, host.root)).find((weak) => weak !== undefined);
 }
 
-export interface Started {
+interface Started {
   readonly version: string;
   readonly startMs: number;
 }

@@ -142,7 +142,7 @@ export async function locked(places: Places, host: Host): Promise<Disposable> {
   throw new DumpError("DUMP_BUSY", `Cannot change ${places.binDir}: another install or uninstall is at it`);
 }
 
-export interface InForce {
+interface InForce {
   readonly settings: HandlerSettings;
   readonly dumpDir: string;
   readonly passesOn: boolean;

@@ -24,7 +24,7 @@ export function placesFor(binDir: string, host: Host): Places {
 }
 
 /** Where an installation is that was made with this --bin-dir; undefined when there is none. */
-export const installedIn = (binDir: string, host: Host): Places | undefined =>
+const installedIn = (binDir: string, host: Host): Places | undefined =>
   candidates(binDir).find((places) => recorded(places, host).length > 0);
 
 /** The same, or where the kernel's pattern points to (its files may be gone), or where the next one would be. */

@@ -112,7 +112,7 @@ export const filesIn = (directory: string): string[] => {
   }
 };
 
-export function syncDirectory(path: string): void {
+function syncDirectory(path: string): void {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     fsyncSync(fd);

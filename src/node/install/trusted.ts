@@ -49,7 +49,7 @@ function stateOf(path: string): Stats | undefined {
   }
 }
 
-export interface Mount {
+interface Mount {
   readonly mountPoint: string;
   readonly options: readonly string[];
   readonly type: string;

@@ -16,7 +16,7 @@ import { readState } from "./state.ts";
 import { ok, type Step } from "./step.ts";
 import { removeUnits } from "./units.ts";
 
-export interface UninstallOrder {
+interface UninstallOrder {
   readonly binDir: string;
   /** Where the dumps are, if not where settings.json says. */
   readonly dumpDir?: string | undefined;

@@ -123,8 +123,6 @@ export function writeSetting(setting: Setting, value: string, procSys = "/proc/s
   );
 }
 
-export const writePattern = (pattern: string, procSys?: string): void => writeSetting("pattern", pattern, procSys);
-
 function failure(what: string, error: unknown): DumpError {
   const errno = errnoOf(error) ?? "";
   const why = reasonOf(error);

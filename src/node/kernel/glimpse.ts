@@ -22,7 +22,7 @@ const NT_PRSTATUS = 1;
 /** Where NT_PRSTATUS has the stack pointer, by ELF machine (struct elf_prstatus: pr_reg, in the order of struct pt_regs). */
 const STACK_POINTER: Readonly<Record<number, number>> = { 62: 112 + 19 * 8, 3: 72 + 15 * 4, 183: 112 + 31 * 8 };
 
-export interface Glimpsed {
+interface Glimpsed {
   /** With the notes among its bytes. */
   readonly head: CoreHead;
   /** The core, as far as it was seen; undefined when nothing can be said from it. */

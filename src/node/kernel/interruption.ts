@@ -5,7 +5,7 @@ const SIGKILL = 1n << 8n;
 const SMALL_BYTES = 4096;
 
 /** Of the process, before the dump: what came meanwhile shows against it. */
-export interface Before {
+interface Before {
   /** Directories of its cgroup, of each hierarchy. */
   readonly cgroups: readonly string[];
   readonly oomKills: number;

@@ -88,7 +88,7 @@ export function parseKmsg(record: string, bootMs: number): KernelRefusal | undef
 }
 
 /** A line of the log, wherever it was read. */
-export interface LogLine {
+interface LogLine {
   readonly seq: number | null;
   readonly prio: number;
   readonly uptimeUsec: number;

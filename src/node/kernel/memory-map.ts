@@ -37,7 +37,7 @@ export function parseMaps(maps: Buffer): Mapping[] {
 }
 
 /** A mapping of a file's code. */
-export interface CodeMapping {
+interface CodeMapping {
   /** As they are there: hexadecimal, at least eight digits. */
   readonly start: string;
   readonly end: string;

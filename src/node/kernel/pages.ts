@@ -16,15 +16,15 @@ export interface Run {
 }
 
 /** Bytes of a run, counted from its beginning. */
-export interface Piece {
+interface Piece {
   readonly at: number;
   length: number;
 }
 
 /** Reads 64-bit pagemap entries (one a page) for pages from `firstPage` on; fewer than asked means: unknown. */
-export type ReadPagemap = (entries: Uint32Array, firstPage: bigint, count: number) => Promise<number>;
+type ReadPagemap = (entries: Uint32Array, firstPage: bigint, count: number) => Promise<number>;
 
-export interface Sizes {
+interface Sizes {
   /** The machine's page. */
   readonly pageBytes: number;
   /** Longest run, and the windows of the file that runs keep to: a multiple of the page. */

@@ -15,7 +15,7 @@ import type { CoreTable } from "./head.ts";
 import { type Mapping, mappingsIn } from "./memory-map.ts";
 
 /** Why a core cannot be taken for the process's. */
-export interface Difference {
+interface Difference {
   readonly why: string;
   /** It is another's for certain; else it only cannot be told. */
   readonly foreign: boolean;

@@ -31,7 +31,7 @@ export interface Diary {
   pulse(what: "scan" | "list"): void;
 }
 
-export interface AgentWorld {
+interface AgentWorld {
   readonly settings: AgentSettings;
   readonly node: string;
   readonly registry: Registry;

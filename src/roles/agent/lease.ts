@@ -8,7 +8,7 @@ import type { KubeHttp } from "../../kube/http.ts";
 import { type Lease, leasePath, leasesPath } from "../../kube/lease.ts";
 
 /** Told of the Lease's annotations at each renewal; what it answers is added to them. */
-export type Heed = (annotations: Readonly<Record<string, string>> | undefined) => Readonly<Record<string, string>>;
+type Heed = (annotations: Readonly<Record<string, string>> | undefined) => Readonly<Record<string, string>>;
 
 const DURATION_S = 40;
 const RENEW_MS = 10_000;

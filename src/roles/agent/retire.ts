@@ -11,7 +11,7 @@ import { isOpen } from "./upkeep.ts";
 
 type Annotations = Readonly<Record<string, string>>;
 
-export interface Served {
+interface Served {
   readonly cache: Cache;
   readonly dumpDir: string;
   /** Where the agent itself installed; undefined: an admin did, and gives the node back. */

@@ -14,7 +14,7 @@ import { explainLater } from "../../node/capture/explaining.ts";
 import { shipTo } from "./store.ts";
 import { heldBy, isOpen } from "./upkeep.ts";
 
-export interface Swept {
+interface Swept {
   readonly id: string;
   readonly state: string;
   /** Why it is still here; undefined when nothing is left to do. */

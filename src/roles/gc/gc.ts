@@ -23,7 +23,7 @@ import { logOf, underLease } from "../led.ts";
 import { StoreHealth } from "../store-health.ts";
 import { GcMetrics } from "./metrics.ts";
 
-export const LEASE = "coredump-gc";
+const LEASE = "coredump-gc";
 /** A round over everything. */
 const ALL = "";
 /** A pod that goes away with twenty others is one round. */

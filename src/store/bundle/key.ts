@@ -86,14 +86,14 @@ const stamp = (iso: string): string =>
 
 const pid = (number: number): number => (Number.isSafeInteger(number) && number >= 0 ? number : 0);
 
-export type ParsedKey = KeyFile &
+type ParsedKey = KeyFile &
   (
     | { readonly kind: "pod"; readonly namespace: string; readonly podUid: string; readonly container: string }
     | { readonly kind: "docker"; readonly node: string; readonly container: string }
     | { readonly kind: "host"; readonly node: string }
   );
 
-export interface KeyFile {
+interface KeyFile {
   readonly restricted: boolean;
   readonly executable: string;
   readonly time: Date;

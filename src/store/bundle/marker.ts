@@ -4,7 +4,7 @@ export const MARKER = ".coredump-detector.json";
 /** A key of no bundle: uploads of it are begun to see whether they could be. What a killed one left is the collector's. */
 export const PROBE = ".coredump-detector-probe";
 
-export interface Marker {
+interface Marker {
   readonly version: 1;
   /** uid of the namespace kube-system. */
   readonly clusterUid: string;

@@ -48,7 +48,7 @@ export function encodeSeekTable(frames: readonly Frame[]): Buffer {
 }
 
 /** What a file's last bytes say of its seek table. */
-export interface Footer {
+interface Footer {
   readonly frameCount: number;
   readonly entryBytes: number;
   /** Of the whole skippable frame. */

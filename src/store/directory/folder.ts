@@ -14,7 +14,7 @@ const GROUPS_OWN = 0o070;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** A bundle's own folder, open: every name in it is reached through the descriptor. */
-export interface Folder extends AsyncDisposable {
+interface Folder extends AsyncDisposable {
   readonly directory: FileHandle;
   readonly names: { readonly file: string; readonly part: string };
 }

@@ -13,7 +13,7 @@ export interface Representation {
   readonly contentType: string;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: 200 | 206 | 304 | 412 | 416;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
@@ -21,14 +21,14 @@ export interface Answer {
   readonly range: Range | undefined;
 }
 
-export interface Range {
+interface Range {
   readonly fromBytes: number;
   /** Behind the last one. */
   readonly toBytes: number;
 }
 
 /** As Node gives them. */
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** @param method  GET or HEAD */
 export function answerFor(what: Representation, method: string, headers: Headers): Answer {

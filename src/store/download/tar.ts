@@ -2,7 +2,7 @@
 import { END_BYTES, paddingBytes, tarHeader } from "../bundle/tar.ts";
 
 /** A file, or a piece of one: bytes that can be read from any place on. */
-export interface Piece {
+interface Piece {
   readonly lengthBytes: number;
   read(fromBytes: number, toBytes: number, signal: AbortSignal): AsyncIterable<Buffer>;
 }

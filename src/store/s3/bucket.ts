@@ -16,7 +16,7 @@ export interface SentPart {
   readonly sizeBytes: number;
 }
 
-export interface WholeObject {
+interface WholeObject {
   readonly parts: readonly SentPart[];
   readonly sizeBytes: number;
   readonly crc: number;

@@ -7,7 +7,7 @@ import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import type { S3Settings } from "../ports/location.ts";
 
-export type Sdk = typeof import("@aws-sdk/client-s3");
+type Sdk = typeof import("@aws-sdk/client-s3");
 export interface S3 {
   readonly sdk: Sdk;
   readonly client: S3Client;

@@ -12,7 +12,7 @@ import { isIP } from "node:net";
 import { bits, implicit, integer, objectId, octets, sequence, setOf, TRUE, tagged, time, utf8 } from "./der.ts";
 
 /** As PEM. */
-export interface Issued {
+interface Issued {
   readonly cert: string;
   readonly key: string;
 }
@@ -22,7 +22,7 @@ export interface Authority extends Issued {
   readonly name: string;
 }
 
-export interface Validity {
+interface Validity {
   readonly fromMs: number;
   readonly untilMs: number;
 }

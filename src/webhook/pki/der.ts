@@ -1,7 +1,7 @@
 /** DER (X.690), as much as a certificate needs. */
 
 /** One element: tag, length, what is in it. */
-export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   const length: number[] = [];
   for (let rest = content.length; rest > 0; rest >>>= 8) length.unshift(rest & 0xff);

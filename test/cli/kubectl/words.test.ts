@@ -113,7 +113,7 @@ test("kubectl coredump alone says what it can do, and with which exit codes: its
   assert.equal(code, 0);
   assert.match(words, /^kubectl coredump <command>\n/);
   assert.match(words, /\n +72 +tool missing\n/);
-  assert.doesNotMatch(words, /cache full|pattern refused/);
+  assert.doesNotMatch(words, /cache unusable|pattern refused/);
   assert.match((await inProcess(["endpoint"])).output, /^kubectl coredump endpoint <command>\n/);
 });
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { openCache } from "../../../src/node/cache/cache.ts";
-import { programOf, readPattern, readSetting, writePattern } from "../../../src/node/kernel/core-pattern.ts";
+import { programOf, readPattern, readSetting, writeSetting } from "../../../src/node/kernel/core-pattern.ts";
 import { Agent } from "../../support/agents.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { Controller } from "../../support/controller.ts";
@@ -60,7 +60,7 @@ describe("an agent that installs", { skip }, () => {
       await using agent = await startAgent();
       await isOurs(agent);
       await eventually(async () => assert.equal(await label(), "true"));
-      writePattern(THEIRS);
+      writeSetting("pattern", THEIRS);
       await isOurs(agent);
       assert.equal(await agent.metric("coredump_agent_pattern_conflicts_total"), 1);
       await eventually(async () => {

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openCache } from "../../../src/node/cache/cache.ts";
-import { readPattern, readSetting, writePattern } from "../../../src/node/kernel/core-pattern.ts";
+import { readPattern, readSetting, writeSetting } from "../../../src/node/kernel/core-pattern.ts";
 import { eventually } from "../../support/eventually.ts";
 import { BINARY, ROOT } from "../../support/paths.ts";
 import { withPattern } from "../../support/pattern.ts";
@@ -123,7 +123,7 @@ test("uninstall leaves a pattern alone that somebody else has set since", { skip
     "core",
     async () => {
       succeed(BINARY, "install", "--bin-dir", place.path);
-      writePattern("|/bin/false %P");
+      writeSetting("pattern", "|/bin/false %P");
       assert.match(succeed(BINARY, "uninstall", "--bin-dir", place.path), /\|\/bin\/false %P has taken over/);
       assert.equal(readPattern(), "|/bin/false %P");
       assert.ok(!existsSync(place.path));
@@ -169,9 +169,9 @@ test("install refuses a directory that others can write, and who is not root", {
   assert.deepEqual([status, /it changes the node, which takes root/.test(stderr)], [77, true], stderr);
 });
 
-test("writePattern() notices that the kernel cut the pattern, and sets the former one again", { skip }, async () => {
+test("writeSetting() notices that the kernel cut the pattern, and sets the former one again", { skip }, async () => {
   await withPattern("core", async () => {
-    assert.throws(() => writePattern(`|/bin/${"x".repeat(140)}`), {
+    assert.throws(() => writeSetting("pattern", `|/bin/${"x".repeat(140)}`), {
       code: "PATTERN_REFUSED",
       message: /it reads "\|\/bin\/x{121}"$/,
     });

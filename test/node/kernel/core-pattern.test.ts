@@ -12,7 +12,6 @@ import {
   patternFor,
   programOf,
   readPattern,
-  writePattern,
   writeSetting,
 } from "../../../src/node/kernel/core-pattern.ts";
 
@@ -109,17 +108,20 @@ function fakeSys(pattern: string): { path: string; file: string } & Disposable {
   return { path, file, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
-test("writePattern() writes a line and reads it back", () => {
+test("writeSetting() writes a line and reads it back", () => {
   using sys = fakeSys("core");
-  writePattern("|/bin/true", sys.path);
+  writeSetting("pattern", "|/bin/true", sys.path);
   assert.equal(readFileSync(sys.file, "utf8"), "|/bin/true\n");
   assert.equal(readPattern(sys.path), "|/bin/true");
 });
 
-test("writePattern() fails when another value is read back, and puts the former one back", () => {
+test("writeSetting() fails when another value is read back, and puts the former one back", () => {
   using sys = fakeSys("core");
   // Half a character comes back as another one; the kernel's own cut is tested in e2e/node/install.test.ts.
-  assert.throws(() => writePattern("|/bin/\ud800", sys.path), { code: "PATTERN_REFUSED", message: /: it reads "/ });
+  assert.throws(() => writeSetting("pattern", "|/bin/\ud800", sys.path), {
+    code: "PATTERN_REFUSED",
+    message: /: it reads "/,
+  });
   assert.equal(readPattern(sys.path), "core");
 });
 

@@ -132,7 +132,7 @@ test("put() into a store that may not be written says so", { skip: isRoot && "ro
 test("put() does not take an errno of the bundle for one of the store", async () => {
   using dir = tempDir();
   const upload = testUpload(SMALL);
-  const failure = Object.assign(new Error("ENOSPC: of the cache"), { name: "DumpError", code: "CACHE_FULL" });
+  const failure = Object.assign(new Error("ENOSPC: of the cache"), { name: "DumpError", code: "CACHE_UNUSABLE" });
   upload.before = () => {
     throw failure;
   };

@@ -9,7 +9,7 @@ import { bytes } from "./messages.ts";
 
 const KEY = bytes("compact_rev_key");
 
-export interface Turn {
+interface Turn {
   /** How often the key had been counted on. */
   readonly version: string;
   /** etcd's, then. */

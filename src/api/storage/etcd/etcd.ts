@@ -25,7 +25,7 @@ export async function openEtcd(settings: StorageSettings, patience?: Partial<Etc
   return storage;
 }
 
-export class EtcdStorage implements ObjectStorage {
+class EtcdStorage implements ObjectStorage {
   readonly #client: EtcdClient;
   readonly #prefix: string;
   readonly #closing = new AbortController();

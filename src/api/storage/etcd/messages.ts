@@ -1,5 +1,5 @@
 /** etcd's messages as protobufjs makes objects of them (etcd/rpc.proto): int64 as decimal text, what was not sent by its default. */
-export interface KeyValue {
+interface KeyValue {
   readonly key: Buffer;
   readonly value: Buffer;
   readonly modRevision: string;
@@ -11,7 +11,7 @@ interface Header {
   readonly revision: string;
 }
 
-export interface RangeResponse {
+interface RangeResponse {
   readonly header: Header;
   readonly kvs: readonly KeyValue[];
   readonly count: string;
