@@ -12,6 +12,7 @@ const textsOf = (...patterns: string[]): ReadonlyMap<string, string> =>
 const SRC = textsOf("src/**/*.ts");
 const OTHERS = textsOf("test/**/*.ts", "install/**/*.ts");
 
+const TYPE = /^(?:export )?(?:abstract )?(?:interface|type|class) (\w+)/gm;
 const EXPORT = /^export (?:abstract )?(?:async )?(?:const|function\*?|class|interface|type) (\w+)/gm;
 const IMPORT = /^(?:import|export)\s(?:type\s)?\{([^}]*)\}\s+from\s+"([^"]+)"/gm;
 /** `import("./x.ts")`, in code and in types, and `import * as x`: whatever its file mentions may be taken from it. */
@@ -66,4 +67,18 @@ test("every file of ours that a comment or a page names is there", () => {
     .filter(({ file }) => !existsSync(join(ROOT, file)))
     .map(({ path, file }) => `${path}: ${file}`);
   assert.deepEqual(missing, []);
+});
+
+const declarations = [...SRC].flatMap(([path, text]) => namesIn(text, TYPE).map((name) => ({ name, path })));
+
+/** The Coredump and its parts, until they are declared once. */
+const OPEN = ["Condition", "Coredump", "CoredumpObject", "Finding", "Work"];
+
+test("every type's name means one thing", () => {
+  const byName = Map.groupBy(declarations, ({ name }) => name);
+  const twice = [...byName].filter(([name, all]) => all.length > 1 && !OPEN.includes(name));
+  assert.deepEqual(
+    twice.map(([name, all]) => `${name}: ${all.map(({ path }) => path).join(", ")}`),
+    [],
+  );
 });

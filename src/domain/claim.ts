@@ -23,7 +23,7 @@ export interface Volume {
   readonly persistentVolumeClaim?: { readonly claimName?: string; readonly readOnly?: boolean } | null;
 }
 
-export interface Container {
+export interface ClaimContainer {
   readonly name?: string;
   readonly volumeMounts?: readonly VolumeMount[] | null;
   readonly volumeDevices?: readonly { readonly name?: string; readonly devicePath?: string }[] | null;
@@ -38,21 +38,21 @@ export interface EnvVar {
   readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath?: string } | null } | null;
 }
 
-export interface Pod {
+export interface ClaimPod {
   readonly metadata?: {
     readonly name?: string;
     readonly annotations?: Readonly<Record<string, string>> | null;
   } | null;
   readonly spec?: {
     readonly volumes?: readonly Volume[] | null;
-    readonly containers?: readonly Container[] | null;
-    readonly initContainers?: readonly Container[] | null;
+    readonly containers?: readonly ClaimContainer[] | null;
+    readonly initContainers?: readonly ClaimContainer[] | null;
     readonly nodeSelector?: Readonly<Record<string, string>> | null;
   } | null;
 }
 
 /** The claim that the pod's cores go to; undefined when it names none. */
-export function claimOf(pod: Pod): string | undefined {
+export function claimOf(pod: ClaimPod): string | undefined {
   const claim = pod.metadata?.annotations?.[CLAIM_ANNOTATION];
   return typeof claim === "string" && claim !== "" ? claim : undefined;
 }
@@ -106,7 +106,7 @@ interface ClaimMount {
 }
 
 /** Where a container (or init container) of a pod has its directory of the claim; undefined when it has none. */
-export function claimMountOf(pod: Pod, container: string): ClaimMount | undefined {
+export function claimMountOf(pod: ClaimPod, container: string): ClaimMount | undefined {
   const claim = claimOf(pod);
   if (claim === undefined) return undefined;
   const volumes = (pod.spec?.volumes ?? []).filter((volume) => isVolumeOf(claim, volume)).map(({ name }) => name);

@@ -65,3 +65,9 @@ export function formatDuration(ms: number): string {
   if (minutes > 0) return seconds % 60 > 0 ? `${minutes}m${seconds % 60}s` : `${minutes}m`;
   return `${seconds}s`;
 }
+
+export interface ByteRange {
+  readonly fromBytes: number;
+  /** The first byte that is not in it any more. */
+  readonly toBytes: number;
+}

@@ -46,7 +46,7 @@ export async function lead(
   work: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const claim = new Claim(http, candidate);
+  const claim = new LeaseHold(http, candidate);
   while (!signal.aborted) {
     if (await look(claim, candidate)) await leadWhile(claim, candidate, work, signal);
     else await pause((candidate.durationS * 1000) / 7, signal);
@@ -54,7 +54,7 @@ export async function lead(
 }
 
 /** @returns whether it is ours now */
-async function look(claim: Claim, { onProblem }: Candidate, signal?: AbortSignal): Promise<boolean | undefined> {
+async function look(claim: LeaseHold, { onProblem }: Candidate, signal?: AbortSignal): Promise<boolean | undefined> {
   try {
     const isOurs = await claim.renew(signal);
     onProblem(undefined);
@@ -66,7 +66,7 @@ async function look(claim: Claim, { onProblem }: Candidate, signal?: AbortSignal
 }
 
 async function leadWhile(
-  claim: Claim,
+  claim: LeaseHold,
   candidate: Candidate,
   work: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
@@ -91,7 +91,7 @@ async function leadWhile(
   }
 }
 
-class Claim {
+class LeaseHold {
   readonly #http: KubeHttp;
   readonly #candidate: Candidate;
   /** The other's version last seen, and since when it is the same. */

@@ -17,6 +17,25 @@ export interface KubeObject {
   };
 }
 
+/** As far as we read it; `phase` is Active or Terminating. */
+export interface Namespace extends KubeObject {
+  readonly status?: { readonly phase?: string };
+}
+
+/** Whether it is being deleted, and takes nothing new. */
+export const isTerminating = ({ metadata, status }: Namespace): boolean =>
+  metadata.deletionTimestamp !== undefined || status?.phase === "Terminating";
+
+/** What says by conditions how it is: a CustomResourceDefinition (`Established`), an APIService (`Available`). */
+export interface Conditioned extends KubeObject {
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+  };
+}
+
+export const isTrue = ({ status }: Conditioned, type: string): boolean =>
+  status?.conditions?.some((each) => each.type === type && each.status === "True") === true;
+
 export const COREDUMP_API = "coredump.fujitsu.com/v1";
 
 /**

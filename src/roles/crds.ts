@@ -3,16 +3,12 @@ import { parse } from "yaml";
 import { DumpError } from "../domain/failures.ts";
 import { pause } from "../kube/backoff.ts";
 import type { KubeHttp } from "../kube/http.ts";
-import { type KubeObject, member } from "../kube/objects.ts";
+import { type Conditioned, isTrue, member } from "../kube/objects.ts";
 import { assetText } from "../system/asset.ts";
 
 const FILES = ["install/crd/coredumps.yaml", "install/crd/coredumpquotas.yaml"];
 const API = "apiextensions.k8s.io/v1";
 const LOOK_MS = 250;
-
-interface Definition extends KubeObject {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-}
 
 /**
  * Creates or upgrades them (server-side apply), and waits until the API server serves them.
@@ -20,7 +16,7 @@ interface Definition extends KubeObject {
  * @throws DumpError API_…
  */
 export async function putCrds(http: KubeHttp, signal: AbortSignal): Promise<string[]> {
-  const definitions = FILES.map((file) => parse(assetText(file)) as Definition);
+  const definitions = FILES.map((file) => parse(assetText(file)) as Conditioned);
   for (const body of definitions) await http.json({ ...request("patch", body, signal), ...APPLY, body });
   for (const definition of definitions) await established(http, definition, signal);
   return definitions.map(({ metadata: { name } }) => name);
@@ -32,16 +28,15 @@ const APPLY = {
   contentType: "application/apply-patch+yaml", // of which JSON is a part
 };
 
-const request = (verb: "get" | "patch", { metadata: { name } }: Definition, signal: AbortSignal) => ({
+const request = (verb: "get" | "patch", { metadata: { name } }: Conditioned, signal: AbortSignal) => ({
   ...{ verb, signal },
   resource: "customresourcedefinitions",
   path: member(API, "customresourcedefinitions", name),
 });
 
-async function established(http: KubeHttp, definition: Definition, signal: AbortSignal): Promise<void> {
+async function established(http: KubeHttp, definition: Conditioned, signal: AbortSignal): Promise<void> {
   for (;;) {
-    const { status } = await http.json<Definition>(request("get", definition, signal));
-    if (status?.conditions?.some(({ type, status }) => type === "Established" && status === "True")) return;
+    if (isTrue(await http.json<Conditioned>(request("get", definition, signal)), "Established")) return;
     await pause(LOOK_MS, signal);
     if (signal.aborted)
       throw new DumpError("API_UNAVAILABLE", `Cannot wait for ${definition.metadata.name}: it is not established yet`);

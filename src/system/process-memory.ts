@@ -11,7 +11,7 @@ import { libc } from "./ffi.ts";
 import { ProcDirectory } from "./proc.ts";
 
 /** Bytes of a stretch of memory, counted from its beginning. */
-interface Piece {
+interface ReadPiece {
   readonly at: number;
   readonly length: number;
 }
@@ -49,7 +49,7 @@ export class ProcessReader {
    * Reads the pieces of the memory at `vaddr` to their places in `buffer`. @returns whether it got all of them; false
    * (pages that are not the process's alone, protected memory, no such process, no ffi) leaves them to another way
    */
-  read(buffer: Buffer, vaddr: bigint, pieces: readonly Piece[]): boolean {
+  read(buffer: Buffer, vaddr: bigint, pieces: readonly ReadPiece[]): boolean {
     const c = this.#c;
     if (!c || this.#faulted) return false;
     this.#faultIn(buffer, pieces.at(-1));
@@ -59,7 +59,7 @@ export class ProcessReader {
     return all;
   }
 
-  #readAll(address: bigint, vaddr: bigint, pieces: readonly Piece[]): boolean {
+  #readAll(address: bigint, vaddr: bigint, pieces: readonly ReadPiece[]): boolean {
     let faults = this.#faults();
     let uncheckedBytes = 0;
     for (const { at, length } of pieces) {
@@ -93,7 +93,7 @@ export class ProcessReader {
   }
 
   /** The buffer's own first faults come here, where nobody counts them. */
-  #faultIn(buffer: Buffer, last: Piece | undefined): void {
+  #faultIn(buffer: Buffer, last: ReadPiece | undefined): void {
     const end = last ? last.at + last.length : 0;
     const from = this.#faultedIn.get(buffer) ?? 0;
     if (end <= from) return;

@@ -13,7 +13,10 @@ import { collection, type KubeObject, member } from "../kube/objects.ts";
 import { type KeyPair, readPem, usable } from "../system/key-pair.ts";
 import { type Kept, renewed } from "./pki/renewal.ts";
 
-type Settings = Pick<WebhookSettings, "systemNamespace" | "secret" | "configuration" | "names" | "clientCaFile">;
+type CertificateSettings = Pick<
+  WebhookSettings,
+  "systemNamespace" | "secret" | "configuration" | "names" | "clientCaFile"
+>;
 
 interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
@@ -36,7 +39,7 @@ const CONFIGURATIONS = "mutatingwebhookconfigurations";
 const HOST = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
 
 /** @throws DumpError USAGE for what no certificate can be made for */
-export function namesOf({ names, systemNamespace }: Pick<Settings, "names" | "systemNamespace">): string[] {
+export function namesOf({ names, systemNamespace }: Pick<CertificateSettings, "names" | "systemNamespace">): string[] {
   const all = (names ?? `coredump-webhook.${systemNamespace}.svc`).split(",").map((name) => name.trim());
   const wrong = all.find((name) => isIP(name) === 0 && !HOST.test(name));
   if (wrong === undefined) return all;
@@ -50,7 +53,7 @@ export function namesOf({ names, systemNamespace }: Pick<Settings, "names" | "sy
  */
 export async function* ownKeyPairs(
   http: KubeHttp,
-  settings: Settings,
+  settings: CertificateSettings,
   { onProblem, nowMs }: { onProblem(problem: unknown): void; nowMs(): number },
   signal: AbortSignal,
 ): AsyncGenerator<KeyPair> {
@@ -73,7 +76,7 @@ export async function* ownKeyPairs(
   }
 }
 
-function pairOf({ "tls.crt": cert, "tls.key": key }: Kept, { secret, clientCaFile }: Settings): KeyPair {
+function pairOf({ "tls.crt": cert, "tls.key": key }: Kept, { secret, clientCaFile }: CertificateSettings): KeyPair {
   if (clientCaFile === undefined) return { cert, key };
   return usable({ cert, key, ca: readPem(clientCaFile) }, [`Secret ${secret}`, clientCaFile]);
 }
@@ -88,7 +91,12 @@ interface Look {
  * One look: Secret and configuration as they should be.
  * @throws DumpError API_CONFLICT when somebody else wrote in between: look again
  */
-export async function lookAfter(http: KubeHttp, settings: Settings, nowMs: number, signal: AbortSignal): Promise<Look> {
+export async function lookAfter(
+  http: KubeHttp,
+  settings: CertificateSettings,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<Look> {
   const { configuration: name } = settings;
   const at = { resource: CONFIGURATIONS, path: member(REGISTRATION_API, CONFIGURATIONS, name), signal };
   // Read before the Secret, and written on this version: so nobody puts an older CA back than the one that is there.
@@ -108,7 +116,13 @@ export async function lookAfter(http: KubeHttp, settings: Settings, nowMs: numbe
 }
 
 /** @param trusted  the CAs that the API server knows: without a Secret, others may still serve what they have signed */
-async function keep(http: KubeHttp, settings: Settings, trusted: string, nowMs: number, signal: AbortSignal) {
+async function keep(
+  http: KubeHttp,
+  settings: CertificateSettings,
+  trusted: string,
+  nowMs: number,
+  signal: AbortSignal,
+) {
   const { systemNamespace: namespace, secret: name } = settings;
   const at = { resource: "secrets", path: member("v1", "secrets", name, namespace), signal };
   const secret = await ifThere(http.json<Secret>({ verb: "get", ...at }));

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { DumpError, isCode, reasonOf } from "../domain/failures.ts";
 import { limitConnections } from "../system/connections.ts";
 import type { KeyPair } from "../system/key-pair.ts";
-import { type Answer, answerReview } from "./admission/review.ts";
+import { answerReview, type ReviewAnswer } from "./admission/review.ts";
 
 /** The API server takes no larger request itself. */
 const MAX_BODY_BYTES = 3 << 20;
@@ -20,7 +20,7 @@ const HELD_BYTES = 64 << 20;
 const PATHS = ["/mutate", "/"];
 
 export interface Listener {
-  answered(answer: Answer, tookMs: number): void;
+  answered(answer: ReviewAnswer, tookMs: number): void;
   refused(status: number | "handshake"): void;
 }
 
@@ -91,7 +91,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, listen
   if (body === "busy") return refuse(429, "Cannot read the request: too much is being read; ask again");
   if (body === undefined) return refuse(413, `Cannot read the request: it is larger than ${MAX_BODY_BYTES} bytes`);
   const startMs = performance.now();
-  let answer: Answer;
+  let answer: ReviewAnswer;
   try {
     answer = answerReview(body);
   } catch (error) {

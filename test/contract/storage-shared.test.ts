@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { SharedWatch } from "../../src/api/storage/shared-watch.ts";
 import { SqliteStorage } from "../../src/api/storage/sqlite/sqlite.ts";
-import type { WatchEvent } from "../../src/api/storage/storage.ts";
+import type { StorageEvent } from "../../src/api/storage/storage.ts";
 import { tempDir } from "../support/tmp.ts";
 import { storageContract } from "./storage.ts";
 
@@ -24,7 +24,7 @@ storageContract("SharedWatch", () => ({
 class Counting extends SqliteStorage {
   watches = 0;
 
-  override watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  override watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<StorageEvent> {
     this.watches++;
     return super.watch(prefix, afterRevision, signal);
   }

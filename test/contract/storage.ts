@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Change, ObjectStorage, WatchEvent } from "../../src/api/storage/storage.ts";
+import type { ObjectStorage, StorageChange, StorageEvent } from "../../src/api/storage/storage.ts";
 import { FOREVER } from "./uploads.ts";
 
 export interface StorageUnderTest {
@@ -135,7 +135,7 @@ export function storageContract(name: string, under: () => StorageUnderTest): vo
     const created = await storage.create(`${prefix}b`, "b");
     const deleted = await storage.delete(`${prefix}a`, updated);
     const previous = { value: "2", revision: updated };
-    const expected: Change[] = [
+    const expected: StorageChange[] = [
       { type: "put", key: `${prefix}a`, value: "2", revision: updated, previous: { value: "1", revision: before } },
       { type: "put", key: `${prefix}b`, value: "b", revision: created, previous: undefined },
       { type: "delete", key: `${prefix}a`, value: "2", revision: deleted, previous },
@@ -279,7 +279,7 @@ const plain = (items: readonly object[]): object[] => items.map((item) => ({ ...
 const keys = ({ items }: { readonly items: readonly { readonly key: string }[] }, prefix: string): string[] =>
   items.map(({ key }) => key.slice(prefix.length));
 
-async function drain(events: AsyncIterable<WatchEvent>): Promise<never> {
+async function drain(events: AsyncIterable<StorageEvent>): Promise<never> {
   for await (const _ of events);
   return assert.fail("it ended without an error");
 }
@@ -290,8 +290,8 @@ export function watching(storage: ObjectStorage, prefix: string, afterRevision: 
   const events = storage.watch(prefix, afterRevision, stop.signal)[Symbol.asyncIterator]();
   return {
     /** The next changes; progress between them counts as nothing. */
-    async take(count: number): Promise<Change[]> {
-      const changes: Change[] = [];
+    async take(count: number): Promise<StorageChange[]> {
+      const changes: StorageChange[] = [];
       while (changes.length < count) {
         const { value, done } = await events.next();
         assert.ok(!done, "it ended");

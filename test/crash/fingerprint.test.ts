@@ -1,7 +1,7 @@
 /** Names without what a build changes, and which stacks are the same bug. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fingerprintOf, folded, type Seen, significant } from "../../src/crash/names/fingerprint.ts";
+import { type FingerprintInput, fingerprintOf, folded, significant } from "../../src/crash/names/fingerprint.ts";
 import { isLeading, isRuntimeModule, isTrailing } from "../../src/crash/names/machinery.ts";
 import { plainName } from "../../src/crash/names/plain.ts";
 import { titleOf } from "../../src/crash/names/title.ts";
@@ -95,7 +95,7 @@ const frame = (name: string | null, more: Partial<CrashFrame> = {}): CrashFrame 
   trust: "cfi",
   ...more,
 });
-const seen = (stack: readonly CrashFrame[], more: Partial<Seen> = {}): Seen => ({
+const seen = (stack: readonly CrashFrame[], more: Partial<FingerprintInput> = {}): FingerprintInput => ({
   signal: { number: 11, code: 1, address: 24n, sender: 0 },
   pid: 7,
   stack,
@@ -155,7 +155,7 @@ test("a signal from another process says nothing about the stack", () => {
   assert.equal(titleOf(seen(C_STACK, sent)), "SIGABRT sent by another process");
 });
 
-const TITLES: readonly { on: string; seen: Seen; want: string }[] = [
+const TITLES: readonly { on: string; seen: FingerprintInput; want: string }[] = [
   { on: "a fault", seen: seen(C_STACK), want: "SIGSEGV at 0x18 in total ← checkout ← main" },
   { on: "no names", seen: seen([frame(null)]), want: "SIGSEGV at 0x18 in shop+0x234" },
   {

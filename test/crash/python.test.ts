@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Memory } from "../../src/crash/process/memory.ts";
-import { type Layout, layoutOf, MAX_OFFSETS_BYTES, versionOf } from "../../src/crash/python/layout.ts";
+import { type CPythonLayout, layoutOf, MAX_OFFSETS_BYTES, versionOf } from "../../src/crash/python/layout.ts";
 import { lineAt } from "../../src/crash/python/lines.ts";
 import { merged } from "../../src/crash/python/merge.ts";
 import { bytesAt, textAt } from "../../src/crash/python/objects.ts";
@@ -62,7 +62,7 @@ const memoryOf = (bytes: Uint8Array): Memory =>
     return bytes.subarray(at, at + length);
   });
 
-const LAYOUT = layoutOf(12, new Uint8Array()) as Layout;
+const LAYOUT = layoutOf(12, new Uint8Array()) as CPythonLayout;
 
 /** A str as Python 3.12 keeps it. */
 function str(kind: 1 | 2 | 4, isAscii: boolean, length: number, characters: Uint8Array): Uint8Array {

@@ -8,7 +8,7 @@ import { DumpError, FAILURES, type FailureCode } from "../../src/domain/failures
 import { type Clock, limited } from "../../src/store/limiter.ts";
 import { openSink } from "../../src/store/open.ts";
 import { rereading, retrying } from "../../src/store/retrying.ts";
-import { Parts } from "../../src/store/s3/parts.ts";
+import { PartSplitter } from "../../src/store/s3/parts.ts";
 import { MemorySink } from "../contract/memory-sink.ts";
 import { MemorySource } from "../contract/memory-source.ts";
 import { sinkContract } from "../contract/sink.ts";
@@ -127,7 +127,7 @@ test("Parts cuts any chunks into parts of one length, and sums them up", async (
   const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 20 });
   await fc.assert(
     fc.asyncProperty(chunks, fc.integer({ min: 1, max: 30 }), async (chunks, partBytes) => {
-      const parts = new Parts(partBytes, 0);
+      const parts = new PartSplitter(partBytes, 0);
       const [bodies, lasts]: [Buffer[], boolean[]] = [[], []];
       const stream = async function* () {
         yield* chunks.map((chunk) => Buffer.from(chunk));

@@ -4,7 +4,7 @@ import { badRequest, notAcceptable } from "./refusal.ts";
 
 type Form = "object" | "table" | "metadata";
 
-export interface Wanted {
+export interface AcceptedForm {
   readonly form: Form;
   /** Of the form's own kind: Table and PartialObjectMetadata are in v1 and v1beta1. */
   readonly version: "v1" | "v1beta1";
@@ -22,7 +22,7 @@ const FORMS: Readonly<Record<string, Form>> = {
   PartialObjectMetadataList: "metadata",
 };
 
-/** The media types of an Accept header, in the order in which they are wanted; without one, anything. @throws Refusal 400 */
+/** The media types of an Accept header, in the order in which they are wanted; without one, anything. @throws StatusError 400 */
 export function mediaTypesIn(accept: string | undefined): MediaType[] {
   if (accept !== undefined && accept.length > LIMITS.acceptLength)
     throw badRequest(`Accept must be no longer than ${LIMITS.acceptLength} characters`);
@@ -37,8 +37,8 @@ export function mediaTypesIn(accept: string | undefined): MediaType[] {
 
 export const isJson = ({ type }: MediaType): boolean => ["application/json", "application/*", "*/*"].includes(type);
 
-/** @throws Refusal 406 when none of what is wanted is to be had */
-export function wantedIn(accept: string | undefined): Wanted {
+/** @throws StatusError 406 when none of what is wanted is to be had */
+export function wantedIn(accept: string | undefined): AcceptedForm {
   for (const media of mediaTypesIn(accept).filter(isJson)) {
     const [as, group, version] = ["as", "g", "v"].map((name) => media.parameters.get(name));
     if (as === undefined) return { form: "object", version: "v1" };

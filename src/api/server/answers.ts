@@ -1,22 +1,22 @@
 /** Objects, lists and events in the form that the client wants, as text. */
 
 import type { StoredItem } from "../storage/storage.ts";
-import { type Wanted, wantedIn } from "./accept.ts";
-import { type Endpoint, GROUP_VERSION, KIND, LIST_KIND } from "./kind.ts";
+import { type AcceptedForm, wantedIn } from "./accept.ts";
+import { type CoredumpEndpoint, GROUP_VERSION, KIND, LIST_KIND } from "./kind.ts";
 import { quoted } from "./limits.ts";
-import type { Page } from "./listing.ts";
-import { badRequest, type Status } from "./refusal.ts";
+import type { ListPage } from "./listing.ts";
+import { badRequest, type StatusBody } from "./refusal.ts";
 import { endpointOf, jsonOf } from "./stored.ts";
 import { type IncludeObject, type ListMeta, partialListOf, partialOf, tableOf } from "./table.ts";
 import type { Event } from "./watching.ts";
 
 /** Of one request. */
 export class Answers {
-  readonly #wanted: Wanted;
+  readonly #wanted: AcceptedForm;
   readonly #include: IncludeObject;
   #firstTable = true;
 
-  /** @throws Refusal 400, 406 */
+  /** @throws StatusError 400, 406 */
   constructor(accept: string | undefined, includeObject: string | undefined) {
     this.#wanted = wantedIn(accept);
     this.#include = includeIn(includeObject);
@@ -32,7 +32,7 @@ export class Answers {
   }
 
   /** A list, piece by piece. */
-  async *list({ batches, revision, continueToken, remaining }: Page): AsyncGenerator<string> {
+  async *list({ batches, revision, continueToken, remaining }: ListPage): AsyncGenerator<string> {
     const metadata: ListMeta = {
       resourceVersion: String(revision),
       ...(continueToken !== undefined && { continue: continueToken }),
@@ -55,7 +55,7 @@ export class Answers {
     return `{"type":"${event.type}","object":${object}}\n`;
   }
 
-  failure(status: Status): string {
+  failure(status: StatusBody): string {
     return `${JSON.stringify({ type: "ERROR", object: status })}\n`;
   }
 
@@ -63,7 +63,7 @@ export class Answers {
     return this.#wanted.form === "table" ? "rows" : "items";
   }
 
-  #listOf(endpoints: readonly Endpoint[], metadata: ListMeta): Record<string, unknown> {
+  #listOf(endpoints: readonly CoredumpEndpoint[], metadata: ListMeta): Record<string, unknown> {
     const { form, version } = this.#wanted;
     if (form === "table") return this.#table(endpoints, metadata, true);
     if (form === "metadata") return partialListOf(endpoints, metadata, version);
@@ -97,7 +97,7 @@ export class Answers {
     return JSON.stringify({ kind: KIND, apiVersion: GROUP_VERSION, metadata, spec: {} });
   }
 
-  #table(endpoints: readonly Endpoint[], metadata: ListMeta, withColumns: boolean): Record<string, unknown> {
+  #table(endpoints: readonly CoredumpEndpoint[], metadata: ListMeta, withColumns: boolean): Record<string, unknown> {
     return tableOf(endpoints, metadata, { version: this.#wanted.version, include: this.#include, withColumns });
   }
 }

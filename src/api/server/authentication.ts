@@ -37,7 +37,7 @@ export class Authentication {
     this.#http = http;
   }
 
-  /** @throws Refusal 400, 401, 429; DumpError when the cluster cannot be asked */
+  /** @throws StatusError 400, 401, 429; DumpError when the cluster cannot be asked */
   async userOf(request: IncomingMessage): Promise<User> {
     const user = byCertificate(request, this.#trust) ?? (await this.#byToken(request));
     if (!user) throw unauthorized();
@@ -97,10 +97,10 @@ function isAllowed(certificate: X509Certificate, { allowedNames }: FrontProxy): 
   return allowedNames.length === 0 || (typeof CN === "string" && allowedNames.includes(CN));
 }
 
-type Headers = IncomingMessage["headersDistinct"];
+type RequestHeaders = IncomingMessage["headersDistinct"];
 
 function namedBy(
-  headers: Headers,
+  headers: RequestHeaders,
   { userHeaders, uidHeaders, groupHeaders, extraPrefixes }: FrontProxy,
 ): User | undefined {
   const first = (names: readonly string[]) =>

@@ -5,7 +5,7 @@ import type { User } from "./authentication.ts";
 import { GROUP, VERSION } from "./kind.ts";
 import { clipped } from "./limits.ts";
 import { Places } from "./places.ts";
-import { forbidden, Refusal } from "./refusal.ts";
+import { forbidden, StatusError } from "./refusal.ts";
 import { TimedCache } from "./timed-cache.ts";
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
@@ -46,7 +46,7 @@ export class Authorization {
     this.#http = http;
   }
 
-  /** @throws Refusal 403, 429; DumpError when the cluster cannot be asked: nobody may then */
+  /** @throws StatusError 403, 429; DumpError when the cluster cannot be asked: nobody may then */
   async assertMay(user: User, act: ResourceAct | PathAct): Promise<void> {
     const key = createHash("sha256")
       .update(JSON.stringify([user, act]))
@@ -81,11 +81,11 @@ export class Authorization {
   }
 }
 
-function refusalOf({ name: user }: User, act: ResourceAct | PathAct, reason: string): Refusal {
+function refusalOf({ name: user }: User, act: ResourceAct | PathAct, reason: string): StatusError {
   const because = reason === "" ? "" : `: ${reason}`;
   const who = `User ${JSON.stringify(user)} cannot ${act.verb}`;
   if ("path" in act)
-    return new Refusal(403, "Forbidden", `forbidden: ${who} path ${JSON.stringify(act.path)}${because}`, {});
+    return new StatusError(403, "Forbidden", `forbidden: ${who} path ${JSON.stringify(act.path)}${because}`, {});
   const { resource, subresource, namespace, name } = act;
   const what = subresource === undefined ? resource : `${resource}/${subresource}`;
   const where = namespace === undefined ? "at the cluster scope" : `in the namespace ${JSON.stringify(namespace)}`;

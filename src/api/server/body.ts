@@ -6,19 +6,19 @@ import { jsonPatch, mergePatch, PatchError } from "./json-patch.ts";
 import { clipped, LIMITS, quoted } from "./limits.ts";
 import { PATCH_TYPES } from "./operations.ts";
 import { Query } from "./query.ts";
-import { badRequest, Refusal, unsupportedMediaType } from "./refusal.ts";
+import { badRequest, StatusError, unsupportedMediaType } from "./refusal.ts";
 import { isObject } from "./schema.ts";
 import { type Draft, draftOf } from "./strategy.ts";
 
 const JSON_TYPE = "application/json";
 
-/** @throws Refusal 400, 415 */
+/** @throws StatusError 400, 415 */
 export function jsonIn(request: FastifyRequest): unknown {
   if (typeIn(request) !== JSON_TYPE) throw unsupportedMediaType(JSON_TYPE);
   return parsed(request.body);
 }
 
-/** An object in a body, without the fields that there are not; the writer is told of them as was asked for. @throws Refusal */
+/** An object in a body, without the fields that there are not; the writer is told of them as was asked for. @throws StatusError */
 export function draftIn(request: FastifyRequest, reply: FastifyReply, body: unknown): Draft {
   const validation = new Query(request.query).fieldValidation;
   const unknown: string[] = [];
@@ -37,7 +37,7 @@ export function draftIn(request: FastifyRequest, reply: FastifyReply, body: unkn
   return draft;
 }
 
-/** What to do to an object. @throws Refusal 400, 415 */
+/** What to do to an object. @throws StatusError 400, 415 */
 export function patchIn(request: FastifyRequest): (target: unknown) => unknown {
   const type = typeIn(request);
   if (!PATCH_TYPES.includes(type)) throw unsupportedMediaType(PATCH_TYPES.join(", "));
@@ -49,7 +49,7 @@ export function patchIn(request: FastifyRequest): (target: unknown) => unknown {
       return apply(target, patch);
     } catch (error) {
       throw error instanceof PatchError
-        ? new Refusal(422, "Invalid", `cannot apply the patch: ${error.message}`)
+        ? new StatusError(422, "Invalid", `cannot apply the patch: ${error.message}`)
         : error;
     }
   };
@@ -61,7 +61,7 @@ interface DeleteOptions {
   readonly dryRun: boolean;
 }
 
-/** @throws Refusal 400, 415, 422 */
+/** @throws StatusError 400, 415, 422 */
 export function deleteOptionsIn(request: FastifyRequest): DeleteOptions {
   const isEmpty = !Buffer.isBuffer(request.body) || request.body.length === 0;
   const body = isEmpty ? {} : jsonIn(request);

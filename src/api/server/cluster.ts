@@ -2,20 +2,18 @@
 
 import { ifThere } from "../../kube/answers.ts";
 import type { KubeHttp } from "../../kube/http.ts";
-import { type KubeObject, member } from "../../kube/objects.ts";
+import { isTerminating, type KubeObject, member, type Namespace } from "../../kube/objects.ts";
 import { GROUP, RESOURCE } from "./kind.ts";
 import { forbidden, notFound } from "./refusal.ts";
 
-export interface Surroundings {
-  /** UID of a namespace in which something may be made. @throws Refusal 403 when it is going away; 404 */
+export interface UidLookup {
+  /** UID of a namespace in which something may be made. @throws StatusError 403 when it is going away; 404 */
   namespaceUid(namespace: string, signal?: AbortSignal): Promise<string>;
-  /** UID of the pod of that name. @throws Refusal 404 */
+  /** UID of the pod of that name. @throws StatusError 404 */
   podUid(namespace: string, name: string, signal?: AbortSignal): Promise<string>;
 }
 
-type Namespace = KubeObject & { readonly status?: { readonly phase?: string } };
-
-export class ClusterSurroundings implements Surroundings {
+export class ClusterUids implements UidLookup {
   readonly #http: KubeHttp;
 
   constructor(http: KubeHttp) {
@@ -26,8 +24,7 @@ export class ClusterSurroundings implements Surroundings {
     const path = member("v1", "namespaces", namespace);
     const found = await this.#get<Namespace>("namespaces", path, signal);
     if (!found) throw notFound({ resource: "namespaces", name: namespace });
-    if (found.metadata.deletionTimestamp === undefined && found.status?.phase !== "Terminating")
-      return found.metadata.uid;
+    if (!isTerminating(found)) return found.metadata.uid;
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
     const cause = {
       reason: "NamespaceTerminating",

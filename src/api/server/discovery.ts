@@ -80,7 +80,7 @@ const discoveryList = (version: string) => ({
   ],
 });
 
-/** The answer to GET /apis, and its media type. @throws Refusal 406 */
+/** The answer to GET /apis, and its media type. @throws StatusError 406 */
 export function groupsFor(accept: string | undefined): { readonly body: object; readonly contentType: string } {
   for (const media of mediaTypesIn(accept).filter(isJson)) {
     const [as, group, version = ""] = ["as", "g", "v"].map((name) => media.parameters.get(name));

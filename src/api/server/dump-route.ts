@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { reasonOf } from "../../domain/failures.ts";
 import { answerFor } from "../../store/download/answer.ts";
 import { begun } from "../../store/download/begun.ts";
-import type { Download, DumpRequest, EndpointRequest, Part } from "../../store/download/download.ts";
+import type { Download, DownloadPart, DumpRequest, EndpointRequest } from "../../store/download/download.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { targetOf } from "./guard.ts";
 import { DUMPS, RESOURCE } from "./kind.ts";
@@ -32,11 +32,11 @@ interface DumpParts {
 }
 
 /** What is downloaded; for the log, too. */
-interface Wanted {
+interface DownloadTarget {
   readonly resource: typeof DUMPS | typeof RESOURCE;
   readonly namespace: string;
   readonly name: string;
-  readonly part: Part;
+  readonly part: DownloadPart;
   readonly container?: string | undefined;
 }
 
@@ -50,8 +50,8 @@ export function addDumpRoutes(app: FastifyInstance, parts: DumpParts): void {
   }
 }
 
-/** @throws Refusal 400 */
-function wantedOf(request: FastifyRequest, resource: Wanted["resource"]): Wanted {
+/** @throws StatusError 400 */
+function wantedOf(request: FastifyRequest, resource: DownloadTarget["resource"]): DownloadTarget {
   const { namespace, name } = targetOf(request) as { namespace: string; name: string };
   const query = new Query(request.query);
   const part = query.text("part") || (resource === DUMPS ? "core" : "bundle");
@@ -66,7 +66,7 @@ function wantedOf(request: FastifyRequest, resource: Wanted["resource"]): Wanted
 }
 
 async function serve(
-  wanted: Wanted,
+  wanted: DownloadTarget,
   request: FastifyRequest,
   reply: FastifyReply,
   parts: DumpParts,
@@ -135,7 +135,11 @@ async function sendBytes(
   }
 }
 
-async function opened(wanted: Wanted, { downloads, endpoints }: DumpParts, signal: AbortSignal): Promise<Download> {
+async function opened(
+  wanted: DownloadTarget,
+  { downloads, endpoints }: DumpParts,
+  signal: AbortSignal,
+): Promise<Download> {
   const { resource, namespace, name, part, container } = wanted;
   if (resource === DUMPS) return await downloads.openDump({ namespace, name, part }, signal);
   const { spec } = (await endpoints.get(namespace, name, signal)).endpoint;

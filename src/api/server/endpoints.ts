@@ -6,18 +6,18 @@ import { randomInt, randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { isCode } from "../../domain/failures.ts";
 import type { ObjectStorage } from "../storage/storage.ts";
-import type { Surroundings } from "./cluster.ts";
-import { type Endpoint, GROUP, KIND, RESOURCE } from "./kind.ts";
+import type { UidLookup } from "./cluster.ts";
+import { type CoredumpEndpoint, GROUP, KIND, RESOURCE } from "./kind.ts";
 import { clipped } from "./limits.ts";
 import { assertSize } from "./measure.ts";
 import { NamespaceRoom } from "./namespace-room.ts";
-import { alreadyExists, badRequest, invalid, modified, notFound, Refusal } from "./refusal.ts";
+import { alreadyExists, badRequest, invalid, modified, notFound, StatusError } from "./refusal.ts";
 import { endpointOf, type Keys, storedText } from "./stored.ts";
 import { created, type Draft, dying, expect, isGone } from "./strategy.ts";
 
 /** An object and its version: the one from before, when nothing was written. */
 export interface Written {
-  readonly endpoint: Endpoint;
+  readonly endpoint: CoredumpEndpoint;
   readonly revision: bigint;
 }
 
@@ -39,24 +39,24 @@ const GENERATED_PREFIX = 58;
 export class Endpoints {
   readonly #storage: ObjectStorage;
   readonly #keys: Keys;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: UidLookup;
   readonly #room: NamespaceRoom;
 
-  constructor(storage: ObjectStorage, keys: Keys, surroundings: Surroundings) {
+  constructor(storage: ObjectStorage, keys: Keys, surroundings: UidLookup) {
     this.#storage = storage;
     this.#keys = keys;
     this.#surroundings = surroundings;
     this.#room = new NamespaceRoom(storage, keys);
   }
 
-  /** @throws Refusal 404 */
+  /** @throws StatusError 404 */
   async get(namespace: string, name: string, signal?: AbortSignal): Promise<Written> {
     const stored = await this.#storage.get(this.#keys.of(namespace, name), signal);
     if (!stored) throw notFound({ group: GROUP, resource: RESOURCE, name });
     return { endpoint: endpointOf(stored.value, stored.revision), revision: stored.revision };
   }
 
-  /** @throws Refusal 403 (also when the namespace has too many), 404 for the namespace, 404 for the pod, 409, 413, 422 */
+  /** @throws StatusError 403 (also when the namespace has too many), 404 for the namespace, 404 for the pod, 409, 413, 422 */
   async create(namespace: string, draft: Draft, options: WriteOptions): Promise<Written> {
     const { name, generateName } = draft.metadata;
     const namespaceUid = await this.#surroundings.namespaceUid(namespace, options.signal);
@@ -74,7 +74,8 @@ export class Endpoints {
       try {
         return await this.#create(namespace, generated, namespaceUid, draft, options);
       } catch (error) {
-        if (!(error instanceof Refusal) || error.status.reason !== "AlreadyExists" || attempt === ATTEMPTS) throw error;
+        if (!(error instanceof StatusError) || error.status.reason !== "AlreadyExists" || attempt === ATTEMPTS)
+          throw error;
       }
     }
   }
@@ -108,12 +109,12 @@ export class Endpoints {
 
   /**
    * @param change  gets the object as it is, and says what it is to be. It may be asked more than once
-   * @throws Refusal 403, 404, 409, 413, and what `change` throws
+   * @throws StatusError 403, 404, 409, 413, and what `change` throws
    */
   async change(
     namespace: string,
     name: string,
-    change: (old: Endpoint) => { readonly next: Endpoint; readonly expected: Preconditions },
+    change: (old: CoredumpEndpoint) => { readonly next: CoredumpEndpoint; readonly expected: Preconditions },
     { dryRun, signal }: WriteOptions,
   ): Promise<Written> {
     for (let attempt = 1; ; attempt++) {
@@ -153,10 +154,10 @@ export class Endpoints {
     }
   }
 
-  /** Nothing, when nothing changes. @throws Refusal 413 @returns the version that there is then */
+  /** Nothing, when nothing changes. @throws StatusError 413 @returns the version that there is then */
   async #write(
-    next: Endpoint,
-    old: Endpoint,
+    next: CoredumpEndpoint,
+    old: CoredumpEndpoint,
     revision: bigint,
     dryRun: boolean,
     signal?: AbortSignal,
@@ -171,7 +172,7 @@ export class Endpoints {
     return await this.#storage.update(this.#keys.of(namespace, name), text, revision, signal);
   }
 
-  async #remove(endpoint: Endpoint, revision: bigint, dryRun: boolean, signal?: AbortSignal): Promise<Written> {
+  async #remove(endpoint: CoredumpEndpoint, revision: bigint, dryRun: boolean, signal?: AbortSignal): Promise<Written> {
     const { namespace, name } = endpoint.metadata;
     if (!dryRun) await this.#storage.delete(this.#keys.of(namespace, name), revision, signal);
     return { endpoint, revision };
@@ -184,7 +185,7 @@ export class Endpoints {
   }
 }
 
-/** @throws Refusal 400 when a body names another object than the path does */
+/** @throws StatusError 400 when a body names another object than the path does */
 export function assertSameName({ metadata }: Draft, namespace: string, name?: string): void {
   if (metadata.namespace && metadata.namespace !== namespace)
     throw badRequest(
@@ -197,7 +198,7 @@ export function assertSameName({ metadata }: Draft, namespace: string, name?: st
 const isConflict = (error: unknown): boolean => isCode(error, "API_CONFLICT");
 
 /** Without its version. */
-const bare = ({ metadata: { resourceVersion: _, ...metadata }, ...rest }: Endpoint) => ({ ...rest, metadata });
+const bare = ({ metadata: { resourceVersion: _, ...metadata }, ...rest }: CoredumpEndpoint) => ({ ...rest, metadata });
 
 const randomSuffix = () => Array.from({ length: 5 }, () => SUFFIX_ALPHABET[randomInt(SUFFIX_ALPHABET.length)]).join("");
 

@@ -24,7 +24,7 @@ declare module "fastify" {
 }
 
 export interface Guard {
-  /** @throws Refusal 401, 403; DumpError when the cluster cannot be asked. Asked again while a watch runs */
+  /** @throws StatusError 401, 403; DumpError when the cluster cannot be asked. Asked again while a watch runs */
   check(request: FastifyRequest): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ function bodyBytesOf({ headers }: FastifyRequest): number {
   return Math.min(Number(headers["content-length"] ?? 0) || 0, LIMITS.bodyBytes);
 }
 
-/** @throws Refusal 404 for what can be no name: it never gets near a key or a path */
+/** @throws StatusError 404 for what can be no name: it never gets near a key or a path */
 export function targetOf(request: FastifyRequest): {
   readonly namespace: string | undefined;
   readonly name: string | undefined;
@@ -70,7 +70,7 @@ export function targetOf(request: FastifyRequest): {
   return { namespace, name };
 }
 
-/** @throws Refusal 404 for one that is longer than any of ours */
+/** @throws StatusError 404 for one that is longer than any of ours */
 function pathOf({ url }: FastifyRequest): string {
   const path = url.split("?", 1)[0] ?? "/";
   if (path.length > LIMITS.pathLength) throw noSuchPath();

@@ -5,7 +5,7 @@
 import { LIMITS } from "./limits.ts";
 import { isObject } from "./schema.ts";
 
-type Json = unknown;
+type JsonValue = unknown;
 
 /** Of text, so many characters (as a power of two) are as much work as one element. */
 const TEXT_SHIFT = 3;
@@ -14,7 +14,7 @@ const TEXT_SHIFT = 3;
 export class PatchError extends Error {}
 
 /** Depth is bounded by who parsed it. */
-export function mergePatch(target: Json, patch: Json): Json {
+export function mergePatch(target: JsonValue, patch: JsonValue): JsonValue {
   if (!isObject(patch)) return patch;
   const result = new Map(isObject(target) ? Object.entries(target) : []);
   for (const [name, value] of Object.entries(patch)) {
@@ -25,7 +25,7 @@ export function mergePatch(target: Json, patch: Json): Json {
 }
 
 /** @throws PatchError */
-export function jsonPatch(target: Json, patch: Json): Json {
+export function jsonPatch(target: JsonValue, patch: JsonValue): JsonValue {
   if (!Array.isArray(patch)) throw new PatchError("a JSON patch must be a list of operations");
   if (patch.length > LIMITS.operations)
     throw new PatchError(`a JSON patch may have at most ${LIMITS.operations} operations`);
@@ -44,18 +44,18 @@ export function jsonPatch(target: Json, patch: Json): Json {
 /** A copy of the target while operations change it in place. What an operation puts in is copied too, and so never shared. */
 class PatchedDocument {
   /** The document is a field of this, so that it is replaced like any other. */
-  readonly #root: Record<string, Json>;
+  readonly #root: Record<string, JsonValue>;
   #workLeft: number = LIMITS.patchWork;
 
-  constructor(target: Json) {
+  constructor(target: JsonValue) {
     this.#root = { "": copied(target, () => undefined) };
   }
 
-  get whole(): Json {
+  get whole(): JsonValue {
     return this.#root[""];
   }
 
-  apply(operation: Record<string, Json>): void {
+  apply(operation: Record<string, JsonValue>): void {
     const path = pointerIn(operation, "path");
     switch (operation["op"]) {
       case "add":
@@ -91,11 +91,11 @@ class PatchedDocument {
     this.#add(path, this.#remove(from));
   }
 
-  #at(path: readonly string[]): Json {
-    return path.reduce<Json>(child, this.#root);
+  #at(path: readonly string[]): JsonValue {
+    return path.reduce<JsonValue>(child, this.#root);
   }
 
-  #add(path: readonly string[], value: Json): void {
+  #add(path: readonly string[], value: JsonValue): void {
     const parent = this.#at(path.slice(0, -1));
     const part = path.at(-1) ?? "";
     if (Array.isArray(parent)) {
@@ -108,7 +108,7 @@ class PatchedDocument {
     else throw new PatchError(`${shown(part)} has no parent`);
   }
 
-  #remove(path: readonly string[]): Json {
+  #remove(path: readonly string[]): JsonValue {
     if (path.length === 1) throw new PatchError("the whole cannot be removed");
     const parent = this.#at(path.slice(0, -1));
     const part = path.at(-1) ?? "";
@@ -116,15 +116,15 @@ class PatchedDocument {
     if (Array.isArray(parent)) {
       this.#spend(parent.length - Number(part));
       parent.splice(Number(part), 1);
-    } else delete (parent as Record<string, Json>)[part];
+    } else delete (parent as Record<string, JsonValue>)[part];
     return there;
   }
 
-  #copy(value: Json): Json {
+  #copy(value: JsonValue): JsonValue {
     return copied(value, (elements) => this.#spend(elements));
   }
 
-  #isEqual(one: Json, other: Json): boolean {
+  #isEqual(one: JsonValue, other: JsonValue): boolean {
     if (Array.isArray(one) && Array.isArray(other)) {
       this.#spend(1);
       return one.length === other.length && one.every((each, index) => this.#isEqual(each, other[index]));
@@ -151,7 +151,7 @@ class PatchedDocument {
  * @param spend  is told of what is about to be copied, in elements: text costs nothing here, but it does once it is written
  * @throws PatchError deeper than any body: moves can put one tree below another, again and again
  */
-function copied(value: Json, spend: (elements: number) => void, depth = 0): Json {
+function copied(value: JsonValue, spend: (elements: number) => void, depth = 0): JsonValue {
   if (typeof value === "string") spend(value.length >> TEXT_SHIFT);
   if (typeof value !== "object" || value === null) return value;
   if (depth > 2 * LIMITS.bodyDepth) throw new PatchError("the patch nests too much");
@@ -165,7 +165,7 @@ function copied(value: Json, spend: (elements: number) => void, depth = 0): Json
 }
 
 /** A JSON pointer (RFC 6901), in its parts; the first is the whole document. */
-function pointerIn(operation: Record<string, Json>, field: "path" | "from"): string[] {
+function pointerIn(operation: Record<string, JsonValue>, field: "path" | "from"): string[] {
   const text = operation[field];
   if (typeof text !== "string" || (text !== "" && !text.startsWith("/")))
     throw new PatchError(`${field} must be a JSON pointer`);
@@ -176,12 +176,12 @@ function pointerIn(operation: Record<string, Json>, field: "path" | "from"): str
   return parts.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-function valueIn(operation: Record<string, Json>): Json {
+function valueIn(operation: Record<string, JsonValue>): JsonValue {
   if (!Object.hasOwn(operation, "value")) throw new PatchError("value is missing");
   return operation["value"];
 }
 
-function child(parent: Json, part: string): Json {
+function child(parent: JsonValue, part: string): JsonValue {
   if (Array.isArray(parent)) return parent[indexIn(part, parent.length - 1)];
   if (isObject(parent) && Object.hasOwn(parent, part)) return parent[part];
   throw new PatchError(`there is no ${shown(part)}`);

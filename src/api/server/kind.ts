@@ -11,7 +11,7 @@ export const RESOURCE = "coredumpendpoints";
 /** Of the other version, which custom resources serve; here it has but one sub-resource, its bytes. */
 export const DUMPS = "coredumps";
 
-export interface Endpoint {
+export interface CoredumpEndpoint {
   readonly apiVersion: typeof GROUP_VERSION;
   readonly kind: typeof KIND;
   readonly metadata: ObjectMeta;

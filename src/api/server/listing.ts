@@ -1,10 +1,10 @@
 /** Lists: what a query asks for, pages of it, and the token by which the next page is asked for. */
 import { isCode } from "../../domain/failures.ts";
-import type { Listed, ObjectStorage, Page as StoragePage, StoredItem } from "../storage/storage.ts";
-import type { Endpoint } from "./kind.ts";
+import type { Listed, ObjectStorage, PageQuery, StoredItem } from "../storage/storage.ts";
+import type { CoredumpEndpoint } from "./kind.ts";
 import { LIMITS, quoted } from "./limits.ts";
-import { badRequest, expired, Refusal } from "./refusal.ts";
-import type { Selection } from "./selectors.ts";
+import { badRequest, expired, StatusError } from "./refusal.ts";
+import type { Selector } from "./selectors.ts";
 import { endpointOf, type Keys } from "./stored.ts";
 
 export interface ListQuery {
@@ -14,7 +14,7 @@ export interface ListQuery {
   readonly resourceVersionMatch: string | undefined;
 }
 
-export interface Page {
+export interface ListPage {
   readonly revision: bigint;
   readonly continueToken: string | undefined;
   /** Not known where something was selected. */
@@ -28,18 +28,18 @@ export interface Page {
 /** Objects in one piece. */
 const BATCH = 500;
 
-/** @throws Refusal 400, 410, 504; the batches throw as the storage does */
+/** @throws StatusError 400, 410, 504; the batches throw as the storage does */
 export async function listed(
   storage: ObjectStorage,
   keys: Keys,
   namespace: string | undefined,
   query: ListQuery,
-  selection: Selection,
+  selection: Selector,
   signal: AbortSignal,
-): Promise<Page> {
+): Promise<ListPage> {
   const prefix = keys.in(namespace);
   const { after, revision: asOf } = startOf(query, prefix);
-  const read = (page: StoragePage) => storage.list(prefix, page, signal);
+  const read = (page: PageQuery) => storage.list(prefix, page, signal);
   const { limit } = query;
   const size = limit === undefined || selection.selects ? BATCH : limit;
   const first = await read({ after, limit: size, revision: asOf }).catch((error) => {
@@ -61,7 +61,7 @@ export async function listed(
 }
 
 /** That piece, and all behind it, as of its revision. */
-async function* following(first: Listed, limit: number, read: (page: StoragePage) => Promise<Listed>) {
+async function* following(first: Listed, limit: number, read: (page: PageQuery) => Promise<Listed>) {
   yield first.items;
   for (let { items, remaining } = first; remaining > 0; ) {
     ({ items, remaining } = await read({ after: items.at(-1)?.key, limit, revision: first.revision }));
@@ -69,7 +69,7 @@ async function* following(first: Listed, limit: number, read: (page: StoragePage
   }
 }
 
-async function* selected(batches: AsyncIterable<readonly StoredItem[]>, selection: Selection) {
+async function* selected(batches: AsyncIterable<readonly StoredItem[]>, selection: Selector) {
   for await (const items of batches)
     yield selection.selects ? items.filter((item) => isSelected(item, selection)) : items;
 }
@@ -84,10 +84,10 @@ async function taken(batches: AsyncIterable<readonly StoredItem[]>, limit: numbe
   return { items, isAll: true };
 }
 
-const isSelected = ({ value, revision }: StoredItem, selection: Selection): boolean =>
+const isSelected = ({ value, revision }: StoredItem, selection: Selector): boolean =>
   selects(endpointOf(value, revision), selection);
 
-export const selects = ({ metadata }: Endpoint, { labels, fields }: Selection): boolean =>
+export const selects = ({ metadata }: CoredumpEndpoint, { labels, fields }: Selector): boolean =>
   fields.matches(metadata) && labels(metadata.labels ?? {});
 
 /** Where a list begins, and as of which revision it is; undefined: as of now. */
@@ -118,12 +118,12 @@ function assertKnown({ resourceVersion }: ListQuery, now: bigint): void {
 }
 
 const tooLarge = (version: bigint, now: bigint) =>
-  new Refusal(504, "Timeout", `Timeout: Too large resource version: ${version}, current: ${now}`, {
+  new StatusError(504, "Timeout", `Timeout: Too large resource version: ${version}, current: ${now}`, {
     causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
     retryAfterSeconds: 1,
   });
 
-/** @returns undefined when none is given. @throws Refusal 400 */
+/** @returns undefined when none is given. @throws StatusError 400 */
 export function versionIn(text: string | undefined): bigint | undefined {
   if (text === undefined || text === "") return undefined;
   if (!/^\d{1,18}$/.test(text)) throw badRequest(`resourceVersion: Invalid value: ${quoted(text)}`);

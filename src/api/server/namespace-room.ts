@@ -7,7 +7,7 @@ import type { Keys } from "./stored.ts";
 import { TimedCache } from "./timed-cache.ts";
 
 /** What is known of a namespace, with what has been written since. */
-interface Known {
+interface NamespaceUsage {
   count: number;
   bytes: number;
   readonly atMs: number;
@@ -20,7 +20,7 @@ const FRESH_MS = 1000;
 export class NamespaceRoom {
   readonly #storage: ObjectStorage;
   readonly #keys: Keys;
-  readonly #known = new TimedCache<Known>(() => KEEP_MS);
+  readonly #known = new TimedCache<NamespaceUsage>(() => KEEP_MS);
 
   constructor(storage: ObjectStorage, keys: Keys) {
     this.#storage = storage;
@@ -31,11 +31,11 @@ export class NamespaceRoom {
    * Counts what is about to be written. What is there may be more, from before there were limits, but it may not grow.
    * @param objects  1 for a new one
    * @param bytes    by which it grows; nothing to take where it shrinks
-   * @throws Refusal 403
+   * @throws StatusError 403
    */
   async take(namespace: string, objects: 0 | 1, bytes: number, signal?: AbortSignal): Promise<void> {
     if (objects === 0 && bytes <= 0) return;
-    const ask = async (): Promise<Known> => ({
+    const ask = async (): Promise<NamespaceUsage> => ({
       ...(await this.#storage.usage(this.#keys.in(namespace), signal)),
       atMs: performance.now(),
     });
@@ -51,7 +51,7 @@ export class NamespaceRoom {
   }
 }
 
-const exceeded = ({ count, bytes }: Known) =>
+const exceeded = ({ count, bytes }: NamespaceUsage) =>
   forbidden(
     { group: GROUP, resource: RESOURCE },
     `exceeded limit of the namespace: ${count} of ${LIMITS.namespaceObjects} objects, ${bytes} of ${LIMITS.namespaceBytes} bytes; delete some`,

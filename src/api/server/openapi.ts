@@ -5,7 +5,7 @@ import { LIST_META, META } from "./meta.ts";
 import { type Operation, PATCH_TYPES, PATHS } from "./operations.ts";
 import type { Schema } from "./schema.ts";
 
-type Json = Record<string, unknown>;
+type JsonSchema = Record<string, unknown>;
 
 const NAME = `com.fujitsu.coredump.${VERSION}`;
 const ROOT = `/apis/${GROUP_VERSION}`;
@@ -26,9 +26,10 @@ const SHARED: ReadonlyMap<Schema, string> = new Map([
   ]),
 ]);
 
-function schemasAt(at: At): Json {
-  const ref = (schema: Schema): Json => (SHARED.has(schema) ? { $ref: `${at}${SHARED.get(schema)}` } : plain(schema));
-  const plain = ({ type, properties, additionalProperties, items, ...rest }: Schema): Json => ({
+function schemasAt(at: At): JsonSchema {
+  const ref = (schema: Schema): JsonSchema =>
+    SHARED.has(schema) ? { $ref: `${at}${SHARED.get(schema)}` } : plain(schema);
+  const plain = ({ type, properties, additionalProperties, items, ...rest }: Schema): JsonSchema => ({
     ...(type !== "any" && { type }),
     ...rest,
     ...(properties && {
@@ -51,11 +52,11 @@ const idOf = (action: string, path: string): string =>
 
 const integers = new Set(["limit"]);
 const switches = new Set(["watch"]);
-const typeOf = (name: string): Json => ({
+const typeOf = (name: string): JsonSchema => ({
   type: integers.has(name) ? "integer" : switches.has(name) ? "boolean" : "string",
 });
 
-const common = (path: string, { action, answer }: Operation): Json => ({
+const common = (path: string, { action, answer }: Operation): JsonSchema => ({
   operationId: idOf(action, path),
   tags: [GROUP_VERSION],
   ...(path.includes(`/${RESOURCE}`) &&
@@ -65,7 +66,7 @@ const common = (path: string, { action, answer }: Operation): Json => ({
     }),
 });
 
-const schemaOf = (what: Operation["answer"] | Operation["body"], at: At): Json =>
+const schemaOf = (what: Operation["answer"] | Operation["body"], at: At): JsonSchema =>
   what === "object"
     ? { $ref: `${at}${SHARED.get(ENDPOINT)}` }
     : what === "list"
@@ -74,7 +75,7 @@ const schemaOf = (what: Operation["answer"] | Operation["body"], at: At): Json =
 
 const pathNames = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
 
-function document2(path: string, operation: Operation): Json {
+function document2(path: string, operation: Operation): JsonSchema {
   const { body, answer, query } = operation;
   const inBody = { name: "body", in: "body", required: body !== "options", schema: schemaOf(body, "#/definitions/") };
   return {
@@ -92,7 +93,7 @@ function document2(path: string, operation: Operation): Json {
   };
 }
 
-function document3(path: string, operation: Operation): Json {
+function document3(path: string, operation: Operation): JsonSchema {
   const { body, answer, query } = operation;
   const schema = (what: typeof body | typeof answer) => ({ schema: schemaOf(what, "#/components/schemas/") });
   const types = body === "patch" ? PATCH_TYPES : [JSON_TYPE];
@@ -109,7 +110,10 @@ function document3(path: string, operation: Operation): Json {
   };
 }
 
-function pathsBy(operationOf: (path: string, operation: Operation) => Json, parameter: (name: string) => Json): Json {
+function pathsBy(
+  operationOf: (path: string, operation: Operation) => JsonSchema,
+  parameter: (name: string) => JsonSchema,
+): JsonSchema {
   return Object.fromEntries(
     Object.entries(PATHS).map(([path, operations]) => [
       ROOT + path,
@@ -129,7 +133,7 @@ export interface Document {
   readonly hash: string;
 }
 
-const documentOf = (json: Json): Document => {
+const documentOf = (json: JsonSchema): Document => {
   const text = JSON.stringify(json);
   return { text, hash: createHash("sha256").update(text).digest("hex").toUpperCase() };
 };

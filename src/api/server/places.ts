@@ -15,7 +15,7 @@ export class Places {
     this.#mostOfOne = mostOfOne;
   }
 
-  /** @param weight  in the units of the limits @throws Refusal 429 */
+  /** @param weight  in the units of the limits @throws StatusError 429 */
   take(who: string, weight = 1): Disposable {
     const its = (this.#taken.get(who) ?? 0) + weight;
     if (its > this.#mostOfOne || this.#all + weight > this.#most)

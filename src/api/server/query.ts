@@ -3,8 +3,8 @@
 import { quoted } from "./limits.ts";
 import type { ListQuery } from "./listing.ts";
 import { versionIn } from "./listing.ts";
-import { badRequest, Refusal } from "./refusal.ts";
-import { nameSelected, type Selection, selectionIn } from "./selectors.ts";
+import { badRequest, StatusError } from "./refusal.ts";
+import { nameSelected, type Selector, selectionIn } from "./selectors.ts";
 import type { WatchQuery } from "./watching.ts";
 
 /** As the router gives it: a parameter that stands there twice is a list. */
@@ -35,11 +35,11 @@ export class Query {
     return this.flag("watch") === true;
   }
 
-  get selection(): Selection {
+  get selection(): Selector {
     return selectionIn(this.text("labelSelector") ?? "", this.text("fieldSelector") ?? "");
   }
 
-  /** Of the selection, what is needed to tell who may: short, so it may be read before that is known. @throws Refusal 400 */
+  /** Of the selection, what is needed to tell who may: short, so it may be read before that is known. @throws StatusError 400 */
   get selectedName(): string | undefined {
     return nameSelected(this.text("fieldSelector") ?? "");
   }
@@ -72,13 +72,13 @@ export class Query {
     const given = [...inBody, ...[this.#parameters["dryRun"] ?? []].flat()].filter((each) => each !== "");
     const other = given.find((each) => each !== "All");
     if (other === undefined) return given.length > 0;
-    throw new Refusal(422, "Invalid", `dryRun: Unsupported value: ${quoted(other)}: supported values: "All"`);
+    throw new StatusError(422, "Invalid", `dryRun: Unsupported value: ${quoted(other)}: supported values: "All"`);
   }
 
   get fieldValidation(): FieldValidation {
     const text = this.text("fieldValidation") || "Warn";
     if (text === "Strict" || text === "Warn" || text === "Ignore") return text;
-    throw new Refusal(
+    throw new StatusError(
       422,
       "Invalid",
       `fieldValidation: Unsupported value: ${quoted(text)}: supported values: "Ignore", "Strict", "Warn"`,

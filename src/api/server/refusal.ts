@@ -2,7 +2,7 @@
 import { DumpError, type FailureCode, reasonOf } from "../../domain/failures.ts";
 import { clipped, LIMITS } from "./limits.ts";
 
-export interface Status {
+export interface StatusBody {
   readonly kind: "Status";
   readonly apiVersion: "v1";
   readonly metadata: object;
@@ -29,8 +29,8 @@ export interface Cause {
 }
 
 /** An answer, thrown. */
-export class Refusal extends Error {
-  readonly status: Status;
+export class StatusError extends Error {
+  readonly status: StatusBody;
 
   constructor(code: number, reason: string, message: string, details?: Details) {
     super(message);
@@ -62,44 +62,44 @@ const detailsOf = ({ group, resource, name }: Named): Details => ({
   kind: resource,
 });
 
-export const badRequest = (message: string) => new Refusal(400, "BadRequest", message);
-export const unauthorized = () => new Refusal(401, "Unauthorized", "Unauthorized");
+export const badRequest = (message: string) => new StatusError(400, "BadRequest", message);
+export const unauthorized = () => new StatusError(401, "Unauthorized", "Unauthorized");
 export const forbidden = (what: Named, why: string, causes?: readonly Cause[]) =>
-  new Refusal(403, "Forbidden", `${inWords(what)} is forbidden: ${why}`, {
+  new StatusError(403, "Forbidden", `${inWords(what)} is forbidden: ${why}`, {
     ...detailsOf(what),
     ...(causes && { causes }),
   });
 export const notFound = (what: Named, hint = "") =>
-  new Refusal(404, "NotFound", `${inWords(what)} not found${hint && `: ${hint}`}`, detailsOf(what));
-export const noSuchPath = () => new Refusal(404, "NotFound", "the server could not find the requested resource");
+  new StatusError(404, "NotFound", `${inWords(what)} not found${hint && `: ${hint}`}`, detailsOf(what));
+export const noSuchPath = () => new StatusError(404, "NotFound", "the server could not find the requested resource");
 export const methodNotAllowed = () =>
-  new Refusal(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+  new StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
 export const notAcceptable = (types: string) =>
-  new Refusal(406, "NotAcceptable", `only the following media types are accepted: ${types}`);
+  new StatusError(406, "NotAcceptable", `only the following media types are accepted: ${types}`);
 export const alreadyExists = (what: Named) =>
-  new Refusal(409, "AlreadyExists", `${inWords(what)} already exists`, detailsOf(what));
+  new StatusError(409, "AlreadyExists", `${inWords(what)} already exists`, detailsOf(what));
 export const conflict = (what: Named, why: string) =>
-  new Refusal(409, "Conflict", `Operation cannot be fulfilled on ${inWords(what)}: ${why}`, detailsOf(what));
+  new StatusError(409, "Conflict", `Operation cannot be fulfilled on ${inWords(what)}: ${why}`, detailsOf(what));
 /** The version that the writer meant is not the last. */
 export const modified = (what: Named) =>
   conflict(what, "the object has been modified; please apply your changes to the latest version and try again");
-export const expired = (message: string) => new Refusal(410, "Expired", message);
+export const expired = (message: string) => new StatusError(410, "Expired", message);
 export const unsupportedMediaType = (types: string) =>
-  new Refusal(
+  new StatusError(
     415,
     "UnsupportedMediaType",
     `the body of the request was in an unknown format - accepted media types include: ${types}`,
   );
 export const tooManyRequests = (message: string) =>
-  new Refusal(429, "TooManyRequests", message, { retryAfterSeconds: 1 });
+  new StatusError(429, "TooManyRequests", message, { retryAfterSeconds: 1 });
 
 /** @param all  what is wrong with which field; at least one. The first few are told */
-export function invalid(kind: string, fullName: string, group: string, all: readonly Cause[]): Refusal {
+export function invalid(kind: string, fullName: string, group: string, all: readonly Cause[]): StatusError {
   const [name, causes] = [clipped(fullName), all.slice(0, LIMITS.words)];
   const words = causes.map(({ field, message }) => `${field}: ${message}`);
   const list = words.length === 1 ? words[0] : `[${words.join(", ")}]`;
   const message = `${kind}.${group} ${JSON.stringify(name)} is invalid: ${list}`;
-  return new Refusal(422, "Invalid", message, { name, group, kind, causes });
+  return new StatusError(422, "Invalid", message, { name, group, kind, causes });
 }
 
 const BY_CODE: Partial<Record<FailureCode, readonly [number, string]>> = {
@@ -120,12 +120,12 @@ const BY_CODE: Partial<Record<FailureCode, readonly [number, string]>> = {
 };
 
 /** Whatever went wrong, as an answer. What is no failure of the catalogue is told to nobody but the log. */
-export function statusOf(error: unknown): Status {
-  if (error instanceof Refusal) return error.status;
+export function statusOf(error: unknown): StatusBody {
+  if (error instanceof StatusError) return error.status;
   if (!(error instanceof DumpError))
-    return new Refusal(500, "InternalError", "Internal error: see the server's log").status;
+    return new StatusError(500, "InternalError", "Internal error: see the server's log").status;
   const [code, reason] = BY_CODE[error.code as FailureCode] ?? [500, "InternalError"];
   const words = error.hint === undefined ? reasonOf(error) : `${reasonOf(error)}: ${error.hint}`;
   const causes = [{ reason: error.code, message: reasonOf(error) }]; // for programs, which read no messages
-  return new Refusal(code, reason, words, { causes, ...(code === 503 && { retryAfterSeconds: 1 }) }).status;
+  return new StatusError(code, reason, words, { causes, ...(code === 503 && { retryAfterSeconds: 1 }) }).status;
 }

@@ -5,10 +5,10 @@ import { Answers } from "./answers.ts";
 import { deleteOptionsIn, draftIn, jsonIn, patchIn } from "./body.ts";
 import { assertSameName, type Endpoints, type Written } from "./endpoints.ts";
 import { type Access, targetOf } from "./guard.ts";
-import { type Endpoint, GROUP, GROUP_VERSION, RESOURCE } from "./kind.ts";
+import { type CoredumpEndpoint, GROUP, GROUP_VERSION, RESOURCE } from "./kind.ts";
 import { listed } from "./listing.ts";
 import { Query } from "./query.ts";
-import type { Status } from "./refusal.ts";
+import type { StatusBody } from "./refusal.ts";
 import { send, untilGone } from "./sending.ts";
 import { type Keys, storedText } from "./stored.ts";
 import { type Draft, updated, withStatus } from "./strategy.ts";
@@ -16,7 +16,7 @@ import { type Draft, updated, withStatus } from "./strategy.ts";
 const JSON_TYPE = "application/json";
 export const IN_NAMESPACE = `/apis/${GROUP_VERSION}/namespaces/:namespace`;
 
-interface Parts {
+interface RouteParts {
   readonly storage: ObjectStorage;
   readonly keys: Keys;
   readonly endpoints: Endpoints;
@@ -25,7 +25,7 @@ interface Parts {
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 
-export function addRoutes(app: FastifyInstance, parts: Parts): void {
+export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   const all = `/apis/${GROUP_VERSION}/${RESOURCE}`;
   const some = `${IN_NAMESPACE}/${RESOURCE}`;
   const one = `${some}/:name`;
@@ -56,7 +56,7 @@ const sendWritten = (reply: FastifyReply, answers: Answers, { endpoint, revision
 const named = (request: FastifyRequest) => targetOf(request) as { namespace: string; name: string };
 
 const getting =
-  ({ endpoints }: Parts): Handler =>
+  ({ endpoints }: RouteParts): Handler =>
   async (request, reply) => {
     const { namespace, name } = named(request);
     const answers = answersFor(request);
@@ -64,7 +64,7 @@ const getting =
   };
 
 const listing =
-  ({ storage, keys, serveWatch }: Parts): Handler =>
+  ({ storage, keys, serveWatch }: RouteParts): Handler =>
   async (request, reply) => {
     const query = new Query(request.query);
     if (query.isWatch) return await serveWatch(request, reply);
@@ -83,7 +83,7 @@ const listing =
   };
 
 const creating =
-  ({ endpoints }: Parts): Handler =>
+  ({ endpoints }: RouteParts): Handler =>
   async (request, reply) => {
     const { namespace } = named(request);
     const answers = answersFor(request);
@@ -94,7 +94,7 @@ const creating =
   };
 
 /** What the object is to be, of what it is. */
-type Drafting = (request: FastifyRequest, reply: FastifyReply) => (old: Endpoint) => Draft;
+type Drafting = (request: FastifyRequest, reply: FastifyReply) => (old: CoredumpEndpoint) => Draft;
 
 const putDraft: Drafting = (request, reply) => {
   const draft = draftIn(request, reply, jsonIn(request));
@@ -107,13 +107,17 @@ const patchDraft: Drafting = (request, reply) => {
 };
 
 const writing =
-  ({ endpoints }: Parts, drafting: Drafting, apply: (old: Endpoint, draft: Draft) => Endpoint): Handler =>
+  (
+    { endpoints }: RouteParts,
+    drafting: Drafting,
+    apply: (old: CoredumpEndpoint, draft: Draft) => CoredumpEndpoint,
+  ): Handler =>
   async (request, reply) => {
     const { namespace, name } = named(request);
     const answers = answersFor(request);
     const dryRun = new Query(request.query).dryRun();
     const draftFrom = drafting(request, reply);
-    const change = (old: Endpoint) => {
+    const change = (old: CoredumpEndpoint) => {
       const draft = draftFrom(old);
       assertSameName(draft, namespace, name);
       const { uid, resourceVersion } = draft.metadata;
@@ -125,7 +129,7 @@ const writing =
   };
 
 const deleting =
-  ({ endpoints }: Parts): Handler =>
+  ({ endpoints }: RouteParts): Handler =>
   async (request, reply) => {
     const { namespace, name } = named(request);
     const answers = answersFor(request);
@@ -136,7 +140,7 @@ const deleting =
   };
 
 const deletingAll =
-  ({ storage, keys, endpoints }: Parts): Handler =>
+  ({ storage, keys, endpoints }: RouteParts): Handler =>
   async (request, reply) => {
     const { namespace } = named(request);
     const answers = answersFor(request);
@@ -147,14 +151,14 @@ const deletingAll =
     for (const { key } of items) {
       const { name } = keys.named(key);
       await endpoints.delete(namespace, name, options, options).catch((error) => {
-        if ((error as { status?: Status }).status?.code !== 404) throw error; // another was quicker
+        if ((error as { status?: StatusBody }).status?.code !== 404) throw error; // another was quicker
       });
     }
     const texts = await Array.fromAsync(answers.list({ ...page, batches: [items] }));
     return reply.type(JSON_TYPE).send(texts.join(""));
   };
 
-const deletedStatus = ({ metadata: { name, uid } }: Endpoint): Omit<Status, "code"> => ({
+const deletedStatus = ({ metadata: { name, uid } }: CoredumpEndpoint): Omit<StatusBody, "code"> => ({
   kind: "Status",
   apiVersion: "v1",
   metadata: {},

@@ -18,7 +18,7 @@ export interface Schema {
  * A value with the fields that are declared, and no other; null is as good as nothing, as everywhere in Kubernetes.
  * @param path       where we are, for messages: `spec.podname`
  * @param onUnknown  gets the path of each field that is left out
- * @throws Refusal 400 when something is of another type
+ * @throws StatusError 400 when something is of another type
  */
 export function shaped(schema: Schema, value: unknown, path: string, onUnknown: (path: string) => void): unknown {
   const { type, items } = schema;

@@ -6,22 +6,22 @@ import { badRequest } from "./refusal.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
-export interface Selection {
+export interface Selector {
   readonly labels: (labels: Labels) => boolean;
   /** Undefined: any. */
-  readonly fields: Fields;
+  readonly fields: FieldSelector;
   /** Whether it may leave anything out. */
   readonly selects: boolean;
 }
 
-interface Fields {
+interface FieldSelector {
   readonly matches: (object: { readonly name: string; readonly namespace: string }) => boolean;
   /** The one name that it asks for. */
   readonly name: string | undefined;
 }
 
-/** @throws Refusal 400 */
-export function selectionIn(labelSelector: string, fieldSelector: string): Selection {
+/** @throws StatusError 400 */
+export function selectionIn(labelSelector: string, fieldSelector: string): Selector {
   return {
     labels: labelsMatch(labelSelector),
     fields: fieldsMatch(fieldSelector),
@@ -36,7 +36,7 @@ function labelsMatch(selector: string): Test {
   return (labels) => tests.every((test) => test(labels));
 }
 
-/** At commas that are in no parentheses. @throws Refusal 400 when there is more of it than anybody needs */
+/** At commas that are in no parentheses. @throws StatusError 400 when there is more of it than anybody needs */
 function requirementsIn(selector: string, mostLength: number): string[] {
   if (selector.length > mostLength) throw badRequest(`a selector must be no longer than ${mostLength} characters`);
   if (selector.trim() === "") return [];
@@ -97,12 +97,12 @@ function testFor(key: string, how: string, wanted: readonly string[]): Test {
   }
 }
 
-/** The one name that a field selector asks for, read alone: a right may depend on it. @throws Refusal 400 */
+/** The one name that a field selector asks for, read alone: a right may depend on it. @throws StatusError 400 */
 export const nameSelected = (fieldSelector: string): string | undefined => fieldsMatch(fieldSelector).name;
 
 const FIELD = /^(?<field>metadata\.(?:name|namespace))\s*(?<how>==|=|!=)\s*(?<value>[^\s=!,]*)$/;
 
-function fieldsMatch(selector: string): Fields {
+function fieldsMatch(selector: string): FieldSelector {
   const wanted = requirementsIn(selector, LIMITS.fieldSelectorLength).map((requirement) => {
     const { field, how, value = "" } = FIELD.exec(requirement)?.groups ?? {};
     if (field === undefined)

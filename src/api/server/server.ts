@@ -14,7 +14,15 @@ import { LIMITS } from "./limits.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { type Document, openApi2, openApi3, openApi3Index } from "./openapi.ts";
 import { Query } from "./query.ts";
-import { badRequest, methodNotAllowed, noSuchPath, notAcceptable, Refusal, type Status, statusOf } from "./refusal.ts";
+import {
+  badRequest,
+  methodNotAllowed,
+  noSuchPath,
+  notAcceptable,
+  type StatusBody,
+  StatusError,
+  statusOf,
+} from "./refusal.ts";
 
 /** A user of many groups has a header for each. */
 const MAX_HEADER_BYTES = 256 << 10;
@@ -103,15 +111,16 @@ function count(
 }
 
 /** What the framework refuses has a status of HTTP's, and is no failure of ours. */
-function statusOfError(error: unknown): Status {
+function statusOfError(error: unknown): StatusBody {
   const { statusCode, message } = error as FastifyError;
   if (statusCode === 413)
-    return new Refusal(413, "RequestEntityTooLarge", `Request entity too large: limit is ${LIMITS.bodyBytes}`).status;
+    return new StatusError(413, "RequestEntityTooLarge", `Request entity too large: limit is ${LIMITS.bodyBytes}`)
+      .status;
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return badRequest(message).status;
   return statusOf(error);
 }
 
-function refuse(reply: FastifyReply, status: Status): FastifyReply {
+function refuse(reply: FastifyReply, status: StatusBody): FastifyReply {
   // An authority may be known by now that was not when the client connected.
   if (status.code === 401) reply.header("connection", "close");
   const after = status.details?.retryAfterSeconds;

@@ -2,11 +2,11 @@
  * An object as it is stored: its JSON without the version, which is the storage's revision. It always begins the same, so
  * that the version can be put in without reading the rest: a list of ten thousand objects is copied, not parsed.
  */
-import { type Endpoint, GROUP_VERSION, KIND, RESOURCE } from "./kind.ts";
+import { type CoredumpEndpoint, GROUP_VERSION, KIND, RESOURCE } from "./kind.ts";
 
 const BEGINNING = `{"apiVersion":"${GROUP_VERSION}","kind":"${KIND}","metadata":{`;
 
-export function storedText({ metadata, spec, status }: Endpoint): string {
+export function storedText({ metadata, spec, status }: CoredumpEndpoint): string {
   const { resourceVersion: _, ...meta } = metadata;
   return JSON.stringify({ apiVersion: GROUP_VERSION, kind: KIND, metadata: meta, spec, ...(status && { status }) });
 }
@@ -17,8 +17,8 @@ export const jsonOf = (value: string, revision: bigint): string =>
     ? `${BEGINNING}"resourceVersion":"${revision}",${value.slice(BEGINNING.length)}`
     : JSON.stringify(endpointOf(value, revision));
 
-export function endpointOf(value: string, revision: bigint): Endpoint {
-  const endpoint = JSON.parse(value) as Endpoint;
+export function endpointOf(value: string, revision: bigint): CoredumpEndpoint {
+  const endpoint = JSON.parse(value) as CoredumpEndpoint;
   return { ...endpoint, metadata: { ...endpoint.metadata, resourceVersion: String(revision) } };
 }
 

@@ -3,7 +3,7 @@
  * uid and what the cluster knows come in as arguments.
  */
 import { isDeepStrictEqual } from "node:util";
-import { ENDPOINT, type Endpoint, GROUP, GROUP_VERSION, KIND, RESOURCE } from "./kind.ts";
+import { type CoredumpEndpoint, ENDPOINT, GROUP, GROUP_VERSION, KIND, RESOURCE } from "./kind.ts";
 import { clipped, LIMITS, quoted } from "./limits.ts";
 import { assertCounts } from "./measure.ts";
 import type { ObjectMeta } from "./meta.ts";
@@ -14,8 +14,8 @@ import { problemsOf } from "./validation.ts";
 /** What somebody sent: shaped, but with nothing that it must have. */
 export interface Draft {
   readonly metadata: Partial<ObjectMeta>;
-  readonly spec: Partial<Endpoint["spec"]>;
-  readonly status?: Endpoint["status"];
+  readonly spec: Partial<CoredumpEndpoint["spec"]>;
+  readonly status?: CoredumpEndpoint["status"];
 }
 
 /** Of a new object, from the server. */
@@ -28,7 +28,7 @@ interface Birth {
   readonly now: string;
 }
 
-/** @param onUnknown gets the path of each field that there is not. @throws Refusal 400 when it is no object of this kind */
+/** @param onUnknown gets the path of each field that there is not. @throws StatusError 400 when it is no object of this kind */
 export function draftOf(body: unknown, onUnknown: (path: string) => void): Draft {
   if (!isObject(body)) throw badRequest("the body must be an object");
   const { apiVersion, kind } = body;
@@ -40,10 +40,10 @@ export function draftOf(body: unknown, onUnknown: (path: string) => void): Draft
   return { metadata, spec, ...(status && { status }) };
 }
 
-/** @throws Refusal 422 */
-export function created({ metadata, spec }: Draft, birth: Birth): Endpoint {
+/** @throws StatusError 422 */
+export function created({ metadata, spec }: Draft, birth: Birth): CoredumpEndpoint {
   const { name, namespace, namespaceUid, podUid, uid, now } = birth;
-  const endpoint: Endpoint = {
+  const endpoint: CoredumpEndpoint = {
     apiVersion: GROUP_VERSION,
     kind: KIND,
     metadata: {
@@ -61,11 +61,11 @@ export function created({ metadata, spec }: Draft, birth: Birth): Endpoint {
   );
 }
 
-/** What a write to the object itself makes of it: its status stays. @throws Refusal 409, 422 */
-export function updated(old: Endpoint, { metadata, spec }: Draft): Endpoint {
+/** What a write to the object itself makes of it: its status stays. @throws StatusError 409, 422 */
+export function updated(old: CoredumpEndpoint, { metadata, spec }: Draft): CoredumpEndpoint {
   const [said, before] = [{ ...old.spec, ...filled(spec) }, old.spec];
   const { podname: _, ...rest } = said;
-  const next: Endpoint = {
+  const next: CoredumpEndpoint = {
     ...old,
     metadata: { ...kept(old.metadata), ...own(metadata) },
     spec: { ...(spec.podname && { podname: spec.podname }), ...rest },
@@ -90,8 +90,8 @@ export function updated(old: Endpoint, { metadata, spec }: Draft): Endpoint {
   return valid({ ...next, metadata: { ...next.metadata, generation } }, [...immutable, ...causes]);
 }
 
-/** What a write to its status makes of it: nothing else changes. @throws Refusal 422 */
-export function withStatus(old: Endpoint, draft: Draft): Endpoint {
+/** What a write to its status makes of it: nothing else changes. @throws StatusError 422 */
+export function withStatus(old: CoredumpEndpoint, draft: Draft): CoredumpEndpoint {
   const { status: _, ...rest } = old;
   const next = { ...rest, ...(draft.status && { status: draft.status }) };
   assertCounts(next, old);
@@ -99,7 +99,7 @@ export function withStatus(old: Endpoint, draft: Draft): Endpoint {
 }
 
 /** To go, as soon as nobody has an objection any more. */
-export function dying(old: Endpoint, now: string, propagation: string | undefined): Endpoint {
+export function dying(old: CoredumpEndpoint, now: string, propagation: string | undefined): CoredumpEndpoint {
   const { deletionTimestamp, finalizers = [], generation } = old.metadata;
   const collector = propagation === "Foreground" ? ["foregroundDeletion"] : propagation === "Orphan" ? ["orphan"] : [];
   const all = [...new Set([...finalizers, ...collector])];
@@ -115,12 +115,12 @@ export function dying(old: Endpoint, now: string, propagation: string | undefine
 }
 
 /** Whether it is to go, and nobody objects. */
-export const isGone = ({ metadata }: Endpoint): boolean =>
+export const isGone = ({ metadata }: CoredumpEndpoint): boolean =>
   metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0;
 
-/** What the writer expects the object to be. @throws Refusal 409 */
+/** What the writer expects the object to be. @throws StatusError 409 */
 export function expect(
-  { metadata }: Endpoint,
+  { metadata }: CoredumpEndpoint,
   revision: bigint,
   expected: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined },
 ): void {
@@ -150,7 +150,7 @@ function kept({ labels, annotations, finalizers, ownerReferences, ...rest }: Obj
 const filled = (spec: Draft["spec"]): Draft["spec"] =>
   Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== ""));
 
-function valid(endpoint: Endpoint, causes: readonly Cause[]): Endpoint {
+function valid(endpoint: CoredumpEndpoint, causes: readonly Cause[]): CoredumpEndpoint {
   const all = [
     ...causes,
     ...problemsOf(endpoint).map(({ field, value, problem }) => fieldInvalid(field, value, problem)),

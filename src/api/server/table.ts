@@ -1,20 +1,20 @@
 /** What `kubectl get` prints (meta.k8s.io Table), and metadata alone (PartialObjectMetadata). */
-import type { Wanted } from "./accept.ts";
-import type { Endpoint } from "./kind.ts";
+import type { AcceptedForm } from "./accept.ts";
+import type { CoredumpEndpoint } from "./kind.ts";
 
 const META = "meta.k8s.io";
 
-interface Column {
+interface TableColumn {
   readonly name: string;
   readonly type: "string";
   readonly format?: "name";
   readonly description: string;
   /** 0: always; 1: with `-o wide`. */
   readonly priority: 0 | 1;
-  readonly cell: (endpoint: Endpoint, nowMs: number) => string;
+  readonly cell: (endpoint: CoredumpEndpoint, nowMs: number) => string;
 }
 
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly TableColumn[] = [
   {
     name: "Name",
     type: "string",
@@ -54,13 +54,13 @@ export interface ListMeta {
 
 /** @param withColumns  in a watch only the first table says what its columns are */
 export function tableOf(
-  endpoints: readonly Endpoint[],
+  endpoints: readonly CoredumpEndpoint[],
   metadata: ListMeta,
   {
     version,
     include,
     withColumns = true,
-  }: { version: Wanted["version"]; include: IncludeObject; withColumns?: boolean },
+  }: { version: AcceptedForm["version"]; include: IncludeObject; withColumns?: boolean },
 ): Record<string, unknown> {
   const nowMs = Date.now();
   const rows = endpoints.map((endpoint) => ({
@@ -71,16 +71,19 @@ export function tableOf(
   return { kind: "Table", apiVersion: `${META}/${version}`, metadata, columnDefinitions: columns, rows };
 }
 
-export const partialOf = ({ metadata }: Pick<Endpoint, "metadata">, version: Wanted["version"]): object => ({
+export const partialOf = (
+  { metadata }: Pick<CoredumpEndpoint, "metadata">,
+  version: AcceptedForm["version"],
+): object => ({
   kind: "PartialObjectMetadata",
   apiVersion: `${META}/${version}`,
   metadata,
 });
 
 export const partialListOf = (
-  endpoints: readonly Endpoint[],
+  endpoints: readonly CoredumpEndpoint[],
   metadata: ListMeta,
-  version: Wanted["version"],
+  version: AcceptedForm["version"],
 ): Record<string, unknown> => ({
   kind: "PartialObjectMetadataList",
   apiVersion: `${META}/${version}`,
@@ -88,7 +91,7 @@ export const partialListOf = (
   items: endpoints.map((endpoint) => partialOf(endpoint, version)),
 });
 
-function ageOf({ metadata }: Endpoint, nowMs: number): string {
+function ageOf({ metadata }: CoredumpEndpoint, nowMs: number): string {
   const createdMs = Date.parse(metadata.creationTimestamp);
   return Number.isNaN(createdMs) ? "<unknown>" : ageInWords(nowMs - createdMs);
 }

@@ -5,7 +5,7 @@ const ENTRY_BYTES = 512;
 /** Of all answers of one cache. */
 const MOST_BYTES = 8 << 20;
 
-interface Entry<T> {
+interface CachedAnswer<T> {
   readonly answer: Promise<T>;
   untilMs: number;
 }
@@ -17,7 +17,7 @@ interface Entry<T> {
  */
 export class TimedCache<T> {
   readonly #keepMs: (answer: T) => number;
-  readonly #answers = new Recent<Entry<T>>(MOST_BYTES);
+  readonly #answers = new Recent<CachedAnswer<T>>(MOST_BYTES);
   #sweeping: NodeJS.Timeout | undefined;
 
   constructor(keepMs: (answer: T) => number) {
@@ -32,7 +32,7 @@ export class TimedCache<T> {
   async get(key: string, ask: () => Promise<T>): Promise<T> {
     const known = this.#answers.get(key);
     if (known && performance.now() < known.untilMs) return await known.answer;
-    const asked: Entry<T> = { answer: ask(), untilMs: Number.POSITIVE_INFINITY };
+    const asked: CachedAnswer<T> = { answer: ask(), untilMs: Number.POSITIVE_INFINITY };
     this.#answers.set(key, asked, ENTRY_BYTES);
     try {
       const answer = await asked.answer;
@@ -48,7 +48,7 @@ export class TimedCache<T> {
     this.#answers.delete(key);
   }
 
-  #keep(key: string, asked: Entry<T>, answer: T): void {
+  #keep(key: string, asked: CachedAnswer<T>, answer: T): void {
     const keepMs = this.#keepMs(answer);
     asked.untilMs = performance.now() + keepMs;
     this.#answers.set(key, asked, ENTRY_BYTES + 2 * (JSON.stringify(answer)?.length ?? 0));

@@ -1,17 +1,17 @@
-import type { Endpoint } from "./kind.ts";
+import type { CoredumpEndpoint } from "./kind.ts";
 import { annotationsProblem, labelValueProblem, nameProblem, qualifiedNameProblem, uidProblem } from "./names.ts";
 
-interface Problem {
+interface FieldProblem {
   readonly field: string;
   readonly value: unknown;
   readonly problem: string;
 }
 
 /** What is wrong with an object; empty when it may be stored. */
-export function problemsOf({ metadata, spec }: Endpoint): Problem[] {
+export function problemsOf({ metadata, spec }: CoredumpEndpoint): FieldProblem[] {
   const { name, generateName, labels = {}, annotations = {}, finalizers = [], ownerReferences = [] } = metadata;
   const { podname, poduid } = spec;
-  const wrong = (field: string, value: unknown, problem: string | undefined): Problem[] =>
+  const wrong = (field: string, value: unknown, problem: string | undefined): FieldProblem[] =>
     problem === undefined ? [] : [{ field, value, problem }];
   return [
     ...wrong("metadata.name", name, nameProblem(name)),

@@ -6,7 +6,7 @@ import { Answers } from "./answers.ts";
 import { type Guard, targetOf } from "./guard.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { Query } from "./query.ts";
-import { Refusal, statusOf } from "./refusal.ts";
+import { StatusError, statusOf } from "./refusal.ts";
 import { send, untilGone } from "./sending.ts";
 import type { Keys } from "./stored.ts";
 import { assertSensible, watched } from "./watching.ts";
@@ -25,7 +25,7 @@ interface WatchParts {
   readonly stopping: AbortSignal;
 }
 
-/** @throws Refusal before the first byte; then it says what is wrong in an event of type ERROR */
+/** @throws StatusError before the first byte; then it says what is wrong in an event of type ERROR */
 export async function serveWatch(request: FastifyRequest, reply: FastifyReply, parts: WatchParts): Promise<void> {
   const { storage, keys, metrics, stopping } = parts;
   const query = new Query(request.query);
@@ -70,7 +70,7 @@ function checkingAgain(request: FastifyRequest, guard: Guard, lost: AbortControl
         unanswered = 0;
       },
       (error) => {
-        const isAnswer = error instanceof Refusal ? error.status.code !== 429 : !(error instanceof DumpError);
+        const isAnswer = error instanceof StatusError ? error.status.code !== 429 : !(error instanceof DumpError);
         if (isAnswer || ++unanswered === UNANSWERED) lost.abort(error);
       },
     );

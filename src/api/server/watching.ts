@@ -1,9 +1,9 @@
 /** Watches: the storage's changes as events of those objects that are selected. */
 import { isCode } from "../../domain/failures.ts";
-import type { Change, ObjectStorage } from "../storage/storage.ts";
+import type { ObjectStorage, StorageChange } from "../storage/storage.ts";
 import { type ListQuery, listed, selects } from "./listing.ts";
 import { badRequest, expired } from "./refusal.ts";
-import type { Selection } from "./selectors.ts";
+import type { Selector } from "./selectors.ts";
 import { endpointOf, type Keys } from "./stored.ts";
 
 export interface WatchQuery {
@@ -20,14 +20,14 @@ export type Event =
 
 /**
  * For ever, until the signal aborts.
- * @throws Refusal 410, 504; DumpError as the storage does
+ * @throws StatusError 410, 504; DumpError as the storage does
  */
 export async function* watched(
   storage: ObjectStorage,
   keys: Keys,
   namespace: string | undefined,
   query: WatchQuery,
-  selection: Selection,
+  selection: Selector,
   signal: AbortSignal,
 ): AsyncGenerator<Event> {
   let from = query.version ?? 0n;
@@ -56,7 +56,7 @@ const asOfNow = ({ version }: WatchQuery): ListQuery => ({
   ...{ resourceVersion: String(version ?? 0n), resourceVersionMatch: "NotOlderThan" },
 });
 
-/** @throws Refusal 400 */
+/** @throws StatusError 400 */
 export function assertSensible({ bookmarks, sendInitialEvents, resourceVersionMatch: match }: WatchQuery): void {
   if (sendInitialEvents === undefined) {
     if (match !== undefined)
@@ -69,9 +69,9 @@ export function assertSensible({ bookmarks, sendInitialEvents, resourceVersionMa
 
 /** Whoever selects by labels sees an object come and go as its labels change. */
 function* eventOf(
-  { type, key, value, revision, previous }: Change,
+  { type, key, value, revision, previous }: StorageChange,
   named: Keys,
-  selection: Selection,
+  selection: Selector,
 ): Generator<Event> {
   if (!selection.fields.matches(named.named(key))) return; // and nothing of it, whatever it was before
   const matched = (text: string): boolean => !selection.selects || selects(endpointOf(text, revision), selection);

@@ -2,7 +2,15 @@ import { performance } from "node:perf_hooks";
 import { DumpError } from "../../domain/failures.ts";
 import { Bell } from "./bell.ts";
 import { gone } from "./keys.ts";
-import type { Change, Listed, ObjectStorage, Page, StoredObject, Usage, WatchEvent } from "./storage.ts";
+import type {
+  Listed,
+  ObjectStorage,
+  PageQuery,
+  StorageChange,
+  StorageEvent,
+  StorageUsage,
+  StoredObject,
+} from "./storage.ts";
 
 /** What one who reads slowly, or comes back, may have missed and still go on from here. */
 const RECENT = 2000;
@@ -10,12 +18,12 @@ const RECENT_LENGTH = 8 << 20;
 const PROGRESS_MS = 5000;
 
 /** One watch of the storage, and what it has told lately. */
-interface Run {
+interface UpstreamWatch {
   /** Behind this revision, all changes are among the recent ones. */
   from: bigint;
   /** All changes up to here have been told. */
   now: bigint;
-  readonly recent: Change[];
+  readonly recent: StorageChange[];
   /** Of the recent ones together. */
   length: number;
   /** How it ended. */
@@ -31,7 +39,7 @@ export class SharedWatch implements ObjectStorage {
   readonly #root: string;
   readonly #closing = new AbortController();
   readonly #bell = new Bell();
-  #run: Promise<Run> | undefined;
+  #run: Promise<UpstreamWatch> | undefined;
 
   constructor(storage: ObjectStorage, root: string) {
     this.#storage = storage;
@@ -42,7 +50,7 @@ export class SharedWatch implements ObjectStorage {
     return this.#storage.get(key, signal);
   }
 
-  list(prefix: string, page?: Page, signal?: AbortSignal): Promise<Listed> {
+  list(prefix: string, page?: PageQuery, signal?: AbortSignal): Promise<Listed> {
     return this.#storage.list(prefix, page, signal);
   }
 
@@ -58,7 +66,7 @@ export class SharedWatch implements ObjectStorage {
     return this.#storage.delete(key, expectedRevision, signal);
   }
 
-  usage(prefix: string, signal?: AbortSignal): Promise<Usage> {
+  usage(prefix: string, signal?: AbortSignal): Promise<StorageUsage> {
     return this.#storage.usage(prefix, signal);
   }
 
@@ -66,7 +74,7 @@ export class SharedWatch implements ObjectStorage {
     return this.#storage.ping(signal);
   }
 
-  async *watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  async *watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<StorageEvent> {
     signal.throwIfAborted();
     const run = prefix.startsWith(this.#root) ? await this.#running() : undefined;
     signal.throwIfAborted();
@@ -76,12 +84,17 @@ export class SharedWatch implements ObjectStorage {
   }
 
   /** Whether what comes behind that revision is told here; one that is still to come is the storage's to refuse. */
-  async #covers({ from, now }: Run, revision: bigint, signal: AbortSignal): Promise<boolean> {
+  async #covers({ from, now }: UpstreamWatch, revision: bigint, signal: AbortSignal): Promise<boolean> {
     if (revision < from) return false;
     return revision <= now || revision <= (await this.#storage.list(this.#root, { limit: 1 }, signal)).revision;
   }
 
-  async *#shared(run: Run, prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  async *#shared(
+    run: UpstreamWatch,
+    prefix: string,
+    afterRevision: bigint,
+    signal: AbortSignal,
+  ): AsyncGenerator<StorageEvent> {
     let at = afterRevision;
     for (let toldMs = performance.now(); ; ) {
       if (at < run.from) throw gone(at);
@@ -102,7 +115,7 @@ export class SharedWatch implements ObjectStorage {
   }
 
   /** The watch that is running; begun by the first who needs it, and anew when it has failed. */
-  #running(): Promise<Run> {
+  #running(): Promise<UpstreamWatch> {
     this.#run ??= this.#begin().catch((error) => {
       this.#run = undefined;
       throw error;
@@ -110,14 +123,14 @@ export class SharedWatch implements ObjectStorage {
     return this.#run;
   }
 
-  async #begin(): Promise<Run> {
+  async #begin(): Promise<UpstreamWatch> {
     const { revision } = await this.#storage.list(this.#root, { limit: 1 }, this.#closing.signal);
-    const run: Run = { from: revision, now: revision, recent: [], length: 0 };
+    const run: UpstreamWatch = { from: revision, now: revision, recent: [], length: 0 };
     void this.#follow(run);
     return run;
   }
 
-  async #follow(run: Run): Promise<void> {
+  async #follow(run: UpstreamWatch): Promise<void> {
     try {
       for await (const event of this.#storage.watch(this.#root, run.now, this.#closing.signal)) {
         if (event.type !== "progress") remember(run, event);
@@ -138,7 +151,7 @@ export class SharedWatch implements ObjectStorage {
 }
 
 /** What is oldest goes, when there are too many or they are too large; the last one stays, because all wait for it. */
-function remember(run: Run, change: Change): void {
+function remember(run: UpstreamWatch, change: StorageChange): void {
   run.recent.push(change);
   run.length += lengthOf(change);
   while (run.recent.length > RECENT || (run.length > RECENT_LENGTH && run.recent.length > 1)) {
@@ -149,10 +162,10 @@ function remember(run: Run, change: Change): void {
   }
 }
 
-const lengthOf = ({ value, previous }: Change): number => value.length + (previous?.value.length ?? 0);
+const lengthOf = ({ value, previous }: StorageChange): number => value.length + (previous?.value.length ?? 0);
 
 /** Those with later revisions. They are in order, and mostly few. */
-function behind(changes: readonly Change[], revision: bigint): readonly Change[] {
+function behind(changes: readonly StorageChange[], revision: bigint): readonly StorageChange[] {
   let first = changes.length;
   while (first > 0 && (changes[first - 1]?.revision ?? 0n) > revision) first--;
   return changes.slice(first);

@@ -18,7 +18,7 @@ export interface ObjectStorage extends AsyncDisposable {
    * What begins with `prefix`, in the order of the keys, all as of one revision.
    * @throws DumpError API_GONE when `revision` has been compacted, or is one that is still to come
    */
-  list(prefix: string, page?: Page, signal?: AbortSignal): Promise<Listed>;
+  list(prefix: string, page?: PageQuery, signal?: AbortSignal): Promise<Listed>;
 
   /** @returns its revision @throws DumpError API_CONFLICT when there is one */
   create(key: string, value: string, signal?: AbortSignal): Promise<bigint>;
@@ -38,10 +38,10 @@ export interface ObjectStorage extends AsyncDisposable {
    * when nobody has answered for a while, the signal's reason. One who takes too long to read is left behind with API_GONE.
    * Whoever stops reading ends it (`break`).
    */
-  watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncIterable<StorageEvent>;
 
   /** How much there is of what begins with `prefix`. May be some seconds old. */
-  usage(prefix: string, signal?: AbortSignal): Promise<Usage>;
+  usage(prefix: string, signal?: AbortSignal): Promise<StorageUsage>;
 
   /** Whether it answers now, and takes deletions. @throws DumpError STORAGE_UNAVAILABLE. For /readyz */
   ping(signal?: AbortSignal): Promise<void>;
@@ -60,13 +60,13 @@ export interface StoredItem extends StoredObject {
   readonly key: string;
 }
 
-export interface Usage {
+export interface StorageUsage {
   readonly count: number;
   /** Of keys and values. */
   readonly bytes: number;
 }
 
-export interface Page {
+export interface PageQuery {
   /** The last key of the page before: this one begins behind it. */
   readonly after?: string | undefined;
   /** Default: all. Fewer may come where they are large (megabytes): `remaining` says that there are more. */
@@ -83,9 +83,9 @@ export interface Listed {
   readonly remaining: number;
 }
 
-export type WatchEvent = Change | Progress;
+export type StorageEvent = StorageChange | StorageProgress;
 
-export interface Change {
+export interface StorageChange {
   readonly type: "put" | "delete";
   readonly key: string;
   /** What it is now; what it was last, when it was deleted. */
@@ -96,7 +96,7 @@ export interface Change {
 }
 
 /** All changes up to this revision have been told. */
-interface Progress {
+interface StorageProgress {
   readonly type: "progress";
   readonly revision: bigint;
 }

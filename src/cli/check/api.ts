@@ -1,15 +1,9 @@
 /** The API server, what it serves for us, and what it asks us. */
 
 import { ifThere } from "../../kube/answers.ts";
-import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import { COREDUMP_API, type Conditioned, collection, type KubeObject, member } from "../../kube/objects.ts";
 import { ok, problem, type Step, warning } from "../../node/install/step.ts";
-import type { Checked, Clock } from "./checked.ts";
-
-interface Conditioned extends KubeObject {
-  readonly status?: {
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
-  };
-}
+import type { CheckContext, ClockSkew } from "./checked.ts";
 
 const GROUP = COREDUMP_API.split("/")[0] ?? "";
 const SERVICE = `v1alpha1.${GROUP}`;
@@ -20,8 +14,8 @@ const SLIGHT_MS = 5_000;
 
 /** @param clock  gets the difference of the clocks */
 export async function checkApi(
-  { http, signal }: Checked,
-  clock: { -readonly [K in keyof Clock]: Clock[K] },
+  { http, signal }: CheckContext,
+  clock: { -readonly [K in keyof ClockSkew]: ClockSkew[K] },
 ): Promise<Step[]> {
   const answer = await http.answer({ verb: "get", resource: "version", path: "/version", signal });
   answer.resume();
@@ -40,7 +34,7 @@ export function skewed(what: string, whose: string, aheadMs: number): Step | und
   return level(what, `${whose} is ${seconds} the API server's`, "set the clocks (NTP)");
 }
 
-export async function checkDefinitions({ http, signal }: Checked): Promise<Step[]> {
+export async function checkDefinitions({ http, signal }: CheckContext): Promise<Step[]> {
   const steps = [];
   for (const plural of ["coredumps", "coredumpquotas"]) {
     const [resource, name] = ["customresourcedefinitions", `${plural}.${GROUP}`];
@@ -59,7 +53,7 @@ function notYet({ status }: Conditioned, type: string): string | undefined {
   return `is not ${type.toLowerCase()}${condition?.message ? `: ${condition.message}` : ""}`;
 }
 
-export async function checkService({ http, namespace, signal }: Checked): Promise<Step[]> {
+export async function checkService({ http, namespace, signal }: CheckContext): Promise<Step[]> {
   const path = member("apiregistration.k8s.io/v1", "apiservices", SERVICE);
   const service = await ifThere(http.json<Conditioned>({ verb: "get", resource: "apiservices", path, signal }));
   const pods = `kubectl -n ${namespace} get pods -l app.kubernetes.io/name=coredump-api`;
@@ -81,7 +75,7 @@ interface Webhooks extends KubeObject {
   readonly webhooks?: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
 }
 
-export async function checkWebhook({ http, namespace, signal }: Checked): Promise<Step[]> {
+export async function checkWebhook({ http, namespace, signal }: CheckContext): Promise<Step[]> {
   const resource = "mutatingwebhookconfigurations";
   const path = member("admissionregistration.k8s.io/v1", resource, WEBHOOK);
   const configuration = await ifThere(http.json<Webhooks>({ verb: "get", resource, path, signal }));

@@ -5,7 +5,7 @@
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { problem, type Step } from "../../node/install/step.ts";
 import { checkApi, checkDefinitions, checkService, checkWebhook } from "./api.ts";
-import type { Checked } from "./checked.ts";
+import type { CheckContext } from "./checked.ts";
 import { checkNodes } from "./nodes.ts";
 import { checkLeaders, checkPods } from "./parts.ts";
 import { checkRights, checkWriting } from "./rights.ts";
@@ -17,7 +17,7 @@ export const INSIDE: ReadonlySet<string> = new Set(["parts", "leaders", "nodes"]
  * All findings, in the order in which one would look. Never throws: what cannot be asked is a finding.
  * @param only  besides whether the API server answers; by default everything
  */
-export async function check(checked: Checked, only?: ReadonlySet<string>): Promise<Step[]> {
+export async function check(checked: CheckContext, only?: ReadonlySet<string>): Promise<Step[]> {
   const clock = { aheadMs: 0 };
   const steps = await told("api", () => checkApi(checked, clock));
   if (steps.some(({ level }) => level === "problem")) return steps; // the rest would say the same

@@ -1,7 +1,7 @@
 /** What a check looks at. */
 import type { KubeAnswers } from "../../kube/http.ts";
 
-export interface Checked {
+export interface CheckContext {
   readonly http: KubeAnswers;
   /** Of our own parts. */
   readonly namespace: string;
@@ -9,6 +9,6 @@ export interface Checked {
 }
 
 /** The API server's clock against ours, milliseconds: added to ours it gives the server's. */
-export interface Clock {
+export interface ClockSkew {
   readonly aheadMs: number;
 }

@@ -7,7 +7,7 @@ import { formatDuration } from "../../domain/units.ts";
 import { type Lease, leasesPath } from "../../kube/lease.ts";
 import { ok, problem, type Step, warning } from "../../node/install/step.ts";
 import { skewed } from "./api.ts";
-import type { Checked, Clock } from "./checked.ts";
+import type { CheckContext, ClockSkew } from "./checked.ts";
 import { renewedMs } from "./parts.ts";
 
 /** An agent renews every ten seconds. */
@@ -16,7 +16,7 @@ const OLD_MS = 3600_000;
 /** Whole seconds of the API server's, and the way there. */
 const SLACK_MS = 2000;
 
-export async function checkNodes({ http, namespace, signal }: Checked, clock: Clock): Promise<Step[]> {
+export async function checkNodes({ http, namespace, signal }: CheckContext, clock: ClockSkew): Promise<Step[]> {
   const path = leasesPath(namespace);
   const { items } = await http.json<{ items: readonly Lease[] }>({ verb: "list", resource: "leases", path, signal });
   const leases = items.filter(({ metadata: { name } }) => name.startsWith(AGENT_LEASE));

@@ -5,12 +5,12 @@ import { type Lease, leasePath } from "../../kube/lease.ts";
 import { collection, member } from "../../kube/objects.ts";
 import type { Pod } from "../../kube/pods.ts";
 import { ok, problem, type Step } from "../../node/install/step.ts";
-import type { Checked, Clock } from "./checked.ts";
+import type { CheckContext, ClockSkew } from "./checked.ts";
 
 const NAME = "app.kubernetes.io/name";
 const HEALTH = 9099;
 
-export async function checkPods(checked: Checked): Promise<Step[]> {
+export async function checkPods(checked: CheckContext): Promise<Step[]> {
   const { http, namespace, signal } = checked;
   const query = { labelSelector: `app.kubernetes.io/part-of=coredump-detector,${NAME}` }; // the pod of helm test has no name
   const path = collection("v1", "pods", namespace);
@@ -34,7 +34,7 @@ export const isReady = ({ status }: Pod): boolean =>
   status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 
 /** The container's reason for not starting, else what its `/readyz` says, by the API server's proxy. */
-async function whyNot({ http, namespace, signal }: Checked, part: string, pod: Pod): Promise<Step> {
+async function whyNot({ http, namespace, signal }: CheckContext, part: string, pod: Pod): Promise<Step> {
   const { name } = pod.metadata;
   const waiting = pod.status?.containerStatuses?.map(({ state }) => state?.["waiting"]).find((each) => each?.reason);
   if (waiting?.reason && waiting.reason !== "ContainerCreating") {
@@ -60,7 +60,7 @@ async function whyNot({ http, namespace, signal }: Checked, part: string, pod: P
 /** Those of whom one at a time works. */
 const LED = ["coredump-controller", "coredump-gc"];
 
-export async function checkLeaders({ http, namespace, signal }: Checked, { aheadMs }: Clock): Promise<Step[]> {
+export async function checkLeaders({ http, namespace, signal }: CheckContext, { aheadMs }: ClockSkew): Promise<Step[]> {
   const steps: Step[] = [];
   for (const name of LED) {
     const ask = { verb: "get", resource: "leases", path: leasePath(namespace, name), signal } as const;

@@ -4,7 +4,7 @@ import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
 import { ifThere } from "../../kube/answers.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
 import { ok, problem, type Step, warning } from "../../node/install/step.ts";
-import type { Checked } from "./checked.ts";
+import type { CheckContext } from "./checked.ts";
 
 const NODE = "coredump-check";
 const account = (namespace: string, part: string): string => `system:serviceaccount:${namespace}:${part}`;
@@ -21,7 +21,7 @@ const probe = (node: string) => ({
 });
 
 /** A dry-run create as an agent would, which admission policies see, too: of its own node it must pass, of another it must not. */
-export async function checkWriting({ http, namespace, signal }: Checked): Promise<Step[]> {
+export async function checkWriting({ http, namespace, signal }: CheckContext): Promise<Step[]> {
   const user = account(namespace, "coredump-agent");
   const write = async (node: string): Promise<unknown> => {
     const path = collection(COREDUMP_API, "coredumps", namespace);
@@ -58,11 +58,11 @@ function hintFor(error: unknown): string {
   return own === undefined || own.startsWith("an admission policy") ? policies : own;
 }
 
-type Rule = readonly [group: string, resource: string, verbs: readonly string[]];
+type NeededRight = readonly [group: string, resource: string, verbs: readonly string[]];
 const OURS = "coredump.fujitsu.com";
 
 /** What a part may do in all namespaces, as install/rbac has it; a test keeps the two the same. */
-export const NEEDS: Readonly<Record<string, readonly Rule[]>> = {
+export const NEEDS: Readonly<Record<string, readonly NeededRight[]>> = {
   "coredump-agent": [
     [OURS, "coredumps", ["create", "get", "list", "watch", "update"]],
     [OURS, "coredumps/status", ["update"]],
@@ -86,7 +86,7 @@ export const NEEDS: Readonly<Record<string, readonly Rule[]>> = {
   ],
 };
 
-export async function checkRights(checked: Checked): Promise<Step[]> {
+export async function checkRights(checked: CheckContext): Promise<Step[]> {
   const { http, namespace, signal } = checked;
   const steps: Step[] = [];
   for (const [part, needs] of Object.entries(NEEDS)) {
@@ -113,7 +113,7 @@ const lacking = (part: string, { verb, group, resource }: Right): Step =>
     "kubectl apply -f install/rbac; with helm: helm upgrade",
   );
 
-async function may({ http, namespace, signal }: Checked, part: string, { verb, group, resource: what }: Right) {
+async function may({ http, namespace, signal }: CheckContext, part: string, { verb, group, resource: what }: Right) {
   const [resource, subresource] = what.split("/");
   const resourceAttributes = { verb, group, resource, ...(subresource && { subresource }) };
   const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];

@@ -10,7 +10,7 @@ import { type Lease, leasePath } from "../../kube/lease.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
 import { type Pod, removePod, troubleOf } from "../../kube/pods.ts";
 import { ok, problem, type Step, warning } from "../../node/install/step.ts";
-import type { Checked } from "./checked.ts";
+import type { CheckContext } from "./checked.ts";
 import { awaitDump } from "./crash-test.ts";
 import { isReady } from "./parts.ts";
 
@@ -23,7 +23,7 @@ const NOBODY = 65532;
  * On that node, or on any whose agent is ready. The image is the agent's own, which is on its node already.
  * @param checked  its signal ends the patience
  */
-export async function selfTest(checked: Checked, node: string | undefined): Promise<Step[]> {
+export async function selfTest(checked: CheckContext, node: string | undefined): Promise<Step[]> {
   try {
     const agent = await agentOn(checked, node);
     if (agent) return await crashBeside(checked, agent);
@@ -35,7 +35,7 @@ export async function selfTest(checked: Checked, node: string | undefined): Prom
   }
 }
 
-async function agentOn({ http, namespace, signal }: Checked, node: string | undefined): Promise<Pod | undefined> {
+async function agentOn({ http, namespace, signal }: CheckContext, node: string | undefined): Promise<Pod | undefined> {
   const query = { labelSelector: "app.kubernetes.io/name=coredump-agent" };
   const path = collection("v1", "pods", namespace);
   const { items } = await http.json<{ items: readonly Pod[] }>({ verb: "list", resource: "pods", path, query, signal });
@@ -43,7 +43,7 @@ async function agentOn({ http, namespace, signal }: Checked, node: string | unde
   return there.find(isReady) ?? there[0];
 }
 
-async function crashBeside(checked: Checked, agent: Pod): Promise<Step[]> {
+async function crashBeside(checked: CheckContext, agent: Pod): Promise<Step[]> {
   const { http, namespace, signal } = checked;
   const node = agent.spec?.nodeName ?? "";
   const until = await endOn(checked, node);
@@ -67,7 +67,7 @@ async function crashBeside(checked: Checked, agent: Pod): Promise<Step[]> {
 }
 
 /** Where the node has a store, a dump is to get there. */
-async function endOn({ http, namespace, signal }: Checked, node: string): Promise<State> {
+async function endOn({ http, namespace, signal }: CheckContext, node: string): Promise<State> {
   const path = leasePath(namespace, `${AGENT_LEASE}${node}`);
   const lease = await ifThere(http.json<Lease>({ verb: "get", resource: "leases", path, signal }));
   return statusIn(lease?.metadata.annotations)?.store ? "Saved" : "Allowed";
@@ -108,14 +108,20 @@ const podBeside = ({ metadata: { namespace }, spec = {} }: Pod) => ({
   },
 });
 
-async function troubleWith(http: Checked["http"], { metadata: { name, namespace } }: Pod): Promise<string | undefined> {
+async function troubleWith(
+  http: CheckContext["http"],
+  { metadata: { name, namespace } }: Pod,
+): Promise<string | undefined> {
   const path = member("v1", "pods", name, namespace);
   const pod = await ifThere(http.json<Pod>({ verb: "get", resource: "pods", path }));
   const trouble = pod ? troubleOf(pod) : "it was deleted";
   return trouble === undefined ? undefined : `the pod did not get to its crash: ${trouble}`;
 }
 
-async function removeDump(http: Checked["http"], { metadata: { name, namespace, uid } }: KubeObject): Promise<void> {
+async function removeDump(
+  http: CheckContext["http"],
+  { metadata: { name, namespace, uid } }: KubeObject,
+): Promise<void> {
   const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid } };
   const path = member(COREDUMP_API, "coredumps", name, namespace);
   await ifThere(http.json({ verb: "delete", resource: "coredumps", path, body }));

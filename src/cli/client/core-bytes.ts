@@ -2,9 +2,11 @@
  * A core out of its bundle. Only the bundle's compressed frames go over the wire, each once, and are unpacked here: a hole of a
  * gigabyte is some hundred bytes. Every frame is checked as it is unpacked (zstd's own checksum, and its length).
  */
+
+import type { ByteRange } from "../../domain/units.ts";
 import { type BundleEntry, entryOf } from "../../store/bundle/entries.ts";
 import { type RangeSource, SeekableReader } from "../../store/bundle/reader.ts";
-import { type Bytes, Pace, type Range, steadily } from "./pieces.ts";
+import { type Bytes, Pace, steadily } from "./pieces.ts";
 
 /** The seek table of some gigabytes, and with what lies before the core all of a small bundle. */
 const TAIL_BYTES = 16 << 10;
@@ -79,7 +81,7 @@ class BundleRanges implements RangeSource {
     return await this.#fetched({ fromBytes, toBytes }, signal);
   }
 
-  async #fetched(range: Range, signal: AbortSignal): Promise<Buffer> {
+  async #fetched(range: ByteRange, signal: AbortSignal): Promise<Buffer> {
     return Buffer.concat(await Array.fromAsync(steadily(this.#bundle, range, { pace: this.#pace, signal })));
   }
 }

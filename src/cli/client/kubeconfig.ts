@@ -10,12 +10,12 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /** Those of hundreds of clusters have some hundred kilobytes. */
 const MAX_BYTES = 16 << 20;
 
-interface Where {
+interface KubeconfigFlags {
   readonly kubeconfig?: string | undefined;
   readonly server?: string | undefined;
 }
 
-export interface Found {
+export interface FoundKubeconfig {
   readonly config: KubeConfig;
   readonly words: string;
 }
@@ -25,7 +25,7 @@ export interface Found {
  * @returns `config` without anything in it where there is no file, and `server` says enough; `words`: what to call it in messages
  * @throws DumpError SETTINGS_INVALID with the path of the file that cannot be read, or with those that were looked for
  */
-export function kubeconfigOf(empty: () => KubeConfig, { kubeconfig, server }: Where): Found {
+export function kubeconfigOf(empty: () => KubeConfig, { kubeconfig, server }: KubeconfigFlags): FoundKubeconfig {
   const config = empty();
   const wanted = kubeconfig !== undefined ? [kubeconfig] : inEnvironment();
   // Of those that KUBECONFIG lists some may be missing; one that was named must be there.

@@ -14,10 +14,10 @@ import {
   rmSync,
 } from "node:fs";
 import { DumpError, errnoOf, reasonOf } from "../../domain/failures.ts";
+import type { ByteRange } from "../../domain/units.ts";
 import { tryFlock } from "../../system/ffi.ts";
 import { writeAllAtSync, writeAt } from "../../system/io.ts";
 import { dataRuns } from "../../system/zeros.ts";
-import type { Range } from "./pieces.ts";
 
 const SAVE_EVERY_MS = 1000;
 /** A line about some thousand ranges; ours have a handful. */
@@ -28,8 +28,8 @@ interface Identity {
   readonly lengthBytes: number;
 }
 
-interface Line extends Identity {
-  readonly done: readonly Range[];
+interface ProgressLine extends Identity {
+  readonly done: readonly ByteRange[];
 }
 
 export class PartFile implements Disposable {
@@ -37,7 +37,7 @@ export class PartFile implements Disposable {
   readonly fd: number;
   readonly #target: string;
   readonly #of: Identity;
-  #done: readonly Range[];
+  #done: readonly ByteRange[];
   #savedAtMs = performance.now();
   #finished = false;
 
@@ -62,7 +62,7 @@ export class PartFile implements Disposable {
   }
 
   /** What is still to come, in order. */
-  missing(): Range[] {
+  missing(): ByteRange[] {
     const ends = [...this.#done.map(({ toBytes }) => toBytes)];
     const starts = [...this.#done.map(({ fromBytes }) => fromBytes), this.#of.lengthBytes];
     return starts
@@ -122,21 +122,21 @@ export class PartFile implements Disposable {
   }
 
   /** What has come, if it is of the same thing; torn or foreign lines are nothing. */
-  #read(): readonly Range[] {
+  #read(): readonly ByteRange[] {
     const lineBytes = fstatSync(this.fd).size - this.#of.lengthBytes;
     if (lineBytes <= 0 || lineBytes > MAX_LINE_BYTES) return [];
     const bytes = Buffer.alloc(lineBytes);
     readSync(this.fd, bytes, 0, lineBytes, this.#of.lengthBytes);
     const line = lineIn(bytes.toString());
     if (line?.etag !== this.#of.etag || line.lengthBytes !== this.#of.lengthBytes) return [];
-    return line.done.reduce<readonly Range[]>(joined, []);
+    return line.done.reduce<readonly ByteRange[]>(joined, []);
   }
 }
 
-function lineIn(text: string): Line | undefined {
+function lineIn(text: string): ProgressLine | undefined {
   try {
-    const line = JSON.parse(text) as Line;
-    const whole = ({ fromBytes, toBytes }: Range): boolean =>
+    const line = JSON.parse(text) as ProgressLine;
+    const whole = ({ fromBytes, toBytes }: ByteRange): boolean =>
       Number.isSafeInteger(fromBytes) && Number.isSafeInteger(toBytes) && 0 <= fromBytes && fromBytes < toBytes;
     return line.done.every((range) => whole(range) && range.toBytes <= line.lengthBytes) ? line : undefined;
   } catch {
@@ -145,7 +145,7 @@ function lineIn(text: string): Line | undefined {
 }
 
 /** Sorted, apart from one another. */
-export function joined(ranges: readonly Range[], more: Range): readonly Range[] {
+export function joined(ranges: readonly ByteRange[], more: ByteRange): readonly ByteRange[] {
   const before = ranges.filter(({ toBytes }) => toBytes < more.fromBytes);
   const behind = ranges.filter(({ fromBytes }) => fromBytes > more.toBytes);
   const touched = [...ranges.slice(before.length, ranges.length - behind.length), more];

@@ -3,6 +3,7 @@
  * A piece that breaks off is gone on with from its last byte.
  */
 import { DumpError, FAILURES, type FailureCode } from "../../domain/failures.ts";
+import type { ByteRange } from "../../domain/units.ts";
 import { backoffMs, pause } from "../../kube/backoff.ts";
 
 /** Well below kube-apiserver's 60 s, however the rate drops meanwhile. */
@@ -33,12 +34,6 @@ export interface Bytes {
   read(fromBytes: number, toBytes: number, signal: AbortSignal): AsyncGenerator<Buffer>;
 }
 
-export interface Range {
-  readonly fromBytes: number;
-  /** Behind the last one. */
-  readonly toBytes: number;
-}
-
 /** How much to ask for at once. */
 export class Pace {
   bytes = FIRST_BYTES;
@@ -63,7 +58,7 @@ interface How {
 }
 
 /** The bytes of a range, by as many requests and attempts as it takes. @throws DumpError what does not go away */
-export async function* steadily(source: Bytes, { fromBytes, toBytes }: Range, how: How): AsyncGenerator<Buffer> {
+export async function* steadily(source: Bytes, { fromBytes, toBytes }: ByteRange, how: How): AsyncGenerator<Buffer> {
   const { pace, signal, patience = source.isSteady ? 1 : PATIENCE } = how;
   for (let at = fromBytes, failures = 0; at < toBytes; ) {
     const [from, to, startMs] = [at, Math.min(toBytes, source.pieceEnd(at, pace.bytes, Infinity)), performance.now()];
@@ -88,7 +83,7 @@ const mayPass = (error: unknown): boolean => error instanceof DumpError && FAILU
 /** Several pieces at once, each to `write` as it comes in. */
 export async function scattered(
   source: Bytes,
-  ranges: readonly Range[],
+  ranges: readonly ByteRange[],
   how: How,
   write: (chunk: Buffer, atBytes: number) => Promise<void>,
 ): Promise<void> {

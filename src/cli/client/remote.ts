@@ -7,7 +7,7 @@ import { ENDPOINT_API, type Plural } from "./objects.ts";
 import type { Bytes } from "./pieces.ts";
 import { explained } from "./trouble.ts";
 
-export interface Wanted {
+export interface DownloadPath {
   readonly resource: Plural;
   readonly namespace: string;
   readonly name: string;
@@ -23,9 +23,9 @@ export class Remote implements Bytes {
   /** Of all answers the same, else somebody has put another thing there. */
   readonly etag: string;
   readonly #http: KubeAnswers;
-  readonly #wanted: Wanted;
+  readonly #wanted: DownloadPath;
 
-  private constructor(http: KubeAnswers, wanted: Wanted, lengthBytes: number, etag: string) {
+  private constructor(http: KubeAnswers, wanted: DownloadPath, lengthBytes: number, etag: string) {
     this.#http = http;
     this.#wanted = wanted;
     this.lengthBytes = lengthBytes;
@@ -33,7 +33,7 @@ export class Remote implements Bytes {
   }
 
   /** Asks for the first byte. @throws DumpError with what stands in the way */
-  static async open(http: KubeAnswers, wanted: Wanted, signal: AbortSignal): Promise<Remote> {
+  static async open(http: KubeAnswers, wanted: DownloadPath, signal: AbortSignal): Promise<Remote> {
     const answer = await ask(http, wanted, { range: "bytes=0-0" }, signal);
     answer.destroy();
     const { "content-range": range, etag } = answer.headers;
@@ -75,7 +75,7 @@ export class Remote implements Bytes {
 
 async function ask(
   http: KubeAnswers,
-  wanted: Wanted,
+  wanted: DownloadPath,
   headers: Record<string, string>,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
@@ -91,10 +91,10 @@ async function ask(
   }
 }
 
-const changed = ({ name }: Wanted): DumpError =>
+const changed = ({ name }: DownloadPath): DumpError =>
   new DumpError("API_INVALID", `Cannot go on with ${name}: it is no longer what it was when the download began`, {
     hint: "Run the same command again",
   });
 
-const broken = ({ name }: Wanted, at: number, cause?: unknown): DumpError =>
+const broken = ({ name }: DownloadPath, at: number, cause?: unknown): DumpError =>
   new DumpError("API_UNAVAILABLE", `Cannot download ${name}: the connection broke off at byte ${at}`, { cause });

@@ -3,10 +3,10 @@ import type { Cluster, Context, KubeConfig, User } from "@kubernetes/client-node
 import { DumpError } from "../../domain/failures.ts";
 import { connectAs, type KubeAnswers, type KubeRequest } from "../../kube/http.ts";
 import { isNamespace } from "../../kube/names.ts";
-import { type Found, kubeconfigOf } from "./kubeconfig.ts";
+import { type FoundKubeconfig, kubeconfigOf } from "./kubeconfig.ts";
 
 /** kubectl's own flags; each says more than the kubeconfig does. */
-export interface Access {
+export interface KubectlFlags {
   readonly kubeconfig?: string | undefined;
   readonly context?: string | undefined;
   readonly cluster?: string | undefined;
@@ -30,7 +30,7 @@ export interface Session {
 }
 
 /** @throws DumpError USAGE; SETTINGS_INVALID when there is no usable kubeconfig */
-export async function openSession(access: Access): Promise<Session> {
+export async function openSession(access: KubectlFlags): Promise<Session> {
   const { KubeConfig: Config } = await import("@kubernetes/client-node");
   const found = kubeconfigOf(() => new Config(), access);
   const { config } = found;
@@ -52,7 +52,7 @@ export async function openSession(access: Access): Promise<Session> {
   };
 }
 
-function contextIn({ config, words }: Found, access: Access): Context | undefined {
+function contextIn({ config, words }: FoundKubeconfig, access: KubectlFlags): Context | undefined {
   const name = access.context ?? config.getCurrentContext() ?? "";
   const context = config.getContextObject(name) ?? undefined;
   if (access.context !== undefined && !context)
@@ -62,7 +62,7 @@ function contextIn({ config, words }: Found, access: Access): Context | undefine
   return context;
 }
 
-function clusterFor({ config, words }: Found, context: Context | undefined, access: Access): Cluster {
+function clusterFor({ config, words }: FoundKubeconfig, context: Context | undefined, access: KubectlFlags): Cluster {
   const name = access.cluster ?? context?.cluster ?? "";
   const found = config.getCluster(name) ?? undefined;
   const server = access.server ?? found?.server;
@@ -90,7 +90,7 @@ function clusterFor({ config, words }: Found, context: Context | undefined, acce
   return access.insecure || server.startsWith("http:") ? { ...cluster, skipTLSVerify: true } : cluster;
 }
 
-function userFor({ config, words }: Found, context: Context | undefined, access: Access): User {
+function userFor({ config, words }: FoundKubeconfig, context: Context | undefined, access: KubectlFlags): User {
   const name = access.user ?? context?.user ?? "";
   const found = config.getUser(name) ?? undefined;
   if (access.user !== undefined && !found)

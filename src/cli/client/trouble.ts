@@ -4,7 +4,7 @@ import { ENDPOINT_API } from "./objects.ts";
 
 const SERVICE = `kubectl get apiservice ${ENDPOINT_API.split("/").reverse().join(".")} says why`;
 
-interface Place {
+interface ObjectPlace {
   readonly namespace: string | undefined;
   readonly name?: string;
 }
@@ -13,7 +13,7 @@ interface Place {
  * @param resource as RBAC calls it
  * @returns what it was, with a hint that helps whoever has no rights beyond the namespace
  */
-export function explained(error: unknown, resource: string, { namespace, name }: Place, verb = "get"): unknown {
+export function explained(error: unknown, resource: string, { namespace, name }: ObjectPlace, verb = "get"): unknown {
   if (!(error instanceof DumpError)) return error;
   const where = namespace === undefined ? "in all namespaces" : `in namespace ${namespace}`;
   if (isForbidden(error)) {

@@ -5,7 +5,7 @@ import { DumpError, errnoOf } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";
 import { sha256Of } from "../../node/cache/examine.ts";
 import { isHeld, whyNotHeld } from "../output/describe.ts";
-import { Progress } from "../output/progress.ts";
+import { ProgressBar } from "../output/progress.ts";
 
 /** @throws DumpError DUMP_NOT_HELD with the reason; DUMP_BUSY while it is still being captured */
 export function openedCore(record: DumpRecord, corePath: string): Disposable & { readonly fd: number } {
@@ -37,7 +37,7 @@ export async function digestOf(
   each?: (chunk: Buffer, positionBytes: bigint) => Promise<void>,
   lengthBytes = fstatSync(fd).size,
 ): Promise<string> {
-  using progress = new Progress(lengthBytes);
+  using progress = new ProgressBar(lengthBytes);
   const eachOne = async (chunk: Buffer, positionBytes: bigint) => {
     await each?.(chunk, positionBytes);
     progress.at(Number(positionBytes) + chunk.length);

@@ -2,7 +2,7 @@
 import { fstatSync } from "node:fs";
 import type { Checked } from "../../crash/elf/bytes.ts";
 import { fileReader } from "../../crash/elf/file-reader.ts";
-import { type Layout, layoutOf } from "../../crash/elf/layout.ts";
+import { type CoreLayout, layoutOf } from "../../crash/elf/layout.ts";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";
@@ -57,7 +57,7 @@ const mayHaveGaps = ({ core }: DumpRecord): boolean => core.truncation === "hand
 
 function problemOf(
   record: DumpRecord,
-  layout: Checked<Layout>,
+  layout: Checked<CoreLayout>,
   logicalBytes: number,
   checksum: Finding["checksum"],
 ): string | null {

@@ -13,13 +13,13 @@ import { Device, NewFile, type Sink, Stdout } from "../output/sinks.ts";
 import { digestOf, openedCore } from "./core-file.ts";
 import { targetPath } from "./target.ts";
 
-interface Wanted {
+interface ExtractTarget {
   /** A file, a directory, `-` for stdout; undefined: stdout when it is no terminal. */
   readonly file: string | undefined;
   readonly force: boolean;
 }
 
-export async function extract(record: DumpRecord, corePath: string, wanted: Wanted): Promise<void> {
+export async function extract(record: DumpRecord, corePath: string, wanted: ExtractTarget): Promise<void> {
   using core = openedCore(record, corePath);
   if (record.core.complete === false) say(`warning: this core is not complete: ${shortfall(record)}`);
   const path = targetPath(wanted.file, defaultName(record));

@@ -1,6 +1,6 @@
 /** kubectl's flags as a session with the API server. */
 import { KUBECTL_OPTIONS } from "../../config/kubectl-options.ts";
-import { type Access, openSession, type Session } from "../client/session.ts";
+import { type KubectlFlags, openSession, type Session } from "../client/session.ts";
 import { flagsOf, type Parsed } from "../commands/flags.ts";
 import { settingsGiven } from "../commands/given.ts";
 
@@ -12,7 +12,7 @@ export const ACCESS_FLAGS = {
 } as const;
 
 /** @throws DumpError USAGE for a flag's bad value */
-export function accessOf(argv: Parsed): Access {
+export function accessOf(argv: Parsed): KubectlFlags {
   const { requestTimeout, ...given } = settingsGiven(argv, SINGLE);
   const groups = argv[asGroup.flag];
   return {

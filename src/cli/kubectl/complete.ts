@@ -88,7 +88,7 @@ function optionsOf(command: CommandModule | undefined) {
   const builder = command?.builder;
   if (typeof builder === "function") builder(probe);
   else if (builder) probe.options(builder);
-  const { key, choices, alias, boolean, count } = (probe as unknown as { getOptions(): Known }).getOptions();
+  const { key, choices, alias, boolean, count } = (probe as unknown as { getOptions(): KnownOptions }).getOptions();
   const known = (name: string): string => Object.keys(alias).find((each) => alias[each]?.includes(name)) ?? name;
   const isFlag = (each: string): boolean => !String(command?.command).includes(each);
   return {
@@ -103,7 +103,7 @@ function optionsOf(command: CommandModule | undefined) {
   };
 }
 
-interface Known {
+interface KnownOptions {
   readonly key: Readonly<Record<string, unknown>>;
   readonly choices: Readonly<Record<string, readonly string[]>>;
   readonly alias: Readonly<Record<string, readonly string[]>>;
@@ -116,17 +116,17 @@ const names = async ({ http }: Session, path: string, resource: string): Promise
   return list.items.map(({ metadata }) => metadata.name);
 };
 
-type Values = (session: Session) => Promise<readonly string[]>;
-const namespaces: Values = (session) => names(session, "/api/v1/namespaces", "namespaces");
-const contexts: Values = async (session) => session.contexts;
-const endpoints: Values = async ({ http, namespace }) =>
+type ValueSource = (session: Session) => Promise<readonly string[]>;
+const namespaces: ValueSource = (session) => names(session, "/api/v1/namespaces", "namespaces");
+const contexts: ValueSource = async (session) => session.contexts;
+const endpoints: ValueSource = async ({ http, namespace }) =>
   (await listed(http, "coredumpendpoints", namespace)).map(({ metadata }) => metadata.name);
 
 /** Those whose value is a file or a folder. */
 const FILE_FLAGS: ReadonlySet<string> = new Set(["--kubeconfig", "--core", "--sysroot", "--gdb"]);
 
 /** What may stand behind a flag. */
-const VALUES: Readonly<Record<string, Values>> = {
+const VALUES: Readonly<Record<string, ValueSource>> = {
   "-n": namespaces,
   "--namespace": namespaces,
   "--context": contexts,

@@ -6,7 +6,7 @@ import { fileReader } from "../../crash/elf/file-reader.ts";
 import { type MappedFile, mappedFiles } from "../../crash/elf/mapped.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
-import { type Opened, openImage } from "../client/debug/engine.ts";
+import { type OpenedImage, openImage } from "../client/debug/engine.ts";
 import { FolderTree } from "../client/debug/folder-tree.ts";
 import { batchArguments, gdbArguments, gdbHere, interactive } from "../client/debug/gdb.ts";
 import { runBounded } from "../client/debug/tool.ts";
@@ -73,7 +73,7 @@ async function coreOf(
   return { coredump, core: path };
 }
 
-async function imageOf(argv: Parsed, { spec }: Coredump, folder: string, signal: AbortSignal): Promise<Opened> {
+async function imageOf(argv: Parsed, { spec }: Coredump, folder: string, signal: AbortSignal): Promise<OpenedImage> {
   const named = argv["sysroot"];
   if (named === undefined) return await openImage({ name: spec.image, digest: spec.imageDigest }, folder, say, signal);
   const root = resolve(String(named));

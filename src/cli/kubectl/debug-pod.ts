@@ -6,8 +6,8 @@ import { type MappedFile, mappedFiles } from "../../crash/elf/mapped.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import { parseDurationMs } from "../../domain/units.ts";
-import type { Image } from "../client/debug/engine.ts";
-import { batchArguments, gdbArguments, interactive, type Subject } from "../client/debug/gdb.ts";
+import type { ImageRef } from "../client/debug/engine.ts";
+import { batchArguments, type DebugSubject, gdbArguments, interactive } from "../client/debug/gdb.ts";
 import { gdbImageOf, imageForAll } from "../client/debug/gdb-image.ts";
 import {
   CORE,
@@ -27,7 +27,7 @@ import type { Parsed } from "../commands/flags.ts";
 import { say } from "../output/print.ts";
 import { accessWords } from "./access.ts";
 import { boundsIn, printBacktrace, refuse } from "./debug-output.ts";
-import { type Download, streamed } from "./download.ts";
+import { type DownloadOrder, streamed } from "./download.ts";
 import { downloadable, openCore, sha256Of } from "./dump.ts";
 
 /** Headers and notes, as a rule; what lies behind it of mapped files stays unknown. */
@@ -49,7 +49,7 @@ export async function debugInCluster(argv: Parsed, ours: Session, signal: AbortS
   const mapped = await copied(shell, { remote, sha256: sha256Of(coredump), signal });
   const executable = await executableOf(shell, coredump, mapped, signal);
   const folders = new Set(mapped.flatMap(({ path }) => (isPlain(path) ? dirname(path) : [])));
-  const subject: Subject = {
+  const subject: DebugSubject = {
     executable: `${SYSROOT}${executable}`,
     core: CORE,
     sysroot: SYSROOT,
@@ -78,7 +78,7 @@ async function podWith(
   if (patienceMs === undefined)
     throw new DumpError("USAGE", `Cannot use --pod-timeout=${argv["pod-timeout"]}: not a duration such as 2m`);
   const { image: name, imageDigest: digest } = coredump.spec;
-  const image: Image = {
+  const image: ImageRef = {
     name: (argv["image"] as string | undefined) ?? name,
     digest: argv["image"] === undefined ? digest : undefined,
   };
@@ -100,7 +100,7 @@ async function podWith(
 }
 
 /** @returns what the core had mapped */
-async function copied(shell: PodShell, download: Download): Promise<readonly MappedFile[]> {
+async function copied(shell: PodShell, download: DownloadOrder): Promise<readonly MappedFile[]> {
   const head: Buffer[] = [];
   let headBytes = 0;
   const passing = async function* (): AsyncGenerator<Buffer> {

@@ -7,10 +7,10 @@ import { PartFile } from "../client/part-file.ts";
 import { type Bytes, inOrder, Pace, scattered } from "../client/pieces.ts";
 import { digestOf } from "../commands/core-file.ts";
 import { print, say } from "../output/print.ts";
-import { Progress } from "../output/progress.ts";
+import { ProgressBar } from "../output/progress.ts";
 import { Device } from "../output/sinks.ts";
 
-export interface Download {
+export interface DownloadOrder {
   readonly remote: Bytes;
   /** What it must be, in hex; undefined: nobody states it. */
   readonly sha256: string | undefined;
@@ -18,7 +18,7 @@ export interface Download {
 }
 
 /** @throws DumpError; whatever ends it, what has come stays in FILE.part, unless it is not what it should be */
-export async function intoFile(download: Download, path: string, force: boolean): Promise<void> {
+export async function intoFile(download: DownloadOrder, path: string, force: boolean): Promise<void> {
   if (isDevice(path)) return await intoDevice(download, path);
   if (!force && existsSync(path)) {
     throw new DumpError("OUTPUT_UNWRITABLE", `Cannot write ${path}: it is there already`, {
@@ -44,7 +44,7 @@ export async function intoFile(download: Download, path: string, force: boolean)
 /** What is still missing of it. */
 export async function fill(part: PartFile, remote: Bytes, signal: AbortSignal): Promise<void> {
   let done = part.doneBytes;
-  using progress = new Progress(remote.lengthBytes);
+  using progress = new ProgressBar(remote.lengthBytes);
   await scattered(remote, part.missing(), { pace: new Pace(), signal }, async (chunk, atBytes) => {
     await part.write(chunk, atBytes);
     done += chunk.length;
@@ -53,7 +53,7 @@ export async function fill(part: PartFile, remote: Bytes, signal: AbortSignal): 
 }
 
 /** Gives the file its name when its bytes are the right ones. @returns their SHA-256, in hex */
-export async function sealed(part: PartFile, download: Download, force: boolean): Promise<string> {
+export async function sealed(part: PartFile, download: DownloadOrder, force: boolean): Promise<string> {
   part.complete();
   const digest = await digestOf(part.fd, undefined, download.remote.lengthBytes);
   check(download, digest, () => part.discard());
@@ -67,22 +67,22 @@ const isDevice = (path: string): boolean => {
   return there !== undefined && !there.isFile();
 };
 
-async function intoDevice(download: Download, path: string): Promise<void> {
+async function intoDevice(download: DownloadOrder, path: string): Promise<void> {
   using device = new Device(path);
   for await (const chunk of streamed(download)) await device.write(chunk);
 }
 
 /** @throws DumpError DUMP_CORRUPT behind the last byte, when they were the wrong ones */
-export async function intoStdout(download: Download): Promise<void> {
+export async function intoStdout(download: DownloadOrder): Promise<void> {
   for await (const chunk of streamed(download)) await print(chunk);
 }
 
 /** Every byte in order; an error behind the last one when they were the wrong ones. */
-export async function* streamed(download: Download): AsyncGenerator<Buffer> {
+export async function* streamed(download: DownloadOrder): AsyncGenerator<Buffer> {
   const { remote, signal } = download;
   const hash = createHash("sha256");
   let done = 0;
-  using progress = new Progress(remote.lengthBytes);
+  using progress = new ProgressBar(remote.lengthBytes);
   for await (const chunk of inOrder(remote, { pace: new Pace(), signal })) {
     hash.update(chunk);
     yield chunk;
@@ -92,7 +92,7 @@ export async function* streamed(download: Download): AsyncGenerator<Buffer> {
   check(download, hash.digest("hex"));
 }
 
-function check({ sha256 }: Download, digest: string, discard?: () => void): void {
+function check({ sha256 }: DownloadOrder, digest: string, discard?: () => void): void {
   if (sha256 === undefined || sha256 === digest) return;
   discard?.();
   throw new DumpError("DUMP_CORRUPT", `Cannot vouch for what came: its SHA-256 is ${digest}, not ${sha256}`, {

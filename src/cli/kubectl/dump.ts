@@ -5,13 +5,13 @@ import { CoreBytes } from "../client/core-bytes.ts";
 import type { Coredump, Endpoint } from "../client/objects.ts";
 import type { Bytes } from "../client/pieces.ts";
 import { refusalOf } from "../client/refusal.ts";
-import { Remote, type Wanted } from "../client/remote.ts";
+import { type DownloadPath, Remote } from "../client/remote.ts";
 import type { Session } from "../client/session.ts";
 import type { Parsed } from "../commands/flags.ts";
 import { targetPath } from "../commands/target.ts";
 import { say } from "../output/print.ts";
 import { session } from "./access.ts";
-import { type Download, intoFile, intoStdout } from "./download.ts";
+import { type DownloadOrder, intoFile, intoStdout } from "./download.ts";
 import { interruptible } from "./interrupt.ts";
 import { sizeWords } from "./output/quantity.ts";
 import { one, theDump } from "./select.ts";
@@ -48,13 +48,13 @@ export const command: CommandModule<object, Parsed> = {
     const { open, name, sha256, file } =
       argv["endpoint"] === undefined ? await dumpIn(ours, argv) : await endpointIn(ours, argv);
     const path = targetPath(file, name);
-    const download: Download = { remote: await open(signal), sha256, signal };
+    const download: DownloadOrder = { remote: await open(signal), sha256, signal };
     if (path === undefined) await intoStdout(download);
     else await intoFile(download, path, argv["force"] === true);
   },
 };
 
-interface Subject {
+interface DownloadSource {
   readonly open: (signal: AbortSignal) => Promise<Bytes>;
   /** Of the file, unless one is named. */
   readonly name: string;
@@ -65,7 +65,7 @@ interface Subject {
 /** What yargs leaves of a lone `-` is nothing. */
 const word = (value: unknown): string | undefined => (value === "" ? "-" : (value as string | undefined));
 
-async function dumpIn(ours: Session, argv: Parsed): Promise<Subject> {
+async function dumpIn(ours: Session, argv: Parsed): Promise<DownloadSource> {
   if (argv["name"] === undefined)
     throw new DumpError("USAGE", "Cannot tell which dump: name a Coredump, or give --endpoint");
   if (argv["container"] !== undefined)
@@ -83,7 +83,7 @@ async function dumpIn(ours: Session, argv: Parsed): Promise<Subject> {
   };
 }
 
-async function endpointIn(ours: Session, argv: Parsed): Promise<Subject> {
+async function endpointIn(ours: Session, argv: Parsed): Promise<DownloadSource> {
   if (argv["file"] !== undefined)
     throw new DumpError("USAGE", "Cannot dump both: with --endpoint only a file is named");
   const endpoint = await one<Endpoint>(ours, "coredumpendpoints", String(argv["endpoint"]));
@@ -124,7 +124,7 @@ export async function openCore({ http }: Session, coredump: Coredump, signal: Ab
   }
 }
 
-const wantedOf = ({ metadata }: Coredump, part: "core" | "bundle"): Wanted => ({
+const wantedOf = ({ metadata }: Coredump, part: "core" | "bundle"): DownloadPath => ({
   resource: "coredumps",
   namespace: metadata.namespace ?? "",
   name: metadata.name,

@@ -4,7 +4,7 @@ const REDRAW_MS = 100;
 const BAR_COLUMNS = 30;
 
 /** How far a long copy is: a bar on stderr, on a terminal only, gone when it ends. */
-export class Progress implements Disposable {
+export class ProgressBar implements Disposable {
   readonly #totalBytes: number;
   readonly #shown = process.stderr.isTTY === true;
   #drawnAtMs = performance.now(); // so a short copy draws nothing

@@ -4,7 +4,7 @@ import { ifThere } from "../../kube/answers.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Kind, list } from "../../kube/informer.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
-import type { RecordView, World } from "../policy/retention-world.ts";
+import type { RecordView, RetentionWorld } from "../policy/retention-world.ts";
 import type { CoredumpObject } from "../retention/coredumps.ts";
 import { DUMPS, type GcCluster, PODS } from "./cluster.ts";
 import { namespaceView, recordView } from "./views.ts";
@@ -13,10 +13,10 @@ import { namespaceView, recordView } from "./views.ts";
 export async function readAnew(
   http: KubeHttp,
   cluster: GcCluster,
-  world: World,
+  world: RetentionWorld,
   namespaces: ReadonlySet<string>,
   signal: AbortSignal,
-): Promise<World> {
+): Promise<RetentionWorld> {
   const [known, pods, records] = [new Map(world.namespaces), new Set(world.pods), [] as RecordView[]];
   for (const name of namespaces) {
     const namespace = await namespaceNow(http, name, signal);

@@ -3,9 +3,9 @@ import { DumpError, isCode } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Follower, follow, type Kind } from "../../kube/informer.ts";
 import { Mirror, type Mirrored } from "../../kube/mirror.ts";
-import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import { COREDUMP_API, type Conditioned, collection, isTrue, type KubeObject, member } from "../../kube/objects.ts";
 import { endpointOf } from "../policy/retention.ts";
-import type { EndpointView, NamespaceView, RecordView, World } from "../policy/retention-world.ts";
+import type { EndpointView, NamespaceView, RecordView, RetentionWorld } from "../policy/retention-world.ts";
 import type { CoredumpObject } from "../retention/coredumps.ts";
 import { type EndpointObject, endpointView, namespaceView, type PodMirrored, podView, recordView } from "./views.ts";
 
@@ -19,10 +19,6 @@ const ENDPOINTS: Kind = { resource: "coredumpendpoints", path: collection(ENDPOI
 
 /** Deletions that nobody has acted on for so long are somebody's whose bundle never was. */
 const MAX_DELETIONS = 10_000;
-
-interface Definition extends KubeObject {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-}
 
 export class GcCluster {
   readonly records: Mirror<CoredumpObject, Mirrored & RecordView>;
@@ -86,15 +82,14 @@ export class GcCluster {
   async mustServeCoredumps(signal: AbortSignal): Promise<void> {
     const path = member("apiextensions.k8s.io/v1", "customresourcedefinitions", CRD);
     const ask = { verb: "get", resource: "customresourcedefinitions", path, signal } as const;
-    const crd = await this.#http.json<Definition>(ask).catch((error) => {
+    const crd = await this.#http.json<Conditioned>(ask).catch((error) => {
       if (!isCode(error, "NOT_FOUND")) throw error;
       this.#kindIs("missing");
       throw stopped("is missing");
     });
     this.#kindIs(crd.metadata.uid);
     if (crd.metadata.deletionTimestamp !== undefined) throw stopped("is being deleted");
-    const established = crd.status?.conditions?.find(({ type }) => type === "Established");
-    if (established?.status !== "True") throw stopped("is not established");
+    if (!isTrue(crd, "Established")) throw stopped("is not established");
   }
 
   /** With a kind its objects go, which nobody ordered one by one. */
@@ -104,7 +99,7 @@ export class GcCluster {
   }
 
   /** @param scope  a namespace, or "" for all of them */
-  world(scope: string): Omit<World, "bundles" | "uploads" | "savedBefore" | "missed"> {
+  world(scope: string): Omit<RetentionWorld, "bundles" | "uploads" | "savedBefore" | "missed"> {
     const within = <O extends KubeObject, M extends Mirrored>(mirror: Mirror<O, M>): M[] =>
       scope === "" ? mirror.namespaces().flatMap((namespace) => mirror.in(namespace)) : mirror.in(scope);
     return {

@@ -4,14 +4,14 @@ import type { GcSettings } from "../../config/gc-options.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { retention } from "../policy/retention.ts";
 import { sift } from "../policy/retention-alarm.ts";
-import type { BundleView, Missed, Verdicts, World } from "../policy/retention-world.ts";
+import type { BundleView, Missed, RetentionWorld, Verdicts } from "../policy/retention-world.ts";
 import { isOurs, mark, mustFit } from "../retention/claim.ts";
 import { bundlesIn, type UploadToAbort, uploadsIn } from "../retention/inventory.ts";
 import { merged, missedIn, NOTE, noteText } from "../retention/note.ts";
 import { type Act, actsOf, type Tools } from "./acts.ts";
 import { readAnew } from "./anew.ts";
 
-interface Surroundings extends Tools {
+interface RoundContext extends Tools {
   readonly settings: GcSettings;
   /** uid of the namespace kube-system. */
   readonly clusterUid: string;
@@ -24,7 +24,7 @@ interface Surroundings extends Tools {
 }
 
 export class GcRounds {
-  readonly #with: Surroundings;
+  readonly #with: RoundContext;
   /** What the note in the store says; read once, for nobody else writes it while we lead. */
   #missed: Missed | undefined;
   /** Bundles when all were last counted, and how many of those in doubt have gone since the interval began. */
@@ -32,7 +32,7 @@ export class GcRounds {
   /** What is in doubt waits until a round over everything finds that it is not too much. */
   #isHolding = false;
 
-  constructor(surroundings: Surroundings) {
+  constructor(surroundings: RoundContext) {
     this.#with = surroundings;
   }
 
@@ -69,7 +69,7 @@ export class GcRounds {
   }
 
   /** Watches may lag behind: before anything goes, whatever speaks for it is read anew. */
-  async #judge(world: World, signal: AbortSignal): Promise<Verdicts> {
+  async #judge(world: RetentionWorld, signal: AbortSignal): Promise<Verdicts> {
     const { settings, cluster, http } = this.#with;
     const suspected = concerned(retention(world, settings, Date.now()));
     return retention(await readAnew(http, cluster, world, suspected, signal), settings, Date.now());

@@ -13,7 +13,7 @@ import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
 import { readList } from "../../kube/items.ts";
 import type { Mirror, Mirrored } from "../../kube/mirror.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
-import { isCounted, type Judgement, judge, statusFor, type Verdict } from "../policy/quota.ts";
+import { isCounted, type Judgement, judge, type QuotaVerdict, statusFor } from "../policy/quota.ts";
 import type { CoredumpObject, DumpView, QuotaObject, QuotaView } from "./view.ts";
 
 /** Writes at once in one namespace. */
@@ -106,7 +106,7 @@ export class QuotaKeeper {
     }
   }
 
-  async #tell({ dump, denial }: Verdict<DumpView>, signal: AbortSignal): Promise<void> {
+  async #tell({ dump, denial }: QuotaVerdict<DumpView>, signal: AbortSignal): Promise<void> {
     const status =
       denial === null
         ? { state: "Allowed", reason: null, message: null }

@@ -29,7 +29,7 @@ export interface Quota {
   readonly statusHard: string | undefined;
 }
 
-export interface Verdict<C extends Charge> {
+export interface QuotaVerdict<C extends Charge> {
   readonly dump: C;
   /** Why not; null when it is allowed. */
   readonly denial: string | null;
@@ -37,8 +37,8 @@ export interface Verdict<C extends Charge> {
 
 export interface Judgement<C extends Charge> {
   /** In the order in which they were judged. */
-  readonly allowed: readonly Verdict<C>[];
-  readonly denied: readonly Verdict<C>[];
+  readonly allowed: readonly QuotaVerdict<C>[];
+  readonly denied: readonly QuotaVerdict<C>[];
   /** What is held before and after, in billionths of a byte. */
   readonly beforeNanos: bigint;
   readonly afterNanos: bigint;
@@ -58,7 +58,7 @@ export function judge<C extends Charge>(dumps: readonly C[], quotas: readonly Qu
   const unreadable = limits.filter(({ hard }) => !hard).map(({ quota }) => quota.name);
   const beforeNanos = usedBy(dumps);
   let afterNanos = beforeNanos;
-  const verdicts: Verdict<C>[] = [];
+  const verdicts: QuotaVerdict<C>[] = [];
   for (const dump of unreadable.length > 0 ? [] : dumps.filter(isWaiting).sort(byAge)) {
     const total = afterNanos + (dump.sizeNanos ?? 0n);
     const exceeded = limits.find(({ hard }) => hard && total > hard.nanos);

@@ -2,9 +2,9 @@
  * What retention holds back because too much of it would go for reasons that may be wrong: objects that are missing though
  * nobody was seen to delete them, limits that were broken long ago. What was ordered, or fell due in time, goes. Pure.
  */
-import type { Doubt, Verdicts, Why } from "./retention-world.ts";
+import type { Doubtful, Verdicts, Why } from "./retention-world.ts";
 
-interface Limits {
+interface AlarmLimits {
   /** Percent of all that there are. */
   readonly maxShare: number;
   readonly maxAtOnce: number;
@@ -25,7 +25,7 @@ interface Sifted {
 }
 
 /** @param isHolding  whatever is in doubt is held, however little */
-export function sift(verdicts: Verdicts, stock: Stock, limits: Limits, isHolding = false): Sifted {
+export function sift(verdicts: Verdicts, stock: Stock, limits: AlarmLimits, isHolding = false): Sifted {
   const bundles = verdicts.bundles.filter(isDoubtful);
   const going = bundles.length + stock.bundlesGone;
   const all = stock.bundles + stock.bundlesGone;
@@ -37,8 +37,8 @@ export function sift(verdicts: Verdicts, stock: Stock, limits: Limits, isHolding
       ? [`${deletions.length} of ${stock.coredumps} Coredumps (${reasons(deletions)})`]
       : []),
   ];
-  const isHeld = (verdict: Doubt) => (isHolding || tooMuch.length > 0) && verdict.isDoubtful;
-  const part = (takes: (verdict: Doubt) => boolean): Verdicts => ({
+  const isHeld = (verdict: Doubtful) => (isHolding || tooMuch.length > 0) && verdict.isDoubtful;
+  const part = (takes: (verdict: Doubtful) => boolean): Verdicts => ({
     ...verdicts,
     bundles: verdicts.bundles.filter(takes),
     records: verdicts.records.filter(takes),
@@ -53,10 +53,10 @@ export function sift(verdicts: Verdicts, stock: Stock, limits: Limits, isHolding
 }
 
 /** Whether so much would go that something is more likely to be wrong. @param going,all  bundles or Coredumps */
-export const isTooMuch = (going: number, all: number, limits: Limits): boolean =>
+export const isTooMuch = (going: number, all: number, limits: AlarmLimits): boolean =>
   going > limits.maxAtOnce && going * 100 > all * limits.maxShare;
 
-const isDoubtful = (verdict: Doubt): boolean => verdict.isDoubtful;
+const isDoubtful = (verdict: Doubtful): boolean => verdict.isDoubtful;
 
 function reasons(verdicts: readonly { readonly why?: Why }[]): string {
   const byReason = Map.groupBy(verdicts, ({ why }) => why ?? "");

@@ -1,5 +1,5 @@
 /** What retention looks at, and what comes of it. Times are milliseconds of the epoch. */
-export interface Settings {
+export interface RetentionSettings {
   readonly podGoneMs: number;
   /** Of this and the other ages, 0 is for ever. */
   readonly maxAgeMs: number;
@@ -12,7 +12,7 @@ export interface Settings {
 }
 
 /** What is there, or, in a round over one namespace, what of it is there in that. */
-export interface World {
+export interface RetentionWorld {
   readonly namespaces: ReadonlyMap<string, NamespaceView>;
   /** uids of all pods there are, in whatever phase. */
   readonly pods: ReadonlySet<string>;
@@ -105,14 +105,18 @@ export type Why = Order | "NoCoredump" | "OverAge" | "OverSize" | "AlreadyDelete
 type RecordAct = "delete" | "markDeleted" | "markMissing" | "markFound";
 
 /** A verdict that rests on no deletion that was seen, and on no rule that took effect in time: what it rests on may be wrong. */
-export interface Doubt {
+export interface Doubtful {
   readonly isDoubtful: boolean;
 }
 
 export interface Verdicts {
-  readonly bundles: readonly ({ readonly bundle: BundleView; readonly why: Why } & Doubt)[];
-  readonly records: readonly ({ readonly record: RecordView; readonly act: RecordAct; readonly why?: Why } & Doubt)[];
-  readonly endpoints: readonly ({ readonly endpoint: EndpointView; readonly why: Why } & Doubt)[];
+  readonly bundles: readonly ({ readonly bundle: BundleView; readonly why: Why } & Doubtful)[];
+  readonly records: readonly ({
+    readonly record: RecordView;
+    readonly act: RecordAct;
+    readonly why?: Why;
+  } & Doubtful)[];
+  readonly endpoints: readonly ({ readonly endpoint: EndpointView; readonly why: Why } & Doubtful)[];
   readonly newEndpoints: readonly (PodView & { readonly endpoint: string })[];
   readonly uploads: readonly UploadView[];
   /** Of what the world holds; for the next round. */

@@ -5,16 +5,16 @@
 import { createHash } from "node:crypto";
 import type {
   BundleView,
-  Doubt,
+  Doubtful,
   EndpointView,
   Order,
   PodView,
   RecordView,
-  Settings,
+  RetentionSettings,
+  RetentionWorld,
   UploadView,
   Verdicts,
   Why,
-  World,
 } from "./retention-world.ts";
 
 /** Tells a dump, in keys as in Coredumps. */
@@ -33,17 +33,17 @@ const SKEW_MS = 5 * 60_000;
 /** A limit that something broke more than so long ago was not in force then: it is new, a clock is wrong, or nobody collected. */
 const IN_TIME_MS = 86_400_000;
 
-interface Fate extends Doubt {
+interface Fate extends Doubtful {
   readonly why: Why;
 }
 
-export function retention(world: World, settings: Settings, nowMs: number): Verdicts {
+export function retention(world: RetentionWorld, settings: RetentionSettings, nowMs: number): Verdicts {
   return new Retention(world, settings, nowMs).verdicts();
 }
 
 class Retention {
-  readonly #world: World;
-  readonly #settings: Settings;
+  readonly #world: RetentionWorld;
+  readonly #settings: RetentionSettings;
   readonly #nowMs: number;
   readonly #records: ReadonlyMap<string, RecordView>;
   readonly #missed = {
@@ -55,7 +55,7 @@ class Retention {
   readonly #podsOrdered: Set<string>;
   #nextMs = Number.POSITIVE_INFINITY;
 
-  constructor(world: World, settings: Settings, nowMs: number) {
+  constructor(world: RetentionWorld, settings: RetentionSettings, nowMs: number) {
     this.#world = world;
     this.#settings = settings;
     this.#nowMs = nowMs;

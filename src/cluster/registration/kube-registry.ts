@@ -1,12 +1,20 @@
 /** The registry on a Kubernetes API server. */
 
-import type { Pod } from "../../domain/claim.ts";
+import type { ClaimPod } from "../../domain/claim.ts";
 import { DumpError, isCode } from "../../domain/failures.ts";
 import { ifThere } from "../../kube/answers.ts";
 import type { KubeHttp, KubeRequest } from "../../kube/http.ts";
 import { follow } from "../../kube/informer.ts";
 import { LABELS, labelValue } from "../../kube/labels.ts";
-import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import {
+  COREDUMP_API,
+  type Conditioned,
+  collection,
+  isTrue,
+  type KubeObject,
+  member,
+  type Namespace,
+} from "../../kube/objects.ts";
 import { type Coredump, coredumpOf, lateFields, type PodRecord, statusOf } from "./coredump.ts";
 import { labelsOf, objectName } from "./names.ts";
 import type { Changes, PodSeen, Registry, Standing } from "./registry.ts";
@@ -25,15 +33,7 @@ const completed = (seen: Coredump, record: PodRecord, late: object): object => (
 /** A mirror pod's annotation: the uid that the kubelet gave a static pod, which the API's is not. */
 const CONFIG_HASH = "kubernetes.io/config.hash";
 
-interface Crd extends KubeObject {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-}
-
-type PodObject = KubeObject & Pod & { readonly spec?: { readonly hostUsers?: boolean } };
-
-interface Namespace extends KubeObject {
-  readonly status?: { readonly phase?: string };
-}
+type PodObject = KubeObject & ClaimPod & { readonly spec?: { readonly hostUsers?: boolean } };
 
 export class KubeRegistry implements Registry {
   readonly #http: KubeHttp;
@@ -48,7 +48,7 @@ export class KubeRegistry implements Registry {
     const [own, system, crd, list] = await Promise.all([
       this.#get<Namespace>("namespaces", member("v1", "namespaces", namespace), signal),
       this.#get<Namespace>("namespaces", member("v1", "namespaces", "kube-system"), signal),
-      this.#get<Crd>("customresourcedefinitions", CRD, signal),
+      this.#get<Conditioned>("customresourcedefinitions", CRD, signal),
       this.#list(namespace, signal),
     ]);
     if (!system) throw new DumpError("API_UNAVAILABLE", "Cannot tell which cluster this is: no namespace kube-system");
@@ -163,8 +163,7 @@ const setFields = ({ spec: { volume, size } }: Coredump): { volume?: string; siz
   ...(size !== undefined && { size }),
 });
 
-const isEstablished = ({ metadata, status }: Crd): boolean =>
-  metadata.deletionTimestamp === undefined &&
-  status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") === true;
+const isEstablished = (crd: Conditioned): boolean =>
+  crd.metadata.deletionTimestamp === undefined && isTrue(crd, "Established");
 
 const plain = (uid: string): string => uid.replaceAll("-", "");

@@ -1,5 +1,5 @@
 /** What the node needs of the cluster, and no more. */
-import type { Pod } from "../../domain/claim.ts";
+import type { ClaimPod } from "../../domain/claim.ts";
 import type { DumpCluster } from "../../domain/dump.ts";
 import type { Coredump, PodRecord } from "./coredump.ts";
 
@@ -25,7 +25,7 @@ export interface PodSeen {
   readonly uid: string;
   readonly labels: Readonly<Record<string, string>>;
   /** As the API says it: its claim, volumes and mounts. */
-  readonly object: Pod;
+  readonly object: ClaimPod;
   /** `false`: it has a user namespace of its own. */
   readonly hostUsers: boolean;
 }

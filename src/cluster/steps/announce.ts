@@ -25,8 +25,8 @@ export function tellerFor(
   now = () => new Date(),
 ): Teller {
   const told = new Set<string>();
-  const crashes = new Allowance(BURST, REFILL_MS);
-  const warnings = new Allowance(1, NEWS_MS);
+  const crashes = new TokenBuckets(BURST, REFILL_MS);
+  const warnings = new TokenBuckets(1, NEWS_MS);
   const send = (namespace: string, body: object) => sendEvent(http, namespace, body, onProblem);
   return {
     crash: async (record, coredump) => {
@@ -69,7 +69,7 @@ async function sendEvent(http: KubeHttp, namespace: string, body: object, onProb
 }
 
 /** So many at once for each key, and one more each while. */
-class Allowance {
+class TokenBuckets {
   readonly #most: number;
   readonly #refillMs: number;
   readonly #byKey = new Map<string, { left: number; sinceMs: number }>();

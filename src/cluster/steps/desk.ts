@@ -49,10 +49,10 @@ export interface Teller {
   /** What became of the copy for the pod's own claim. */
   delivery(record: PodRecord): Promise<void>;
   /** What the namespace's dumps hold on this node comes near to what they may. */
-  nearlyFull(namespace: Namespace, heldBytes: bigint, quotaBytes: bigint): Promise<void>;
+  nearlyFull(namespace: NamespaceRef, heldBytes: bigint, quotaBytes: bigint): Promise<void>;
 }
 
-interface Namespace {
+interface NamespaceRef {
   readonly name: string;
   readonly uid: string;
 }

@@ -21,13 +21,13 @@ export interface Surroundings {
  * @throws RangeError for what is no such expression, or takes too long
  */
 export function evaluate(expression: Uint8Array, around: Surroundings, initial: readonly bigint[]): bigint | undefined {
-  const run = new Run(expression, around, initial);
+  const run = new Evaluation(expression, around, initial);
   return run.result();
 }
 
 class Unknown extends Error {}
 
-class Run {
+class Evaluation {
   readonly #cursor: Cursor;
   readonly #around: Surroundings;
   readonly #stack: bigint[];

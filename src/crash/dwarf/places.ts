@@ -3,7 +3,7 @@ import type { Image } from "../image/image.ts";
 import { DebugSections } from "./debug-sections.ts";
 import { LineProgram } from "./lines.ts";
 import { covers, rangesOf } from "./ranges.ts";
-import { AT, type Entry, Unit, type UnitHead, unitsOf } from "./units.ts";
+import { AT, type DebugEntry, Unit, type UnitHead, unitsOf } from "./units.ts";
 
 interface SourcePlace {
   /** As the linker knows it, mangled, or the plain name; null: the debug information has none. */
@@ -28,7 +28,7 @@ interface Held {
   readonly functions: readonly { readonly from: number; readonly to: number; readonly offset: number }[];
 }
 
-interface Part {
+interface UnitRange {
   readonly from: number;
   readonly to: number;
   readonly head: UnitHead;
@@ -37,7 +37,7 @@ interface Part {
 export class DebugInfo {
   readonly #sections: DebugSections;
   readonly #heads: UnitHead[];
-  #index: Part[] | undefined;
+  #index: UnitRange[] | undefined;
   readonly #units = new Map<number, Held>();
 
   static of(image: Image): DebugInfo | undefined {
@@ -85,8 +85,8 @@ export class DebugInfo {
   }
 
   /** What each unit covers, by address: read once, however many frames there are. */
-  #indexed(): Part[] {
-    const parts: Part[] = [];
+  #indexed(): UnitRange[] {
+    const parts: UnitRange[] = [];
     for (const head of this.#heads) {
       if (parts.length >= MAX_PARTS) break;
       try {
@@ -111,7 +111,7 @@ export class DebugInfo {
   }
 
   /** By its own name, or that of what it is a copy of. */
-  #nameOf(unit: Unit, entry: Entry): string | null {
+  #nameOf(unit: Unit, entry: DebugEntry): string | null {
     let [from, at] = [unit, entry];
     let plain: string | null = null;
     for (let i = 0; i < MAX_ORIGINS; i++) {
@@ -149,8 +149,8 @@ function functionsOf(unit: Unit): Held["functions"] {
 }
 
 /** A subprogram and the inlined subroutines in it that hold the address, the outermost first. */
-function chainAt(unit: Unit, from: number, vaddr: number): Entry[] {
-  const chain: Entry[] = [];
+function chainAt(unit: Unit, from: number, vaddr: number): DebugEntry[] {
+  const chain: DebugEntry[] = [];
   let [offset, depth] = [from, 0];
   for (let i = 0; i < MAX_ENTRIES && offset < unit.head.end; i++) {
     const { entry, next } = unit.read(offset);

@@ -1,6 +1,6 @@
 /** Which addresses an entry covers: low_pc and high_pc, .debug_ranges (DWARF 4, 2.17.3), .debug_rnglists (DWARF 5, 2.17.3). */
 import { Cursor } from "../elf/cursor.ts";
-import { AT, type Entry, type Unit } from "./units.ts";
+import { AT, type DebugEntry, type Unit } from "./units.ts";
 
 const MAX_RANGES = 100_000;
 const WINDOW = 4096;
@@ -8,7 +8,7 @@ const WINDOW = 4096;
 type Range = readonly [from: number, to: number];
 
 /** @returns undefined where it says nothing of addresses */
-export function covers(unit: Unit, entry: Entry, vaddr: number): boolean | undefined {
+export function covers(unit: Unit, entry: DebugEntry, vaddr: number): boolean | undefined {
   const ranges = rangesOf(unit, entry);
   if (!ranges) return undefined;
   for (const [from, to] of ranges) if (from <= vaddr && vaddr < to) return true;
@@ -16,7 +16,7 @@ export function covers(unit: Unit, entry: Entry, vaddr: number): boolean | undef
 }
 
 /** @returns undefined where it says nothing of addresses */
-export function rangesOf(unit: Unit, entry: Entry): Iterable<Range> | undefined {
+export function rangesOf(unit: Unit, entry: DebugEntry): Iterable<Range> | undefined {
   const { attributes } = entry;
   const ranges = attributes.get(AT.ranges);
   if (ranges) return unit.head.version >= 5 ? inLists(unit, ranges) : inRanges(unit, ranges.value);

@@ -19,7 +19,7 @@ interface Value {
   readonly value: number;
 }
 
-export interface Entry {
+export interface DebugEntry {
   /** In .debug_info. */
   readonly offset: number;
   readonly tag: number;
@@ -71,7 +71,7 @@ export class Unit {
   readonly sections: DebugSections;
   readonly #bytes: Uint8Array;
   readonly #abbrevs: Map<number, Abbrev>;
-  readonly root: Entry;
+  readonly root: DebugEntry;
 
   /** @param wholly all of its bytes, not its first entry alone */
   constructor(sections: DebugSections, head: UnitHead, wholly: boolean) {
@@ -88,7 +88,7 @@ export class Unit {
   }
 
   /** The entry, undefined for what ends a list of children, and where the next one begins. */
-  read(offset: number): { readonly entry: Entry | undefined; readonly next: number } {
+  read(offset: number): { readonly entry: DebugEntry | undefined; readonly next: number } {
     const abi = {
       littleEndian: this.sections.image.header.littleEndian,
       bits: this.head.wordBytes === 8 ? 64 : 32,

@@ -3,8 +3,7 @@
  * end and page offset of each mapping, then their paths, each with a NUL after it. The paths are as the process saw them.
  */
 import { fieldsOf } from "./bytes.ts";
-
-type Abi = { readonly bits: 32 | 64; readonly littleEndian: boolean };
+import type { Abi } from "./structures.ts";
 
 export interface FileMapping {
   readonly start: bigint;

@@ -3,7 +3,7 @@ import { type Checked, type ReadAt, refuse } from "./bytes.ts";
 import { ELF_HEADER_BYTES, type ElfHeader, parseElfHeader } from "./header.ts";
 import { expectedBytes, headerCount, type ProgramHeader, programHeaders } from "./program-headers.ts";
 
-export interface Layout {
+export interface CoreLayout {
   readonly header: ElfHeader;
   /** The length that the whole core has. */
   readonly expectedBytes: bigint;
@@ -12,7 +12,7 @@ export interface Layout {
 }
 
 /** What the headers say; nothing of the table is kept. */
-export function layoutOf(read: ReadAt): Checked<Layout> {
+export function layoutOf(read: ReadAt): Checked<CoreLayout> {
   const header = parseElfHeader(read(0n, ELF_HEADER_BYTES));
   if (header === undefined) return refuse("it is no ELF core");
   const counted = headerCount(read, header);

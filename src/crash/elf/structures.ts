@@ -5,7 +5,7 @@
  */
 import { fieldsOf } from "./bytes.ts";
 
-type Abi = { readonly bits: 32 | 64; readonly littleEndian: boolean };
+export type Abi = { readonly bits: 32 | 64; readonly littleEndian: boolean };
 
 /** struct elf_prstatus, up to pr_pid; the registers behind it are the debugger's business. */
 export const PRSTATUS_BYTES = { 32: 28, 64: 36 } as const;

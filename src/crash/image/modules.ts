@@ -43,11 +43,11 @@ const NOTHING = new Uint8Array();
 export class Modules {
   readonly all: readonly Module[];
   /** Mapped parts of `all`, by address. */
-  readonly #parts: readonly Part[];
+  readonly #parts: readonly MappedPart[];
 
   constructor(process: ProcessState, memory: Memory, files: Files) {
     const all: Module[] = [];
-    const parts: Part[] = [];
+    const parts: MappedPart[] = [];
     const room = new Room();
     for (const group of grouped(process).slice(0, MAX_MODULES - 1)) {
       const module = moduleOf(all.length, group, process, { memory, files, room });
@@ -92,7 +92,7 @@ export class Modules {
     return file.bytes(part.offset + Number(address - part.start), left < BigInt(length) ? Number(left) : length);
   }
 
-  #part(address: bigint): Part | undefined {
+  #part(address: bigint): MappedPart | undefined {
     let [low, high] = [0, this.#parts.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -104,7 +104,7 @@ export class Modules {
   }
 }
 
-interface Part {
+interface MappedPart {
   readonly start: bigint;
   readonly end: bigint;
   readonly offset: number;

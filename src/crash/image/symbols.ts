@@ -124,7 +124,7 @@ function gnuHashCount(image: Image, table: number): number {
   return last + 1;
 }
 
-interface Candidate {
+interface SymbolCandidate {
   readonly table: SymbolTable;
   readonly start: number;
   readonly size: number;
@@ -160,15 +160,16 @@ function search(
 }
 
 interface Slot {
-  best: Candidate | undefined;
-  furthest: Candidate | undefined;
+  best: SymbolCandidate | undefined;
+  furthest: SymbolCandidate | undefined;
   /** The highest end of those that end at or below this vaddr. */
   ended: number;
   /** Where the first symbol above this vaddr begins. */
   next: number;
 }
 
-const endOf = (symbol: Candidate | undefined): number => (symbol ? symbol.start + (symbol.size || MAX_GUESSED) : 0);
+const endOf = (symbol: SymbolCandidate | undefined): number =>
+  symbol ? symbol.start + (symbol.size || MAX_GUESSED) : 0;
 
 function chosen(
   wanted: readonly number[],
@@ -176,11 +177,13 @@ function chosen(
   below: Map<number, number>,
 ): Map<number, FoundSymbol> {
   const found = new Map<number, FoundSymbol>();
-  let [last, furthest]: (Candidate | undefined)[] = [undefined, undefined];
+  let [last, furthest]: (SymbolCandidate | undefined)[] = [undefined, undefined];
   let highest = 0;
   for (const [i, vaddr] of wanted.entries()) {
     const slot = slots[i];
-    const symbol: Candidate | undefined = [slot?.best, last, furthest].find((each) => each && endOf(each) > vaddr);
+    const symbol: SymbolCandidate | undefined = [slot?.best, last, furthest].find(
+      (each) => each && endOf(each) > vaddr,
+    );
     if (endOf(slot?.furthest) > endOf(furthest)) furthest = slot?.furthest;
     last = symbol;
     highest = Math.max(highest, slot?.ended ?? 0);
@@ -197,7 +200,7 @@ function chosen(
 }
 
 /** Sized before unsized, then the nearer, then global before weak before local: so that twins have one name everywhere. */
-function isBetter(symbol: Candidate, best: Candidate | undefined): boolean {
+function isBetter(symbol: SymbolCandidate, best: SymbolCandidate | undefined): boolean {
   if (!best) return true;
   if (symbol.start !== best.start) {
     const bothSized = symbol.size > 0 === best.size > 0;
@@ -220,11 +223,11 @@ function firstAtLeast(sorted: readonly number[], value: number): number {
   return low;
 }
 
-function* functionsIn(tables: readonly SymbolTable[], image: Image): Generator<Candidate> {
+function* functionsIn(tables: readonly SymbolTable[], image: Image): Generator<SymbolCandidate> {
   for (const table of tables) yield* functionsOf(table, image);
 }
 
-function* functionsOf(table: SymbolTable, image: Image): Generator<Candidate> {
+function* functionsOf(table: SymbolTable, image: Image): Generator<SymbolCandidate> {
   const { entryBytes } = table;
   const is64 = image.header.bits === 64;
   const total = Math.min(table.bytes, MAX_TABLE_BYTES);

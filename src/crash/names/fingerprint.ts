@@ -9,7 +9,7 @@ import type { CrashSignal } from "../process/core.ts";
 import { isFailing, isInterpreter, isLeading, isRuntimeModule, isRuntimeName, isTrailing } from "./machinery.ts";
 import { plainName, plainOf } from "./plain.ts";
 
-export interface Seen {
+export interface FingerprintInput {
   readonly signal: CrashSignal | undefined;
   /** Of the process, in its own namespace. */
   readonly pid: number | undefined;
@@ -26,7 +26,10 @@ const HEX_DIGITS = 12;
 const MAX_PERIOD = 8;
 
 /** @returns both null where there is no stack to tell */
-export function fingerprintOf(seen: Seen): { readonly fingerprint: string | null; readonly site: string | null } {
+export function fingerprintOf(seen: FingerprintInput): {
+  readonly fingerprint: string | null;
+  readonly site: string | null;
+} {
   if (isSent(seen)) {
     const id = hash([seen.executable, signalName(seen.signal?.number ?? 0), "sent"]);
     return { fingerprint: id, site: id };
@@ -51,7 +54,7 @@ const hash = (words: readonly string[]): string =>
 const [SI_USER, SI_TKILL, SI_QUEUE] = [0, -6, -1];
 
 /** By another process: what the threads were doing says nothing about a bug. */
-export function isSent({ signal, pid }: Seen): boolean {
+export function isSent({ signal, pid }: FingerprintInput): boolean {
   return (
     signal !== undefined &&
     [SI_USER, SI_TKILL, SI_QUEUE].includes(signal.code) &&
@@ -60,11 +63,11 @@ export function isSent({ signal, pid }: Seen): boolean {
   );
 }
 
-const isOwn = ({ signal, pid }: Seen): boolean =>
+const isOwn = ({ signal, pid }: FingerprintInput): boolean =>
   signal !== undefined && [SI_USER, SI_TKILL, SI_QUEUE].includes(signal.code) && signal.sender === pid;
 
 /** The frames that tell: from below a handler that raised again or a language's own failure, without machinery at either end; all of them where none is left. */
-export function significant(seen: Seen): readonly CrashFrame[] {
+export function significant(seen: FingerprintInput): readonly CrashFrame[] {
   const { modules } = seen;
   const handler = isOwn(seen) ? seen.stack.slice(0, SIGNAL_DEPTH).findLastIndex(({ kind }) => kind === "signal") : -1;
   const failing = seen.stack

@@ -2,7 +2,7 @@
 import type { CrashFrame } from "../../domain/crash.ts";
 import { hasFaultAddress, signalName } from "../../domain/signals.ts";
 import { hex } from "../elf/safe-name.ts";
-import { isSent, type Seen, significant } from "./fingerprint.ts";
+import { type FingerprintInput, isSent, significant } from "./fingerprint.ts";
 import { plainName, plainOf } from "./plain.ts";
 
 const NAMES = 3;
@@ -24,14 +24,14 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/^runtime\.(throw|fatalthrow|fatal)/, "Go fatal error"],
 ];
 
-export function titleOf(seen: Seen & { readonly stackPointer?: bigint | undefined }): string {
+export function titleOf(seen: FingerprintInput & { readonly stackPointer?: bigint | undefined }): string {
   const names = isSent(seen) ? [] : significant(seen).map(({ function: name, ...frame }) => nameOf(name, frame, seen));
   const distinct = names.filter((name, i) => name !== names[i - 1]).slice(0, NAMES);
   const title = `${whatOf(seen)}${distinct.length > 0 ? ` in ${distinct.join(" ← ")}` : ""}`;
   return title.length > MAX_TITLE ? `${title.slice(0, MAX_TITLE - 1)}…` : title;
 }
 
-function nameOf(name: string | null, frame: Omit<CrashFrame, "function">, seen: Seen): string {
+function nameOf(name: string | null, frame: Omit<CrashFrame, "function">, seen: FingerprintInput): string {
   if (name !== null) return short(plainOf(name, frame.kind));
   if (frame.kind === "python") return "<Python>";
   if (frame.kind === "signal") return "<signal handler>";
@@ -43,7 +43,7 @@ function nameOf(name: string | null, frame: Omit<CrashFrame, "function">, seen: 
 
 const short = (name: string): string => (name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 1)}…` : name);
 
-function whatOf(seen: Seen & { readonly stackPointer?: bigint | undefined }): string {
+function whatOf(seen: FingerprintInput & { readonly stackPointer?: bigint | undefined }): string {
   const { signal, stack } = seen;
   if (!signal) return "crash";
   const name = signalName(signal.number);

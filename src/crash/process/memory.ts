@@ -14,7 +14,7 @@ const EXECUTABLE = 1;
 /** Bytes at an address; fewer, or none, where there are none. */
 export type AtAddress = (address: bigint, length: number) => Uint8Array;
 
-interface Segment {
+interface MemorySegment {
   readonly start: bigint;
   readonly end: bigint;
   readonly executable: boolean;
@@ -55,7 +55,7 @@ export class Segments {
   }
 
   /** The first segment that begins above the address. */
-  after(address: bigint): Segment | undefined {
+  after(address: bigint): MemorySegment | undefined {
     return this.get(this.#upTo(address));
   }
 
@@ -70,11 +70,11 @@ export class Segments {
     return low;
   }
 
-  at(address: bigint): Segment | undefined {
+  at(address: bigint): MemorySegment | undefined {
     return this.get(this.indexOf(address));
   }
 
-  get(index: number): Segment | undefined {
+  get(index: number): MemorySegment | undefined {
     const start = this.#starts[index];
     if (start === undefined) return undefined;
     return {

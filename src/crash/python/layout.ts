@@ -4,7 +4,7 @@
  * since their first release (Include/internal/pycore_{frame,interp,runtime}.h, Include/cpython/{code,pystate,unicodeobject}.h).
  */
 
-export interface Layout {
+export interface CPythonLayout {
   /** In _PyRuntimeState: the first interpreter. */
   readonly interpreters: number;
   readonly interpreter: { readonly next: number; readonly threads: number };
@@ -37,7 +37,7 @@ export interface Layout {
 const BYTES = { size: 16, data: 32 };
 const TEXT = { length: 16, state: 32, ascii: 40, other: 56 };
 
-const PYTHON_3_11: Layout = {
+const PYTHON_3_11: CPythonLayout = {
   interpreters: 40,
   interpreter: { next: 0, threads: 16 },
   thread: { next: 8, tid: 160, frame: 56 },
@@ -48,7 +48,7 @@ const PYTHON_3_11: Layout = {
   text: { ...TEXT, ascii: 48, other: 72 },
 };
 
-const PYTHON_3_12: Layout = {
+const PYTHON_3_12: CPythonLayout = {
   interpreters: 40,
   interpreter: { next: 0, threads: 72 },
   thread: { next: 8, tid: 144, frame: 56 },
@@ -92,7 +92,7 @@ export function describedVersion(start: Uint8Array): number | undefined {
  * @param start the first MAX_OFFSETS_BYTES of _PyRuntime
  * @returns undefined: this version is not known, or is free-threaded, which has other strings and copies of instructions
  */
-export function layoutOf(minor: number, start: Uint8Array): Layout | undefined {
+export function layoutOf(minor: number, start: Uint8Array): CPythonLayout | undefined {
   if (minor === 11) return PYTHON_3_11;
   if (minor === 12) return PYTHON_3_12;
   const groups = GROUPS[minor];
@@ -115,7 +115,7 @@ function wordsOf(groups: Readonly<Record<string, number>>, start: Uint8Array): (
   };
 }
 
-function describedLayout(at: (group: string, word: number) => number): Layout {
+function describedLayout(at: (group: string, word: number) => number): CPythonLayout {
   const ascii = at("text", 3);
   return {
     interpreters: at("runtime", 2),

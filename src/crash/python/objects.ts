@@ -1,6 +1,6 @@
 /** CPython's strings and bytes, where they lie in memory. Only names of functions and files and their line tables are read, no values. */
 import type { Memory } from "../process/memory.ts";
-import type { Layout } from "./layout.ts";
+import type { CPythonLayout } from "./layout.ts";
 
 const MAX_CHARACTERS = 1024;
 const MAX_TABLE_BYTES = 1 << 20;
@@ -8,7 +8,7 @@ const MAX_TABLE_BYTES = 1 << 20;
 const [KIND, COMPACT, ASCII] = [2, 1 << 5, 1 << 6];
 
 /** Characters of a str; undefined: it is none, or not where all are since Python 3.12. */
-export function textAt(memory: Memory, { text }: Layout, address: bigint): string | undefined {
+export function textAt(memory: Memory, { text }: CPythonLayout, address: bigint): string | undefined {
   const [length, state] = [memory.word(address + BigInt(text.length)), memory.number(address + BigInt(text.state), 4)];
   if (length === undefined || state === undefined || (Number(state) & COMPACT) === 0) return undefined;
   const width = (Number(state) >> KIND) & 7;
@@ -32,7 +32,7 @@ function charactersOf(bytes: Uint8Array, width: 1 | 2 | 4): string {
 }
 
 /** What a bytes object holds; undefined: it is none, or too large. */
-export function bytesAt(memory: Memory, { bytes }: Layout, address: bigint): Uint8Array | undefined {
+export function bytesAt(memory: Memory, { bytes }: CPythonLayout, address: bigint): Uint8Array | undefined {
   const size = memory.word(address + BigInt(bytes.size));
   if (size === undefined || size > MAX_TABLE_BYTES) return undefined;
   return memory.bytes(address + BigInt(bytes.data), Number(size));

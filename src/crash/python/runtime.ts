@@ -4,7 +4,7 @@ import { exportedAt } from "../image/dynamic.ts";
 import type { Image } from "../image/image.ts";
 import type { Module } from "../image/modules.ts";
 import { attempted, type Context } from "../unwind/context.ts";
-import { describedVersion, type Layout, layoutOf, MAX_OFFSETS_BYTES, versionOf } from "./layout.ts";
+import { type CPythonLayout, describedVersion, layoutOf, MAX_OFFSETS_BYTES, versionOf } from "./layout.ts";
 import { lineAt } from "./lines.ts";
 import { bytesAt, textAt } from "./objects.ts";
 
@@ -33,7 +33,7 @@ export class PythonRuntime {
   /** As `3.13.0`. */
   readonly version: string;
   readonly #context: Context;
-  readonly #layout: Layout | undefined;
+  readonly #layout: CPythonLayout | undefined;
   readonly #start: bigint;
   readonly #codes = new Map<bigint, Code | undefined>();
   #threads: ReadonlyMap<bigint, bigint> | undefined;
@@ -81,7 +81,7 @@ export class PythonRuntime {
     return (layout && attempted(() => this.#runsIn(layout, tid, max))) ?? [];
   }
 
-  #runsIn(layout: Layout, tid: number, max: number): PythonRun[] {
+  #runsIn(layout: CPythonLayout, tid: number, max: number): PythonRun[] {
     this.#threads ??= this.#threadsOf(layout);
     const thread = this.#threads.get(BigInt(tid));
     const current = this.#word(thread, layout.thread.frame);
@@ -99,7 +99,7 @@ export class PythonRuntime {
   }
 
   /** Thread states by thread id, of all interpreters. */
-  #threadsOf(layout: Layout): ReadonlyMap<bigint, bigint> {
+  #threadsOf(layout: CPythonLayout): ReadonlyMap<bigint, bigint> {
     const threads = new Map<bigint, bigint>();
     let steps = 0;
     let interpreter = this.#word(this.#start, layout.interpreters);
@@ -114,7 +114,7 @@ export class PythonRuntime {
   }
 
   /** @param record 3.11 and 3.12: of the innermost call of the evaluator; it lies in its stack frame */
-  #runs(layout: Layout, first: bigint | undefined, max: number, record?: bigint): PythonRun[] {
+  #runs(layout: CPythonLayout, first: bigint | undefined, max: number, record?: bigint): PythonRun[] {
     const { frame } = layout;
     const runs: PythonRun[] = [];
     let [frames, left]: [PythonFrame[], number] = [[], max];
@@ -143,7 +143,7 @@ export class PythonRuntime {
     return runs;
   }
 
-  #frame(layout: Layout, at: bigint): PythonFrame | undefined {
+  #frame(layout: CPythonLayout, at: bigint): PythonFrame | undefined {
     const code = this.#code(layout, (this.#word(at, layout.frame.code) ?? 0n) & ~TAGS);
     const pc = this.#word(at, layout.frame.instruction);
     if (!code || pc === undefined) return undefined;
@@ -151,7 +151,7 @@ export class PythonRuntime {
     return { ...code.names, line: code.lineAt(unit), pc };
   }
 
-  #code(layout: Layout, address: bigint): Code | undefined {
+  #code(layout: CPythonLayout, address: bigint): Code | undefined {
     if (!this.#codes.has(address))
       this.#codes.set(
         address,
@@ -161,7 +161,7 @@ export class PythonRuntime {
   }
 
   /** @returns undefined for what is no function of the program's: the interpreter's own have no file */
-  #readCode(layout: Layout, address: bigint): Code | undefined {
+  #readCode(layout: CPythonLayout, address: bigint): Code | undefined {
     const { memory } = this.#context;
     const { code } = layout;
     const text = (offset: number): string | null => textAt(memory, layout, this.#word(address, offset) ?? 0n) ?? null;

@@ -2,7 +2,7 @@
 import { fstatSync } from "node:fs";
 import { readNotes } from "../../crash/elf/crash.ts";
 import { fileReader } from "../../crash/elf/file-reader.ts";
-import { type Layout, layoutOf } from "../../crash/elf/layout.ts";
+import { type CoreLayout, layoutOf } from "../../crash/elf/layout.ts";
 import type { DumpRecord, DumpThread } from "../../domain/dump.ts";
 import { hasFaultAddress, signalCodeText, signalName } from "../../domain/signals.ts";
 import { jsonBytes } from "../../domain/units.ts";
@@ -10,7 +10,7 @@ import { dataEnd, nextData } from "../../system/ffi.ts";
 import { readAt } from "../../system/io.ts";
 
 /** The core's layout, or undefined when its headers make no sense. */
-export function layoutIn(fd: number): Layout | undefined {
+export function layoutIn(fd: number): CoreLayout | undefined {
   const layout = layoutOf(fileReader(fd));
   return layout.ok ? layout : undefined;
 }
@@ -22,7 +22,7 @@ type FromCore = Pick<DumpRecord, "signal" | "threads" | "threadCount">;
  *
  * @param names  thread names by tid in the process's own pid namespace (/proc/P/task, NSpid)
  */
-export function crashIn(fd: number, layout: Layout, known: FromCore, names: ReadonlyMap<number, string>): FromCore {
+export function crashIn(fd: number, layout: CoreLayout, known: FromCore, names: ReadonlyMap<number, string>): FromCore {
   const facts = readNotes(fileReader(fd), layout.headers, layout.header);
   const number = facts.signal || known.signal?.number;
   const threads = facts.threads.map(

@@ -3,7 +3,7 @@ import { errnoOf } from "../../domain/failures.ts";
 import { readSmall } from "../../system/small-file.ts";
 import { type DeliveryJob, type Ids, Undeliverable } from "./job.ts";
 
-interface Mapping {
+interface IdMapping {
   readonly hostId: number;
   readonly containerId: number;
   readonly length: number;
@@ -24,12 +24,12 @@ export function storedIds({ ids, mapped, mount }: Pick<DeliveryJob, "ids" | "map
   return { uid, gid, groups: ids.groups.flatMap((group) => inside(gidMappings, group) ?? []) };
 }
 
-function inside(mappings: readonly Mapping[], id: number): number | undefined {
+function inside(mappings: readonly IdMapping[], id: number): number | undefined {
   const found = mappings.find(({ hostId, length }) => id >= hostId && id < hostId + length);
   return found && found.containerId + id - found.hostId;
 }
 
-function mappingsOf(path: string): Record<"uidMappings" | "gidMappings", readonly Mapping[]> {
+function mappingsOf(path: string): Record<"uidMappings" | "gidMappings", readonly IdMapping[]> {
   try {
     const { uidMappings, gidMappings } = JSON.parse(readSmall(path).toString("utf8"));
     return { uidMappings: checked(uidMappings), gidMappings: checked(gidMappings) };
@@ -39,8 +39,8 @@ function mappingsOf(path: string): Record<"uidMappings" | "gidMappings", readonl
   }
 }
 
-function checked(mappings: unknown): readonly Mapping[] {
-  const isMapping = (each: Partial<Mapping> | null) =>
+function checked(mappings: unknown): readonly IdMapping[] {
+  const isMapping = (each: Partial<IdMapping> | null) =>
     [each?.hostId, each?.containerId, each?.length].every((id) => Number.isSafeInteger(id) && Number(id) >= 0);
   if (!Array.isArray(mappings) || !mappings.every(isMapping)) throw new Error("no mappings");
   return mappings;

@@ -1,5 +1,5 @@
 /** What is to be delivered, where, and as whose: all that the process that does it is told. Pure. */
-import { CLAIM_MOUNT_PATH, claimMountOf, type Pod } from "../../domain/claim.ts";
+import { CLAIM_MOUNT_PATH, type ClaimPod, claimMountOf } from "../../domain/claim.ts";
 import type { DeliveryReason, DumpRecord } from "../../domain/dump.ts";
 import { shortId } from "../../domain/id.ts";
 import { printable } from "../../domain/text.ts";
@@ -69,7 +69,7 @@ export function deliveredName({
 }
 
 /** The place that the pod's spec promises. @throws Undeliverable NotMounted, ReadOnly */
-export function mountIn(pod: Pod, podUid: string, container: string, kubeletRoot: string): KubeletMount {
+export function mountIn(pod: ClaimPod, podUid: string, container: string, kubeletRoot: string): KubeletMount {
   const found = claimMountOf(pod, container);
   if (!found)
     throw new Undeliverable("NotMounted", `container ${container} has no mount of the claim at ${CLAIM_MOUNT_PATH}`);

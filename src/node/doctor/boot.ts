@@ -1,6 +1,6 @@
 /** Who has the last word on the kernel's settings at boot (sysctl.d(5)). */
 
-import type { Places } from "../install/host.ts";
+import type { InstallPlaces } from "../install/host.ts";
 import { ok, type Step, warning } from "../install/step.ts";
 import { bootCommand } from "../install/units.ts";
 import { ownerOf } from "../kernel/core-pattern.ts";
@@ -49,7 +49,7 @@ export function lastWord(files: readonly SysctlFile[], key: string): LastWord | 
   return last;
 }
 
-export function checkBoot({ systemd, unitEnabled, sysctls }: BootReading, places: Places): Step {
+export function checkBoot({ systemd, unitEnabled, sysctls }: BootReading, places: InstallPlaces): Step {
   if (!systemd) {
     const hint = `Run at boot: ${bootCommand(places)}`;
     return warning("boot", "no systemd here: after a reboot the pattern must be set again", hint);

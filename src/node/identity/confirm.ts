@@ -12,7 +12,7 @@ export const runtimesOf = (settings: NodeSettings): ContainerRuntime[] => [
   ...dockerHosts(settings).map((host) => new DockerRuntime(host)),
 ];
 
-export interface Answer {
+export interface RuntimeAnswer {
   readonly facts: ContainerFacts;
   readonly candidate: CgroupCandidate;
   readonly source: ContainerRuntime["source"];
@@ -26,13 +26,13 @@ export async function askRuntimes(
   candidates: readonly CgroupCandidate[],
   runtimes: readonly ContainerRuntime[],
   signal: AbortSignal,
-): Promise<{ answer?: Answer; problems: string[] }> {
+): Promise<{ answer?: RuntimeAnswer; problems: string[] }> {
   const problems = new Set<string>();
   const failed = new Set<ContainerRuntime>(); // who hangs once would hang for each candidate
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
   const stopped = abortOf(both); // an engine's client that is stuck must not hold us
-  const ask = async (runtime: ContainerRuntime, candidate: CgroupCandidate): Promise<Answer> => {
+  const ask = async (runtime: ContainerRuntime, candidate: CgroupCandidate): Promise<RuntimeAnswer> => {
     const facts = await Promise.race([runtime.inspect(candidate.id, both), stopped]).catch((error: unknown) => {
       failed.add(runtime);
       problems.add(both.aborted ? `Cannot ask ${runtime.address}: no answer in time` : reasonOf(error));

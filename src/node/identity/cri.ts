@@ -58,13 +58,13 @@ async function sandboxItself(id: string, runtime: string, ask: Ask): Promise<Con
   };
 }
 
-interface Answers {
+interface CriAnswers {
   readonly container: unknown;
   readonly sandbox: unknown;
   readonly image: unknown;
 }
 
-function containerFacts(id: string, runtime: string, { container, sandbox, image }: Answers): ContainerFacts {
+function containerFacts(id: string, runtime: string, { container, sandbox, image }: CriAnswers): ContainerFacts {
   const status = at(container, "status");
   const labels = textsAt(status, "labels");
   const pod = podOf(sandbox) ?? podIn(labels);

@@ -7,7 +7,7 @@ import { readlinkSync } from "node:fs";
 import { statusField } from "../../system/proc.ts";
 import { ownCgroup, unitIn } from "./cgroup.ts";
 
-export interface Place {
+export interface HostPlace {
   readonly isHost: boolean;
   /** Its cgroup in one path: a unit's, or what a container's engine made. */
   readonly cgroup: string | null;
@@ -21,7 +21,7 @@ const INITIAL_USER = "user:[4026531837]";
  * @param facts   raw content of /proc/P by name; links hold their target
  * @param mounts  the initial mount namespace as links name it; undefined where it is not known (a recorded crash)
  */
-export function placeOf(facts: ReadonlyMap<string, Buffer>, mounts: readonly string[] | undefined): Place {
+export function placeOf(facts: ReadonlyMap<string, Buffer>, mounts: readonly string[] | undefined): HostPlace {
   const cgroup = facts.get("cgroup") ?? Buffer.alloc(0);
   return { isHost: isHost(facts, unitIn(cgroup), mounts), cgroup: ownCgroup(cgroup) };
 }

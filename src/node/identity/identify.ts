@@ -5,8 +5,8 @@
 import type { NodeSettings } from "../../config/options.ts";
 import type { DumpPod } from "../../domain/dump.ts";
 import { candidatesFrom, isOutermost, namesNoContainer, ownCgroup } from "./cgroup.ts";
-import type { Answer } from "./confirm.ts";
-import { type Place, placeOf } from "./host.ts";
+import type { RuntimeAnswer } from "./confirm.ts";
+import { type HostPlace, placeOf } from "./host.ts";
 import { notItsOwn, owns } from "./own-cgroup.ts";
 import type { CgroupCandidate, ContainerFacts, ContainerRuntime, Identification } from "./runtime.ts";
 import { fromStateFiles, type StatePlaces, statePlaces } from "./state-files.ts";
@@ -29,7 +29,7 @@ export function identifyQuickly(
   cgroup: Uint8Array,
   settings: NodeSettings,
   places: StatePlaces = statePlaces(settings),
-  place: Place = { isHost: true, cgroup: ownCgroup(cgroup) },
+  place: HostPlace = { isHost: true, cgroup: ownCgroup(cgroup) },
 ): Identification {
   const candidates = candidatesFrom(cgroup);
   const problems: string[] = [];
@@ -56,7 +56,7 @@ function quickAnswer({ cgroupPath: _, ...known }: ContainerFacts, { path }: Cgro
 }
 
 /** No engine's name is in the cgroup: a process of the host, or of a container that was made without one. */
-const unnamed = ({ isHost, cgroup }: Place): Identification =>
+const unnamed = ({ isHost, cgroup }: HostPlace): Identification =>
   isHost
     ? { ...NOBODY, owner: "host", identity: { ...NO_IDENTITY, cgroup } }
     : { ...NOBODY, owner: "unknown", identity: { ...NO_IDENTITY, problem: "no engine names its container", cgroup } };
@@ -105,7 +105,7 @@ export async function identifyByApi(
   return { ...quick, identity: { ...quick.identity, problem: [...reasons].join("; ") } };
 }
 
-function confirmed(quick: Identification, { facts, candidate, source }: Answer): Identification {
+function confirmed(quick: Identification, { facts, candidate, source }: RuntimeAnswer): Identification {
   const contradiction = contradictionOf(quick, facts);
   const { cgroupPath: _, ...known } = facts;
   return {

@@ -59,7 +59,7 @@ function splitLines(bytes: Buffer): Buffer[] {
   return lines;
 }
 
-interface Entry {
+interface LogEntry {
   readonly head: string;
   readonly text: string;
   /** The line goes on in the stream's next entry. */
@@ -69,7 +69,7 @@ interface Entry {
 const CRI_LINE = /^(\d{4}-\S{1,40}) (stdout|stderr) ([FP])(?::\S*)? /;
 
 /** A line in neither format is kept as it is. */
-function entryOf(line: Buffer): Entry {
+function entryOf(line: Buffer): LogEntry {
   const [prefix, time, stream, tag] = CRI_LINE.exec(line.toString("latin1", 0, 64)) ?? [];
   if (prefix) return { head: `${time} ${stream}`, text: textOf(line.subarray(prefix.length)), partial: tag === "P" };
   const json = line[0] === 0x7b ? parsed(textOf(line)) : undefined;
@@ -79,7 +79,7 @@ function entryOf(line: Buffer): Entry {
 }
 
 /** Long lines come in parts (16 kB): one line again, with the time of its first part. The streams may be interleaved. */
-function joined(entries: readonly Entry[]): string[] {
+function joined(entries: readonly LogEntry[]): string[] {
   const lines: string[] = [];
   const open = new Map<string, number>();
   for (const { head, text, partial } of entries) {

@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { NodeSettings } from "../../config/options.ts";
 
-interface Places extends Pick<NodeSettings, "criEndpoint" | "dockerHost"> {
+interface RuntimeOptions extends Pick<NodeSettings, "criEndpoint" | "dockerHost"> {
   /** Where the node's root directory is, for an agent in a container. */
   readonly hostRoot?: string | undefined;
 }
@@ -25,11 +25,11 @@ const CONTAINERS_STORAGE = ["/run/containers/storage", "/var/lib/containers/stor
 export const socketPath = (address: string): string | undefined => /^(?:unix:(?:\/\/)?)?(\/.*)$/.exec(address)?.[1];
 
 /** CRI sockets to ask. One that was named is asked even when it is absent: then that is the answer. */
-export const criSockets = ({ criEndpoint, hostRoot }: Places): string[] =>
+export const criSockets = ({ criEndpoint, hostRoot }: RuntimeOptions): string[] =>
   addresses(criEndpoint, CRI_SOCKETS, hostRoot);
 
 /** Docker addresses to ask, likewise. */
-export const dockerHosts = ({ dockerHost, hostRoot }: Places): string[] =>
+export const dockerHosts = ({ dockerHost, hostRoot }: RuntimeOptions): string[] =>
   addresses(dockerHost, DOCKER_SOCKETS, hostRoot);
 
 function addresses(named: string | undefined, known: readonly string[], root = "/"): string[] {
@@ -39,7 +39,7 @@ function addresses(named: string | undefined, known: readonly string[], root = "
 }
 
 /** State directories of containerds: each holds `io.containerd.runtime.v2.task/<namespace>/<id>`. */
-export function containerdStates({ criEndpoint, dockerHost }: Places): string[] {
+export function containerdStates({ criEndpoint, dockerHost }: RuntimeOptions): string[] {
   const cri = criEndpoint ? socketPath(criEndpoint) : undefined;
   const docker = dockerHost ? socketPath(dockerHost) : undefined;
   const sockets = cri ? [cri, ...CRI_SOCKETS] : CRI_SOCKETS;

@@ -7,17 +7,17 @@ import type { HandlerSettings } from "../../config/options.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { PATTERN_MAX_BYTES } from "../kernel/core-pattern.ts";
 
-type Settings = Pick<HandlerSettings, "mode" | "filePattern" | "dumpDir">;
+type FileModeSettings = Pick<HandlerSettings, "mode" | "filePattern" | "dumpDir">;
 
 /** Where the cache goes when nobody said where, and the kernel writes where it would have been. */
 export const DUMP_DIR_APART = "/var/lib/coredump-detector";
 
 /** The pattern that is ours in file mode; undefined in the other. */
-export const filePatternOf = ({ mode, filePattern }: Settings): string | undefined =>
+export const filePatternOf = ({ mode, filePattern }: FileModeSettings): string | undefined =>
   mode === "file" ? filePattern : undefined;
 
 /** Whether the kernel would write into the cache, or the cache lie where processes may write. */
-export function isInCache({ filePattern, dumpDir }: Settings): boolean {
+export function isInCache({ filePattern, dumpDir }: FileModeSettings): boolean {
   const files = withSlash(posix.dirname(`${filePattern.split("%")[0]}x`));
   const cache = withSlash(dumpDir);
   return files.startsWith(cache) || cache.startsWith(files);
@@ -26,7 +26,7 @@ export function isInCache({ filePattern, dumpDir }: Settings): boolean {
 const withSlash = (path: string): string => posix.join(path, "/");
 
 /** @throws DumpError PATTERN_REFUSED for a pattern that would lose cores, SETTINGS_INVALID where the cache is in the way */
-export function assertGoodFilePattern(settings: Settings): void {
+export function assertGoodFilePattern(settings: FileModeSettings): void {
   const { filePattern, dumpDir } = settings;
   const why = faultOf(filePattern);
   if (why !== undefined)

@@ -3,14 +3,14 @@ import { lstatSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DumpError, errnoOf, reasonOf } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
-import { type Host, type Places, seen } from "./host.ts";
+import { type Host, type InstallPlaces, seen } from "./host.ts";
 import { record, recordedLibraries } from "./manifest.ts";
 import { filesIn, makeDirectory, Replacement, remove, sameContent, settle, stage } from "./put.ts";
 import { mountOf, weakSpot } from "./trusted.ts";
 
 /** @throws DumpError NOT_PERMITTED: the kernel would be refused to run a file there, or others could change it */
 export function assertGoodPlace(
-  places: Places,
+  places: InstallPlaces,
   host: Host,
   mountinfo = readFileSync("/proc/self/mountinfo", "utf8"),
 ): void {
@@ -49,7 +49,7 @@ interface Started {
  * @returns whether anything was new
  * @throws DumpError NOT_PERMITTED, also where a file of others' has a library's name; UNEXPECTED when it does not start here: all is as it was then
  */
-export function putHandler(source: string, places: Places, host: Host): Started & { changed: boolean } {
+export function putHandler(source: string, places: InstallPlaces, host: Host): Started & { changed: boolean } {
   const [binary, lib, ownLib] = [seen(host, places.binary), seen(host, places.lib), join(dirname(source), "lib")];
   if (!lstatSync(source, { throwIfNoEntry: false }))
     throw new DumpError("USAGE", `Cannot install ${source}: no such file`);
@@ -75,7 +75,7 @@ export function putHandler(source: string, places: Places, host: Host): Started 
   }
 }
 
-function assertNotOthers(places: Places, ownLib: string, ours: readonly string[], host: Host): void {
+function assertNotOthers(places: InstallPlaces, ownLib: string, ours: readonly string[], host: Host): void {
   const lib = seen(host, places.lib);
   const there = new Set(filesIn(lib));
   const isOthers = (name: string) =>
@@ -87,7 +87,7 @@ function assertNotOthers(places: Places, ownLib: string, ours: readonly string[]
   });
 }
 
-function putExecutable(source: string, { binary }: Places, host: Host): Started {
+function putExecutable(source: string, { binary }: InstallPlaces, host: Host): Started {
   const part = stage(source, seen(host, binary), 0o755);
   try {
     const started = start(join(dirname(binary), basename(part)), host); // beside its final place: the same libraries

@@ -56,6 +56,6 @@ export const placesIn = (binDir: string) => ({
   lock: join(binDir, ".install.lock"),
 });
 
-export type Places = ReturnType<typeof placesIn>;
+export type InstallPlaces = ReturnType<typeof placesIn>;
 
 export const DEFAULT_BIN_DIR = "/coredump";

@@ -14,7 +14,7 @@ import { FileLock } from "../../system/lock.ts";
 import { patternFor } from "../kernel/core-pattern.ts";
 import { assertGoodFilePattern, DUMP_DIR_APART, filePatternOf, isInCache } from "./file-mode.ts";
 import { assertGoodPlace, putHandler, start } from "./handler.ts";
-import { type Host, type Places, seen } from "./host.ts";
+import { type Host, type InstallPlaces, seen } from "./host.ts";
 import { leaveToKernel, takeOver } from "./kernel-settings.ts";
 import { record, recordedLibraries } from "./manifest.ts";
 import { placesFor } from "./place.ts";
@@ -75,7 +75,7 @@ const takenAway = (settings: readonly string[]): Step =>
     "Put what the node needs among the agent's own options (chart: agent.options)",
   );
 
-function applyPattern(places: Places, pattern: string, host: Host, now: Date): Step[] {
+function applyPattern(places: InstallPlaces, pattern: string, host: Host, now: Date): Step[] {
   if (!existsSync(seen(host, places.binary))) {
     const hint = `Run ${dirname(process.execPath)}/coredump-detector install, or uninstall to take the rest away`;
     throw new DumpError("UNEXPECTED", `Cannot set the pattern: ${places.binary} is not there`, { hint });
@@ -84,19 +84,19 @@ function applyPattern(places: Places, pattern: string, host: Host, now: Date): S
   return setKernel(pattern, places, rememberFormer(places, ownFile(places, host), host, now), host);
 }
 
-function setKernel(pipePattern: string, places: Places, state: InstallState | undefined, host: Host): Step[] {
+function setKernel(pipePattern: string, places: InstallPlaces, state: InstallState | undefined, host: Host): Step[] {
   const { filePattern, passesOn } = inForce(places, host);
   if (filePattern !== undefined) return leaveToKernel(filePattern, state, host);
   return takeOver(pipePattern, state, passesOn, host);
 }
 
-const ownFile = (places: Places, host: Host): string | undefined => inForce(places, host).filePattern;
+const ownFile = (places: InstallPlaces, host: Host): string | undefined => inForce(places, host).filePattern;
 
 /**
  * In file mode the directory of the files is no place for the cache: where nobody said where that is, it goes elsewhere.
  * @throws DumpError PATTERN_REFUSED, SETTINGS_INVALID, before anything is changed
  */
-function withCacheApart(given: InstallOrder["settings"], places: Places, host: Host): InstallOrder["settings"] {
+function withCacheApart(given: InstallOrder["settings"], places: InstallPlaces, host: Host): InstallOrder["settings"] {
   const flags = new Map([...given].map(([flag, value]) => [flag, `${value ?? ""}`]));
   const settings = inForce(places, host, flags).settings;
   if (filePatternOf(settings) === undefined) return given;
@@ -113,7 +113,7 @@ function thisExecutable(): string {
   });
 }
 
-function makeBinDir(places: Places, host: Host): void {
+function makeBinDir(places: InstallPlaces, host: Host): void {
   try {
     makeDirectory(seen(host, places.binDir));
   } catch (error) {
@@ -127,7 +127,7 @@ function makeBinDir(places: Places, host: Host): void {
 const LOCK_WAIT_MS = 10_000;
 
 /** @throws DumpError NOT_PERMITTED when the directory cannot be written, DUMP_BUSY while another one is at it */
-export async function locked(places: Places, host: Host): Promise<Disposable> {
+export async function locked(places: InstallPlaces, host: Host): Promise<Disposable> {
   let lock: FileLock | undefined;
   try {
     lock = await FileLock.within(seen(host, places.lock), LOCK_WAIT_MS);
@@ -155,7 +155,7 @@ interface InForce {
  * What the handler will go by, and what is wrong with its settings.json.
  * @param flags  what is about to be written there
  */
-export function inForce(places: Places, host: Host, flags: ReadonlyMap<string, string> = new Map()): InForce {
+export function inForce(places: InstallPlaces, host: Host, flags: ReadonlyMap<string, string> = new Map()): InForce {
   const problems: string[] = [];
   const settings = loadSettings(seen(host, places.settings), flags, (problem) => problems.push(problem));
   const passesOn = (settings.host ?? "chain") === "chain";

@@ -5,7 +5,7 @@
  * of a set-uid process is an attack), so it comes last here and first there.
  */
 import { ownerOf, programOf, readSetting, type Setting, writeSetting } from "../kernel/core-pattern.ts";
-import type { Host, Places } from "./host.ts";
+import type { Host, InstallPlaces } from "./host.ts";
 import type { InstallState } from "./state.ts";
 import { ok, type Step, warning } from "./step.ts";
 
@@ -84,7 +84,7 @@ function wasText(pattern: string, former: string, state: InstallState | undefine
  * @returns what was restored and what was left alone
  */
 export function giveBack(
-  places: Places,
+  places: InstallPlaces,
   ownFile: string | undefined,
   state: InstallState | undefined,
   host: Host,

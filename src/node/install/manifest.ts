@@ -6,7 +6,7 @@ import { lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { readTrusted } from "../../system/trusted-file.ts";
 import { programOf, readPattern } from "../kernel/core-pattern.ts";
-import { type Host, type Places, seen } from "./host.ts";
+import { type Host, type InstallPlaces, seen } from "./host.ts";
 import { putText } from "./put.ts";
 import { isSettings } from "./settings-file.ts";
 import { readState } from "./state.ts";
@@ -15,7 +15,7 @@ import { readState } from "./state.ts";
 const RELATIVE = /^(?:lib\/)?[\w.+-]+$/;
 
 /** What lies there whatever the build: names as in `installed.json`. */
-const always = ({ binary, settings, state, manifest }: Places): string[] =>
+const always = ({ binary, settings, state, manifest }: InstallPlaces): string[] =>
   [binary, settings, state, manifest].map((path) => basename(path));
 
 /**
@@ -27,7 +27,7 @@ const FORMER_LIBRARIES = [
 ];
 
 /** @param libraries  names in lib/ */
-export function record(places: Places, libraries: readonly string[], host: Host): void {
+export function record(places: InstallPlaces, libraries: readonly string[], host: Host): void {
   const isOthers = (name: string) => name === basename(places.settings) && !hasOurSettings(places, host);
   const own = always(places).filter((name) => !isOthers(name));
   const files = [...own, ...libraries.map((name) => `lib/${name}`)].sort();
@@ -35,7 +35,7 @@ export function record(places: Places, libraries: readonly string[], host: Host)
 }
 
 /** Whether settings.json may be written: it is not there, or ours. */
-const hasOurSettings = (places: Places, host: Host): boolean =>
+const hasOurSettings = (places: InstallPlaces, host: Host): boolean =>
   !isThere(seen(host, places.settings)) ||
   isSettings(seen(host, places.settings)) ||
   recorded(places, host).includes(basename(places.settings));
@@ -43,12 +43,12 @@ const hasOurSettings = (places: Places, host: Host): boolean =>
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
 /** Ours in that directory, as paths below it; none where we never installed. */
-export function recorded(places: Places, host: Host): string[] {
+export function recorded(places: InstallPlaces, host: Host): string[] {
   return listed(seen(host, places.manifest)) ?? former(places, host);
 }
 
 /** Names in lib/ that are ours. */
-export const recordedLibraries = (places: Places, host: Host): string[] =>
+export const recordedLibraries = (places: InstallPlaces, host: Host): string[] =>
   recorded(places, host)
     .filter((path) => path.startsWith("lib/"))
     .map((path) => basename(path));
@@ -64,7 +64,7 @@ function listed(path: string): string[] | undefined {
 }
 
 /** An installation of a version that kept no record: the kernel calls it, or it had saved what was there before. */
-function former(places: Places, host: Host): string[] {
+function former(places: InstallPlaces, host: Host): string[] {
   const isFile = (path: string) => lstatSync(seen(host, path), { throwIfNoEntry: false })?.isFile() === true;
   const hasState = readState(seen(host, places.state)) !== undefined;
   if (!hasState && programOf(readPattern(host.procSys)) !== places.binary) return [];

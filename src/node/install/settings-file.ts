@@ -12,14 +12,16 @@ export const SETTABLE: Readonly<Record<string, Option>> = Object.fromEntries(
   Object.entries<Option>({ ...NODE_OPTIONS, ...CAPTURE_OPTIONS }).filter(([, option]) => option.settings),
 );
 
-type Json = Record<string, string | number | boolean>;
+type SettingsJson = Record<string, string | number | boolean>;
 
 /**
  * What was given on the command line, by flag, as it goes into the file; null takes a setting away (`--cache-size=`).
  * @throws DumpError USAGE on a bad value
  */
-export function settingsForFile(argv: Readonly<Record<string, unknown>>): ReadonlyMap<string, Json[string] | null> {
-  const given = new Map<string, Json[string] | null>();
+export function settingsForFile(
+  argv: Readonly<Record<string, unknown>>,
+): ReadonlyMap<string, SettingsJson[string] | null> {
+  const given = new Map<string, SettingsJson[string] | null>();
   for (const option of Object.values(SETTABLE)) {
     const value = argv[option.flag];
     if (value === undefined) continue;
@@ -38,7 +40,7 @@ function refuse({ flag }: Option, text: string, expected: string): never {
   throw new DumpError("USAGE", `Cannot use --${flag}=${text}: not ${expected}`);
 }
 
-const json = (option: Option, text: string): Json[string] =>
+const json = (option: Option, text: string): SettingsJson[string] =>
   option.kind === "integer" ? Number(text) : option.kind === "switch" ? text === "true" : text;
 
 /**
@@ -49,7 +51,7 @@ const json = (option: Option, text: string): Json[string] =>
  */
 export function mergeSettings(
   path: string,
-  given: ReadonlyMap<string, Json[string] | null>,
+  given: ReadonlyMap<string, SettingsJson[string] | null>,
   whole = false,
 ): { readonly changed: readonly string[]; readonly takenAway: readonly string[] } {
   if (given.size === 0 && !whole) return { changed: [], takenAway: [] };
@@ -83,13 +85,14 @@ export function isSettings(path: string): boolean {
 const FLAGS: ReadonlySet<string> = new Set(Object.values(SETTABLE).map(({ flag }) => flag));
 
 /** Settings of a later version of ours may stand beside. */
-const areOurs = (json: unknown): json is Json =>
+const areOurs = (json: unknown): json is SettingsJson =>
   isObject(json) && (Object.keys(json).length === 0 || Object.keys(json).some((flag) => FLAGS.has(flag)));
 
-const isObject = (json: unknown): json is Json => typeof json === "object" && json !== null && !Array.isArray(json);
+const isObject = (json: unknown): json is SettingsJson =>
+  typeof json === "object" && json !== null && !Array.isArray(json);
 
 /** @param anyway  what cannot be understood is as nothing */
-function read(path: string, anyway: boolean): Json {
+function read(path: string, anyway: boolean): SettingsJson {
   try {
     const settings: unknown = JSON.parse(readSmall(path).toString("utf8"));
     if (areOurs(settings) || (anyway && isObject(settings))) return settings;

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { readTrusted } from "../../system/trusted-file.ts";
 import { ownerOf, programOf, readSetting } from "../kernel/core-pattern.ts";
-import { type Host, type Places, placesIn, seen } from "./host.ts";
+import { type Host, type InstallPlaces, placesIn, seen } from "./host.ts";
 import { putText } from "./put.ts";
 
 /** `install-state.json`. The handler reads `formerPattern` from it where host crashes are passed on (`--host=chain`). */
@@ -42,7 +42,7 @@ function isState(value: unknown): value is InstallState {
  * @returns what is known of the time before us; undefined when nothing is
  */
 export function rememberFormer(
-  places: Places,
+  places: InstallPlaces,
   ownFile: string | undefined,
   host: Host,
   now: Date,

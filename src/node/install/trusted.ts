@@ -49,16 +49,16 @@ function stateOf(path: string): Stats | undefined {
   }
 }
 
-interface Mount {
+interface MountEntry {
   readonly mountPoint: string;
   readonly options: readonly string[];
   readonly type: string;
 }
 
 /** The mount that `path` (which need not exist yet) lies on; undefined in a malformed table. */
-export function mountOf(path: string, mountinfo: string): Mount | undefined {
+export function mountOf(path: string, mountinfo: string): MountEntry | undefined {
   const real = existing(path);
-  let best: Mount | undefined;
+  let best: MountEntry | undefined;
   for (const line of mountinfo.split("\n")) {
     const [left = "", right = ""] = line.split(" - ");
     const fields = left.split(" ");

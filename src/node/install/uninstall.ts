@@ -6,7 +6,7 @@ import { lstatSync, rmdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { NODE_OPTIONS } from "../../config/options.ts";
 import { leaveDumps } from "./dumps.ts";
-import { type Host, type Places, placesIn, seen } from "./host.ts";
+import { type Host, type InstallPlaces, placesIn, seen } from "./host.ts";
 import { inForce, locked } from "./install.ts";
 import { giveBack } from "./kernel-settings.ts";
 import { leftoversOf, recorded } from "./manifest.ts";
@@ -43,7 +43,7 @@ export async function uninstall(order: UninstallOrder, host: Host): Promise<Step
 const NOTHING_SET = { dumpDir: NODE_OPTIONS.dumpDir.default, filePattern: undefined };
 
 /** The recorded files, the record last. @returns those that were there */
-function removeFiles(places: Places, host: Host): string[] {
+function removeFiles(places: InstallPlaces, host: Host): string[] {
   const inOrder = recorded(places, host).toSorted((a, b) => Number(a === RECORD) - Number(b === RECORD));
   const gone = inOrder.filter((name) => {
     const path = seen(host, join(places.binDir, name));

@@ -4,7 +4,7 @@
  */
 import { existsSync, lstatSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Host, type Places, seen } from "./host.ts";
+import { type Host, type InstallPlaces, seen } from "./host.ts";
 import { PIPE_LIMIT, SUID_DUMPABLE } from "./kernel-settings.ts";
 import { makeDirectory, putText, remove } from "./put.ts";
 import { ok, type Step, warning } from "./step.ts";
@@ -21,7 +21,7 @@ export const TMPFILES = "/etc/tmpfiles.d/coredump-detector.conf";
 const HEADER = "# Written by `coredump-detector install`; `coredump-detector uninstall` removes it.\n";
 
 /** The files by the path that they are installed under. */
-export function unitFiles(places: Places, pattern: string, dumpDir: string): Readonly<Record<string, string>> {
+export function unitFiles(places: InstallPlaces, pattern: string, dumpDir: string): Readonly<Record<string, string>> {
   return {
     [SYSCTL]: `${HEADER}${pattern.startsWith("|") ? pipeSettings(pattern) : `kernel.core_pattern = ${pattern}\n`}`,
     [TMPFILES]: `${HEADER}# Cores hold memory: root's alone. No age: the cache has limits of its own.
@@ -60,14 +60,14 @@ const word = (path: string): string => {
 };
 
 /** What has to run after each boot. */
-export const bootCommand = ({ binary, binDir }: Places): string =>
+export const bootCommand = ({ binary, binDir }: InstallPlaces): string =>
   `${binary} install --pattern-only --bin-dir ${binDir}`;
 
 /** Whether systemd runs there (sd_booted(3)). */
 export const hasSystemd = (host: Host): boolean => existsSync(seen(host, "/run/systemd/system"));
 
 /** Puts the files down and enables the unit; on a host without systemd says what that means. */
-export function putUnits(places: Places, pattern: string, dumpDir: string, host: Host): Step {
+export function putUnits(places: InstallPlaces, pattern: string, dumpDir: string, host: Host): Step {
   if (!hasSystemd(host)) {
     const hint = `Run at boot: ${bootCommand(places)}`;
     return warning("boot", "no systemd here: the pattern must be set again after a reboot", hint);
@@ -87,7 +87,7 @@ export function putUnits(places: Places, pattern: string, dumpDir: string, host:
 }
 
 /** Those that we wrote, unless they are for an installation elsewhere. @returns undefined when there were none */
-export function removeUnits(places: Places, host: Host): Step | undefined {
+export function removeUnits(places: InstallPlaces, host: Host): Step | undefined {
   if (isElsewhere(places, host)) return undefined;
   const gone = [UNIT, SYSCTL, TMPFILES].map((path) => isOurs(seen(host, path)) && remove(seen(host, path)));
   if (gone[0]) remove(seen(host, ENABLED));
@@ -99,7 +99,7 @@ export function removeUnits(places: Places, host: Host): Step | undefined {
 const isOurs = (path: string): boolean => textIn(path)?.startsWith(HEADER) === true;
 
 /** Whether the unit starts an executable that is there, and is not the one at hand. */
-function isElsewhere({ binary }: Places, host: Host): boolean {
+function isElsewhere({ binary }: InstallPlaces, host: Host): boolean {
   const started = /^ExecStart=(\S+)/m.exec(textIn(seen(host, UNIT)) ?? "")?.[1];
   return started !== undefined && started !== binary && existsSync(seen(host, started));
 }

@@ -82,7 +82,7 @@ function readerOf({ pid, facts }: CrashedProcess): ProcessReader | undefined {
 }
 
 /** Two ways to the same memory: a descriptor that is bound to it, and the pid while it is. */
-interface Memory {
+interface MemoryAccess {
   readonly mem: number;
   /** Of /proc/P/comm: it answers for as long as the pid is its own. */
   readonly comm: number;
@@ -90,7 +90,7 @@ interface Memory {
 }
 
 async function copyRuns(
-  memory: Memory,
+  memory: MemoryAccess,
   runs: AsyncGenerator<Run, void>,
   runBytes: number,
   file: SparseFile,
@@ -132,7 +132,7 @@ function lowestOf(doubts: readonly Doubt[]): Doubt | undefined {
  * process was looked at; that its own /proc entry still answers afterwards shows that it was not. (Its memory would be no
  * proof: a process that shares it, which the kernel does not end with this one since 5.16, keeps it alive.)
  */
-function nowReader({ comm, reader }: Memory): (run: Run, buffer: Buffer) => boolean {
+function nowReader({ comm, reader }: MemoryAccess): (run: Run, buffer: Buffer) => boolean {
   const one = Buffer.alloc(1);
   return ({ alone, vaddr, pieces }, buffer) => {
     if (!alone || !reader?.read(buffer, vaddr, pieces)) return false;

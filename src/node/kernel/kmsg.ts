@@ -179,10 +179,10 @@ export class Kmsg implements Disposable {
 export const bootTimeMs = (): number => Date.now() - Number(process.hrtime.bigint() / 1_000_000n);
 
 /** A record; `overwritten` where the ring went over us; undefined at the end. */
-type Next = string | { readonly overwritten: true } | undefined;
+type KmsgRead = string | { readonly overwritten: true } | undefined;
 
 /** What the records of a log come to. */
-export function collect(next: () => Next, bootMs: number): KernelLog {
+export function collect(next: () => KmsgRead, bootMs: number): KernelLog {
   const refusals: KernelRefusal[] = [];
   let incomplete = false;
   for (let record = next(); record !== undefined; record = next()) {
@@ -199,7 +199,7 @@ export function collect(next: () => Next, bootMs: number): KernelLog {
 
 const buffer = Buffer.alloc(RECORD_BYTES);
 
-function nextRecord(fd: number): Next {
+function nextRecord(fd: number): KmsgRead {
   try {
     const length = readSync(fd, buffer, 0, RECORD_BYTES, null);
     return length > 0 ? buffer.toString("latin1", 0, length) : undefined;

@@ -20,7 +20,7 @@ import { explainLater } from "../../node/capture/explaining.ts";
 import { forgetOld, heldBy, isOpen, watchCache } from "./upkeep.ts";
 
 /** What the agent tells of itself, in words (log) and figures (metrics). */
-export interface Diary {
+export interface AgentReport {
   advanced(id: string, next: Next): void;
   /** One try for its pod's claim, and what came of it. */
   delivered(id: string, delivery: DumpDelivery): void;
@@ -39,7 +39,7 @@ interface AgentWorld {
   readonly storeDownSince?: Desk["storeDownSince"];
   readonly deliver: Deliver | undefined;
   readonly teller: Teller;
-  readonly diary: Diary;
+  readonly diary: AgentReport;
 }
 
 /** How long until a dump is looked at again when nobody says that something happened to it. */

@@ -8,7 +8,7 @@ import type { Cache } from "../../node/cache/cache.ts";
 import { readRecord } from "../../node/cache/record.ts";
 import type { Step } from "../../node/install/step.ts";
 import { Diary } from "../diary.ts";
-import type { Diary as Told } from "./agent.ts";
+import type { AgentReport as Told } from "./agent.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import type { PatternDiary } from "./pattern.ts";
 

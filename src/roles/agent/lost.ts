@@ -15,7 +15,7 @@ import { replaceSync } from "../../system/durable.ts";
 import { readSmall } from "../../system/small-file.ts";
 
 /** `<dump-dir>/.kmsg`: up to which line of which boot the log was read, by number and by the log's clock. */
-interface Cursor {
+interface LogCursor {
   readonly boot: string;
   readonly seq: number;
   /** Absent in those of earlier versions. */
@@ -67,13 +67,13 @@ export async function recordLost(
 }
 
 /** Without a cursor nothing is: what was lost before there was an agent. */
-function isNew({ seq, uptimeUsec }: KernelRefusal, cursor: Cursor | undefined, boot: string): boolean {
+function isNew({ seq, uptimeUsec }: KernelRefusal, cursor: LogCursor | undefined, boot: string): boolean {
   if (cursor?.boot !== boot) return cursor !== undefined;
   return seq === null ? uptimeUsec > (cursor.usec ?? Number.POSITIVE_INFINITY) : seq > cursor.seq;
 }
 
 /** Lines from one source move what they can: by the other one these are not told again. */
-function further({ boot, seq, usec = -1 }: Cursor, refusals: readonly KernelRefusal[]): Cursor {
+function further({ boot, seq, usec = -1 }: LogCursor, refusals: readonly KernelRefusal[]): LogCursor {
   return {
     boot,
     seq: Math.max(seq, ...refusals.map((each) => each.seq ?? -1)),
@@ -111,9 +111,9 @@ function idOf(time: Date, line: string): string {
   );
 }
 
-function cursorIn(path: string): Cursor | undefined {
+function cursorIn(path: string): LogCursor | undefined {
   try {
-    const { boot, seq, usec } = JSON.parse(readSmall(path).toString("utf8")) as Partial<Cursor>;
+    const { boot, seq, usec } = JSON.parse(readSmall(path).toString("utf8")) as Partial<LogCursor>;
     if (typeof boot !== "string" || typeof seq !== "number") return undefined;
     return typeof usec === "number" ? { boot, seq, usec } : { boot, seq };
   } catch (error) {

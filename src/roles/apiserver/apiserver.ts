@@ -8,7 +8,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { Authentication } from "../../api/server/authentication.ts";
 import { Authorization } from "../../api/server/authorization.ts";
-import { ClusterSurroundings } from "../../api/server/cluster.ts";
+import { ClusterUids } from "../../api/server/cluster.ts";
 import { ClusterTrust, TRUST, type TrustMap } from "../../api/server/cluster-trust.ts";
 import { addDumpRoutes, type Downloads } from "../../api/server/dump-route.ts";
 import { Endpoints } from "../../api/server/endpoints.ts";
@@ -44,7 +44,7 @@ const PING_MS = 5_000;
 /** A ping is a write, and strangers may ask how we are. */
 const PING_EVERY_MS = 1_000;
 
-interface Office {
+interface ApiserverParts {
   readonly settings: ApiserverSettings;
   readonly kube: KubeHttp;
   readonly keys: Keys;
@@ -71,7 +71,7 @@ export async function runApiserver(settings: ApiserverSettings, signal: AbortSig
   await serve({ settings, kube, keys, storage, downloads, metrics, log, diary, store }, signal);
 }
 
-async function serve(office: Office, ending: AbortSignal): Promise<void> {
+async function serve(office: ApiserverParts, ending: AbortSignal): Promise<void> {
   const { settings, kube, log, diary, store } = office;
   const files = tlsFiles(settings);
   const signal = later(ending, Math.min(settings.graceMs, LINGER_MS));
@@ -110,9 +110,14 @@ interface Ends {
   readonly stopping: AbortSignal;
 }
 
-function assemble(office: Office, trust: ClusterTrust, pair: KeyPair, { ending, stopping }: Ends): FastifyInstance {
+function assemble(
+  office: ApiserverParts,
+  trust: ClusterTrust,
+  pair: KeyPair,
+  { ending, stopping }: Ends,
+): FastifyInstance {
   const { settings, kube, keys, storage, downloads, metrics, log, diary } = office;
-  const endpoints = new Endpoints(storage, keys, new ClusterSurroundings(kube));
+  const endpoints = new Endpoints(storage, keys, new ClusterUids(kube));
   const guard = guardOf(new Authentication(trust, kube), new Authorization(kube));
   const pinged = new TimedCache<boolean>(() => PING_EVERY_MS);
   const answers = () =>

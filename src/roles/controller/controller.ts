@@ -29,7 +29,7 @@ const AT_ONCE = 4;
 /** A burst of crashes becomes one round; nobody waits for a verdict to see that something crashed. */
 const SETTLE_MS = 50;
 
-interface Office {
+interface ControllerParts {
   readonly http: KubeHttp;
   readonly settings: ControllerSettings;
   readonly diary: ControllerDiary;
@@ -51,7 +51,7 @@ export async function runController(settings: ControllerSettings, signal: AbortS
   await underLease(office, LEASE, work, signal);
 }
 
-async function decide(office: Office, signal: AbortSignal): Promise<void> {
+async function decide(office: ControllerParts, signal: AbortSignal): Promise<void> {
   const { http, settings, diary, metrics } = office;
   const queue = new WorkQueue({
     work: (namespace, signal) => round(namespace, signal),
@@ -82,7 +82,7 @@ async function decide(office: Office, signal: AbortSignal): Promise<void> {
   await queue.ended();
 }
 
-async function keepNodes({ http, settings, diary }: Office, signal: AbortSignal): Promise<void> {
+async function keepNodes({ http, settings, diary }: ControllerParts, signal: AbortSignal): Promise<void> {
   const { systemNamespace: namespace } = settings;
   const leases: Kind = { resource: "leases", path: leasesPath(namespace) };
   const keeper = new NodeKeeper(http, namespace, (node) => queue.add(node));
@@ -106,7 +106,7 @@ async function keepNodes({ http, settings, diary }: Office, signal: AbortSignal)
   await queue.ended();
 }
 
-async function watchOver({ http, settings, diary }: Office, signal: AbortSignal): Promise<void> {
+async function watchOver({ http, settings, diary }: ControllerParts, signal: AbortSignal): Promise<void> {
   if (!settings.watchApiService) return;
   const watchdog = {
     ...{ http, namespace: settings.systemNamespace, graceMs: settings.apiServiceGraceMs },

@@ -35,7 +35,7 @@ const ALARM_MS = 30_000;
 /** In a dry run: perhaps nobody serves them. */
 const ENDPOINTS_MS = 3000;
 
-interface Office {
+interface CollectorParts {
   readonly http: KubeHttp;
   readonly shelf: Shelf;
   readonly settings: GcSettings;
@@ -104,7 +104,7 @@ function shelfOf(settings: GcSettings): Promise<Shelf> {
 }
 
 /** As the leader. Never throws: what fails is told, and tried again. */
-async function collect(office: Office, signal: AbortSignal): Promise<void> {
+async function collect(office: CollectorParts, signal: AbortSignal): Promise<void> {
   try {
     await work(office, signal);
   } finally {
@@ -112,7 +112,7 @@ async function collect(office: Office, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function work(office: Office, signal: AbortSignal): Promise<void> {
+async function work(office: CollectorParts, signal: AbortSignal): Promise<void> {
   const { http, shelf, settings, diary, metrics } = office;
   let rounds: GcRounds | undefined;
   const cluster = new GcCluster(http, (namespace) => rounds && queue.add(namespace));
@@ -138,7 +138,7 @@ async function work(office: Office, signal: AbortSignal): Promise<void> {
 }
 
 /** @returns in how many milliseconds to look at everything again */
-async function timed(office: Office, rounds: GcRounds, scope: string, signal: AbortSignal): Promise<number> {
+async function timed(office: CollectorParts, rounds: GcRounds, scope: string, signal: AbortSignal): Promise<number> {
   const { settings, diary, metrics, store } = office;
   const startMs = performance.now();
   try {
@@ -161,7 +161,7 @@ const [STOPPED, HELD] = ["alarm", "held back"];
 
 /** @param alarm undefined: that one is over */
 async function raise(
-  { http, settings, diary, metrics }: Office,
+  { http, settings, diary, metrics }: CollectorParts,
   where: string,
   alarm: DumpError | undefined,
   signal: AbortSignal,
@@ -175,7 +175,7 @@ async function raise(
   );
 }
 
-function tellAct({ diary, metrics }: Office, { verb, what, name, why, sizeBytes = 0 }: Act): void {
+function tellAct({ diary, metrics }: CollectorParts, { verb, what, name, why, sizeBytes = 0 }: Act): void {
   diary.note(`${verb} ${what}`, { name, why });
   if (verb === "remove") metrics.removed.inc({ what, why });
   if (what === "bundle") metrics.removedBytes.inc(sizeBytes);

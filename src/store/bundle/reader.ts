@@ -5,7 +5,7 @@
 import { promisify } from "node:util";
 import { constants, zstdDecompress } from "node:zlib";
 import { free } from "./free.ts";
-import { corrupt, FOOTER_BYTES, type Places, parseFooter, parseSeekTable } from "./seek-table.ts";
+import { corrupt, FOOTER_BYTES, type FrameOffsets, parseFooter, parseSeekTable } from "./seek-table.ts";
 import { Turns } from "./turns.ts";
 
 /** Where a bundle's bytes come from: a file, an object of a store. */
@@ -41,9 +41,9 @@ export class SeekableReader {
   readonly plainBytes: number;
   readonly frameCount: number;
   readonly #source: RangeSource;
-  readonly #places: Places;
+  readonly #places: FrameOffsets;
 
-  private constructor(source: RangeSource, places: Places) {
+  private constructor(source: RangeSource, places: FrameOffsets) {
     this.#source = source;
     this.#places = places;
     this.frameCount = places.count;

@@ -28,13 +28,13 @@ export const boundBytes = (plainBytes: number): number => plainBytes + (plainByt
 const MAX_PACKED_BYTES = boundBytes(FRAME_BYTES);
 
 /** Lengths of one frame: as it lies in the file, and of what it holds. */
-export interface Frame {
+export interface FrameLengths {
   readonly packedBytes: number;
   readonly plainBytes: number;
 }
 
 /** Without checksums: every frame of ours carries zstd's own. */
-export function encodeSeekTable(frames: readonly Frame[]): Buffer {
+export function encodeSeekTable(frames: readonly FrameLengths[]): Buffer {
   const table = Buffer.alloc(HEADER_BYTES + frames.length * ENTRY_BYTES + FOOTER_BYTES);
   table.writeUInt32LE(SKIPPABLE_MAGIC, 0);
   table.writeUInt32LE(table.length - HEADER_BYTES, 4);
@@ -69,7 +69,7 @@ export function parseFooter(footer: Buffer, fileBytes: number): Footer {
 }
 
 /** Where the frames lie, in the file and in what it holds: frame n from [n] to [n + 1]. A million of them take 16 MB. */
-export interface Places {
+export interface FrameOffsets {
   readonly count: number;
   readonly packedAt: Float64Array;
   readonly plainAt: Float64Array;
@@ -80,7 +80,7 @@ export function parseSeekTable(
   table: Buffer,
   { frameCount: count, entryBytes, tableBytes }: Footer,
   fileBytes: number,
-): Places {
+): FrameOffsets {
   if (
     table.length !== tableBytes ||
     table.readUInt32LE(0) !== SKIPPABLE_MAGIC ||

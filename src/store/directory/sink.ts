@@ -22,7 +22,7 @@ const READ_BYTES = 1 << 20;
 const PART = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
 /** How far an attempt came: so many bytes are in the temporary file, and this is their CRC-32. */
-interface Note {
+interface AttemptNote {
   readonly at: string;
   readonly fingerprint: string;
   readonly sizeBytes: number;
@@ -76,14 +76,14 @@ export class DirectorySink implements DumpSink {
       crc = crc32(chunk, crc);
       if (sizeBytes - noted < NOTE_BYTES) continue;
       noted = sizeBytes;
-      upload.note({ at: `${this.volume}/${key}`, fingerprint, sizeBytes, crc } satisfies Note);
+      upload.note({ at: `${this.volume}/${key}`, fingerprint, sizeBytes, crc } satisfies AttemptNote);
     }
     return { sizeBytes, crc };
   }
 
   /** What an earlier attempt wrote and a power cut has left as it was; from the beginning in any doubt. */
   async #left(handle: FileHandle, { key, fingerprint, noted }: Upload): Promise<{ sizeBytes: number; crc: number }> {
-    const { at, fingerprint: of, sizeBytes, crc } = (noted ?? {}) as Partial<Note>;
+    const { at, fingerprint: of, sizeBytes, crc } = (noted ?? {}) as Partial<AttemptNote>;
     if (at === `${this.volume}/${key}` && of === fingerprint && typeof sizeBytes === "number") {
       const found = await summed(handle, sizeBytes);
       if (found.sizeBytes === sizeBytes && found.crc === crc) return found;

@@ -2,6 +2,7 @@
  * What HTTP answers to a request for something that has ranges (RFC 9110, sections 13 and 14). Pure. There is no
  * modification time, so conditions on times are either ignored or, in If-Range, not met.
  */
+import type { ByteRange } from "../../domain/units.ts";
 
 /** What can be downloaded. */
 export interface Representation {
@@ -13,30 +14,24 @@ export interface Representation {
   readonly contentType: string;
 }
 
-interface Answer {
+interface DownloadAnswer {
   readonly status: 200 | 206 | 304 | 412 | 416;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** The bytes that are the answer's body; undefined: it has none. */
-  readonly range: Range | undefined;
-}
-
-interface Range {
-  readonly fromBytes: number;
-  /** Behind the last one. */
-  readonly toBytes: number;
+  readonly range: ByteRange | undefined;
 }
 
 /** As Node gives them. */
-type Headers = Readonly<Record<string, string | string[] | undefined>>;
+type ConditionalHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** @param method  GET or HEAD */
-export function answerFor(what: Representation, method: string, headers: Headers): Answer {
+export function answerFor(what: Representation, method: string, headers: ConditionalHeaders): DownloadAnswer {
   const { etag, lengthBytes } = what;
   const field = (name: string): string | undefined => headers[name]?.toString().trim();
   const [ifMatch, ifNoneMatch] = [field("if-match"), field("if-none-match")];
   const always = { "accept-ranges": "bytes", "cache-control": "private, no-store", etag };
-  const bodiless = (status: Answer["status"], more = {}): Answer => ({
+  const bodiless = (status: DownloadAnswer["status"], more = {}): DownloadAnswer => ({
     status,
     headers: { ...always, ...(status !== 304 && { "content-length": "0" }), ...more },
     range: undefined,
@@ -68,7 +63,7 @@ export function answerFor(what: Representation, method: string, headers: Headers
 const ONE_RANGE = /^bytes\s*=\s*(\d*)-(\d*)$/i;
 
 /** The one range that is asked for; undefined for several, for other units and for nonsense: then all is sent. */
-function rangeIn(header: string, lengthBytes: number): Range | "unsatisfiable" | undefined {
+function rangeIn(header: string, lengthBytes: number): ByteRange | "unsatisfiable" | undefined {
   const [, first = "", last = ""] = ONE_RANGE.exec(header) ?? [];
   if (first === "") {
     if (last === "") return undefined;

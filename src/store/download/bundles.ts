@@ -11,7 +11,7 @@ import { StoredRanges } from "./ranges.ts";
 import { Recent } from "./recent.ts";
 
 /** What must be true of a bundle to be the one of a Coredump. */
-export interface Claim {
+export interface BundleIdentity {
   readonly id: string;
   readonly namespaceUid: string;
   readonly podUid: string;
@@ -38,7 +38,7 @@ interface Info {
   readonly core?: { readonly sha256?: unknown } | null;
 }
 
-interface Opened extends OpenBundle {
+interface OpenedBundle extends OpenBundle {
   readonly info: Info;
 }
 
@@ -53,21 +53,21 @@ const BUNDLE_FRAMES = 100;
 
 export class Bundles {
   readonly source: DumpSource;
-  readonly #opened = new Recent<Promise<Opened>>(MAX_FRAMES);
+  readonly #opened = new Recent<Promise<OpenedBundle>>(MAX_FRAMES);
 
   constructor(source: DumpSource) {
     this.source = source;
   }
 
   /** @throws DumpError NOT_FOUND, DUMP_RESTRICTED, STORE_CORRUPT, and what the source throws */
-  async open(key: string, claim: Claim, signal: AbortSignal): Promise<OpenBundle> {
+  async open(key: string, claim: BundleIdentity, signal: AbortSignal): Promise<OpenBundle> {
     const stored = await this.source.head(key, signal);
     const bundle = await orAborted(this.#remembered(stored), signal);
     check(bundle, claim);
     return bundle;
   }
 
-  #remembered(stored: Stored): Promise<Opened> {
+  #remembered(stored: Stored): Promise<OpenedBundle> {
     const name = JSON.stringify(stored);
     const known = this.#opened.get(name);
     if (known) return known;
@@ -81,13 +81,13 @@ export class Bundles {
   }
 }
 
-async function opened(source: DumpSource, stored: Stored): Promise<Opened> {
+async function opened(source: DumpSource, stored: Stored): Promise<OpenedBundle> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(tooSlow(stored, source)), OPEN_MS).unref();
   return await looked(source, stored, late.signal).finally(() => clearTimeout(timer));
 }
 
-async function looked(source: DumpSource, stored: Stored, signal: AbortSignal): Promise<Opened> {
+async function looked(source: DumpSource, stored: Stored, signal: AbortSignal): Promise<OpenedBundle> {
   const ranges = new StoredRanges(source, stored);
   await ranges.fetchEnds(signal);
   const reader = await SeekableReader.open(ranges, signal);
@@ -122,7 +122,7 @@ async function infoIn(reader: SeekableReader, entry: BundleEntry, signal: AbortS
 }
 
 /** A key leads to a place; whose the bundle is that lies there, the bundle itself says. */
-function check({ info, sha256 }: Opened, claim: Claim): void {
+function check({ info, sha256 }: OpenedBundle, claim: BundleIdentity): void {
   const dumpable = typeof info.dumpable === "number" ? info.dumpable : null;
   if (isRestricted({ state: "Saved", dumpable }))
     throw new DumpError(

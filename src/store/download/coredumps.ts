@@ -5,7 +5,14 @@ import { DumpError } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { LABELS, labelValue } from "../../kube/labels.ts";
 import { isName, isNamespace } from "../../kube/names.ts";
-import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import {
+  COREDUMP_API,
+  collection,
+  isTerminating,
+  type KubeObject,
+  member,
+  type Namespace,
+} from "../../kube/objects.ts";
 import type { CoredumpIdentity } from "../bundle/key.ts";
 
 /** A Coredump, as far as the download reads it. */
@@ -17,10 +24,6 @@ export interface StoredCoredump extends KubeObject {
     readonly message?: string;
     readonly checksum?: string;
   };
-}
-
-interface Namespace extends KubeObject {
-  readonly status?: { readonly phase?: string };
 }
 
 /** @throws DumpError NOT_FOUND when there is none, or another one came; API_… */
@@ -62,10 +65,9 @@ export async function coredumpsOf(
 export async function namespaceUidOf(kube: KubeHttp, namespace: string, signal: AbortSignal): Promise<string> {
   if (!isNamespace(namespace)) throw noNamespace(namespace, "there is none");
   const path = member("v1", "namespaces", namespace);
-  const { metadata, status } = await kube.json<Namespace>({ verb: "get", resource: "namespaces", path, signal });
-  const ends = metadata.deletionTimestamp !== undefined || status?.phase === "Terminating";
-  if (ends) throw noNamespace(namespace, "it is being deleted, and its dumps with it");
-  return metadata.uid;
+  const found = await kube.json<Namespace>({ verb: "get", resource: "namespaces", path, signal });
+  if (isTerminating(found)) throw noNamespace(namespace, "it is being deleted, and its dumps with it");
+  return found.metadata.uid;
 }
 
 const noDump = (name: string): DumpError =>

@@ -8,13 +8,13 @@ import type { Representation } from "./answer.ts";
 import type { Bundles } from "./bundles.ts";
 
 /** `core`: plain ELF files; `bundle`: as they lie in the store. */
-export type Part = "core" | "bundle";
+export type DownloadPart = "core" | "bundle";
 
 export interface DumpRequest {
   readonly namespace: string;
   /** Of the Coredump. */
   readonly name: string;
-  readonly part: Part;
+  readonly part: DownloadPart;
 }
 
 export interface EndpointRequest {
@@ -24,7 +24,7 @@ export interface EndpointRequest {
   readonly podUid: string;
   /** Only this container's; exactly its name. Empty: all of them. */
   readonly container?: string | undefined;
-  readonly part: Part;
+  readonly part: DownloadPart;
 }
 
 /** Something to send: what of it, `answerFor` says. Holds nothing open. */

@@ -1,9 +1,9 @@
 import { DumpError, isCode } from "../../domain/failures.ts";
 import { keyOfCoredump } from "../bundle/key.ts";
 import type { DumpSource, Stored } from "../ports/source.ts";
-import type { Claim, OpenBundle } from "./bundles.ts";
+import type { BundleIdentity, OpenBundle } from "./bundles.ts";
 import { coredumpOf, namespaceUidOf, type StoredCoredump } from "./coredumps.ts";
-import { type Deps, type Download, type DumpRequest, digestOf, type Part } from "./download.ts";
+import { type Deps, type Download, type DownloadPart, type DumpRequest, digestOf } from "./download.ts";
 import { storedBytes } from "./ranges.ts";
 import { refusalOf } from "./refusal.ts";
 
@@ -52,7 +52,10 @@ export async function headOf(
 }
 
 /** @throws DumpError DUMP_NOT_HELD, and the dump's refusal */
-function placeOf(coredump: StoredCoredump, namespaceUid: string): { readonly key: string; readonly claim: Claim } {
+function placeOf(
+  coredump: StoredCoredump,
+  namespaceUid: string,
+): { readonly key: string; readonly claim: BundleIdentity } {
   const { name, namespace = "" } = coredump.metadata;
   const refusal = refusalOf(coredump);
   if (refusal) throw refusal;
@@ -82,7 +85,7 @@ const SUFFIX = ".tar.zst";
 /** What is sent of a bundle, and under which name. */
 export function downloadOf(
   { stored, reader, core, sha256 }: OpenBundle,
-  part: Part,
+  part: DownloadPart,
   { bundles }: Pick<Deps, "bundles">,
 ): Download {
   if (part === "bundle") return bundleDownload(stored, bundles.source, async () => undefined);

@@ -1,7 +1,7 @@
 import { DumpError } from "../../domain/failures.ts";
 import type { Stored } from "../ports/source.ts";
 import { coredumpsOf, namespaceUidOf, type StoredCoredump } from "./coredumps.ts";
-import { type Deps, type Download, digestOf, type EndpointRequest, type Part } from "./download.ts";
+import { type Deps, type Download, type DownloadPart, digestOf, type EndpointRequest } from "./download.ts";
 import { bundleDownload, downloadOf, headOf, openBundle } from "./dump.ts";
 import { refusalOf } from "./refusal.ts";
 import { type TarFile, tarOf } from "./tar.ts";
@@ -9,7 +9,7 @@ import { type TarFile, tarOf } from "./tar.ts";
 /** Bundles that are looked at at once. */
 const AT_ONCE = 8;
 /** In one tar. Of bundles only their lengths are asked for; how long plain cores are only their bundles tell. */
-const MOST: Readonly<Record<Part, number>> = { bundle: 1000, core: 100 };
+const MOST: Readonly<Record<DownloadPart, number>> = { bundle: 1000, core: 100 };
 
 /**
  * A tar of what the processes of one pod left: `<container>/<file>.tar.zst`, or the plain cores. Made on the way, and the
@@ -39,15 +39,15 @@ export async function openEndpoint(request: EndpointRequest, deps: Deps, signal:
   return { ...tarOf(files), etag: `"${etag}"`, filename, contentType: "application/x-tar" };
 }
 
-type File = TarFile & Pick<Download, "etag">;
+type EndpointFile = TarFile & Pick<Download, "etag">;
 
 async function filesOf(
   coredumps: readonly StoredCoredump[],
   { namespaceUid, part }: EndpointRequest,
   deps: Deps,
   signal: AbortSignal,
-): Promise<File[]> {
-  const done: File[] = [];
+): Promise<EndpointFile[]> {
+  const done: EndpointFile[] = [];
   const waiting = coredumps.entries();
   const worker = async () => {
     for (const [index, coredump] of waiting) {
@@ -65,7 +65,7 @@ async function filesOf(
   return done;
 }
 
-function fileOf({ spec }: StoredCoredump, { key }: Stored, { filename, ...download }: Download): File {
+function fileOf({ spec }: StoredCoredump, { key }: Stored, { filename, ...download }: Download): EndpointFile {
   const [folder = ""] = key.split("/").slice(-2);
   return { ...download, path: `${folder}/${filename}`, mtime: new Date(spec.dumptime ?? 0) };
 }

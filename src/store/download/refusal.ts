@@ -2,14 +2,14 @@ import type { State } from "../../domain/dump.ts";
 import { DumpError, type FailureCode } from "../../domain/failures.ts";
 import type { StoredCoredump } from "./coredumps.ts";
 
-type Refusal = readonly [code: FailureCode, why: string, hint?: string];
+type RefusalWords = readonly [code: FailureCode, why: string, hint?: string];
 
 const BUSY = "it is stored by the node's agent when it can be; ask again";
 const GONE = "nothing of it is left but this record";
 const OTHERS = "only the node's administrators can read the memory of a process that was not dumpable";
 
 /** Why a dump in this state has no bytes for its owner; `why` gives way to what the object itself says. */
-const BY_STATE: Readonly<Record<Exclude<State, "Saved">, Refusal>> = {
+const BY_STATE: Readonly<Record<Exclude<State, "Saved">, RefusalWords>> = {
   Capturing: ["DUMP_NOT_READY", "it is still being captured", "ask again in a moment"],
   Captured: ["DUMP_NOT_READY", "it is not registered yet", "ask again in a moment"],
   Created: ["DUMP_NOT_READY", "it waits for the quota's decision", "ask again in a moment; the controller decides"],
@@ -32,7 +32,7 @@ export function refusalOf({ metadata, status = {} }: StoredCoredump): DumpError 
   const { state, reason, message } = status;
   if (state === "Saved") return undefined;
   const isRestricted = reason === "NotDumpable";
-  const known: Refusal = BY_STATE[isRestricted ? "Restricted" : (state ?? "Capturing")] ?? BY_STATE.Capturing;
+  const known: RefusalWords = BY_STATE[isRestricted ? "Restricted" : (state ?? "Capturing")] ?? BY_STATE.Capturing;
   const [code, why, hint] = known;
   const verb =
     code === "DUMP_NOT_HELD" ? "was not kept" : code === "DUMP_NOT_READY" ? "is not there yet" : "is not served";

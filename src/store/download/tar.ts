@@ -2,18 +2,18 @@
 import { END_BYTES, paddingBytes, tarHeader } from "../bundle/tar.ts";
 
 /** A file, or a piece of one: bytes that can be read from any place on. */
-interface Piece {
+interface TarPiece {
   readonly lengthBytes: number;
   read(fromBytes: number, toBytes: number, signal: AbortSignal): AsyncIterable<Buffer>;
 }
 
-export interface TarFile extends Piece {
+export interface TarFile extends TarPiece {
   /** ASCII. */
   readonly path: string;
   readonly mtime: Date;
 }
 
-export function tarOf(files: readonly TarFile[]): Piece {
+export function tarOf(files: readonly TarFile[]): TarPiece {
   const pieces = files.flatMap((file) => [
     bytes(headerOf(file)),
     file,
@@ -46,14 +46,14 @@ function paxRecord(key: string, value: string): string {
   return `${length}${rest}`;
 }
 
-const bytes = (content: Buffer): Piece => ({
+const bytes = (content: Buffer): TarPiece => ({
   lengthBytes: content.length,
   async *read(from, to) {
     if (from < to) yield content.subarray(from, to);
   },
 });
 
-function joined(pieces: readonly Piece[]): Piece {
+function joined(pieces: readonly TarPiece[]): TarPiece {
   return {
     lengthBytes: pieces.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
     async *read(fromBytes, toBytes, signal) {

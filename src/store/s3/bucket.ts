@@ -7,7 +7,7 @@ import { DumpError } from "../../domain/failures.ts";
 import { type Location, type S3Settings, volumeOf } from "../ports/location.ts";
 import { type S3, type S3Patience, s3 } from "./client.ts";
 import { s3Failure } from "./failures.ts";
-import type { Part } from "./parts.ts";
+import type { UploadPart } from "./parts.ts";
 
 /** A part as the service has it. */
 export interface SentPart {
@@ -41,7 +41,7 @@ export class S3Bucket {
   }
 
   /** An object in one request. @throws DumpError STORE_CORRUPT when the service has other bytes */
-  async put(key: string, { body, crc }: Part, metadata: Metadata, signal: AbortSignal): Promise<void> {
+  async put(key: string, { body, crc }: UploadPart, metadata: Metadata, signal: AbortSignal): Promise<void> {
     const answer = await this.#ask("put", key, signal, ({ sdk, client }, options) =>
       client.send(
         new sdk.PutObjectCommand({
@@ -80,7 +80,7 @@ export class S3Bucket {
     key: string,
     uploadId: string,
     number: number,
-    { body, crc }: Part,
+    { body, crc }: UploadPart,
     signal: AbortSignal,
   ): Promise<string> {
     const answer = await this.#ask("send a part of", key, signal, ({ sdk, client }, options) =>
@@ -201,19 +201,19 @@ export class S3Bucket {
   }
 }
 
-interface Answer {
+interface ObjectChecksums {
   readonly ChecksumCRC32?: string | undefined;
   readonly ETag?: string | undefined;
 }
 
 /** By the checksum that the service computed; one that knows no CRC-32 says the MD5 in its ETag. */
-function isReceived({ ChecksumCRC32, ETag }: Answer, crc: number, body: Buffer): boolean {
+function isReceived({ ChecksumCRC32, ETag }: ObjectChecksums, crc: number, body: Buffer): boolean {
   if (ChecksumCRC32 !== undefined) return ChecksumCRC32 === base64(crc);
   return unquoted(ETag) === createHash("md5").update(body).digest("hex");
 }
 
 /** The checksum of all bytes; where the service says none, its ETag is made of the parts', which were checked. */
-function isWhole({ ChecksumCRC32, ETag }: Answer, { parts, crc }: WholeObject): boolean {
+function isWhole({ ChecksumCRC32, ETag }: ObjectChecksums, { parts, crc }: WholeObject): boolean {
   if (ChecksumCRC32 !== undefined && !ChecksumCRC32.includes("-")) return ChecksumCRC32 === base64(crc);
   const md5s = Buffer.from(parts.map(({ etag }) => unquoted(etag)).join(""), "hex");
   return unquoted(ETag) === `${createHash("md5").update(md5s).digest("hex")}-${parts.length}`;

@@ -1,13 +1,13 @@
 /** A bundle on its way in parts, a few at once; what has arrived is noted, so that another process can go on. */
 import type { Upload } from "../ports/sink.ts";
 import type { S3Bucket, SentPart } from "./bucket.ts";
-import type { Part } from "./parts.ts";
+import type { UploadPart } from "./parts.ts";
 
 /** Parts under way at once: hides the service's answer time. */
 const AT_ONCE = 2;
 
 /** What is noted: enough to go on, and to complete without asking what was sent. */
-interface Note {
+interface UploadNote {
   /** Volume and key. */
   readonly at: string;
   readonly fingerprint: string;
@@ -26,14 +26,14 @@ interface ArrivedPart extends SentPart {
 export class Multipart {
   readonly #bucket: S3Bucket;
   readonly #upload: Upload;
-  readonly #note: Note;
+  readonly #note: UploadNote;
   /** Without a gap, from the first on. */
   readonly #arrived: ArrivedPart[];
-  readonly #underWay: { readonly part: Part; readonly etag: Promise<string> }[] = [];
+  readonly #underWay: { readonly part: UploadPart; readonly etag: Promise<string> }[] = [];
   readonly #stop = new AbortController();
   #notedParts: number;
 
-  private constructor(bucket: S3Bucket, upload: Upload, note: Note) {
+  private constructor(bucket: S3Bucket, upload: Upload, note: UploadNote) {
     this.#bucket = bucket;
     this.#upload = upload;
     this.#note = note;
@@ -98,7 +98,7 @@ export class Multipart {
   }
 
   /** Begins to send the next part; waits while too many are under way. @param done  may have the part's buffer back */
-  async send(part: Part, signal: AbortSignal, done: (part: Part) => void): Promise<void> {
+  async send(part: UploadPart, signal: AbortSignal, done: (part: UploadPart) => void): Promise<void> {
     const { key } = this.#upload;
     const number = this.#arrived.length + this.#underWay.length + 1;
     const either = AbortSignal.any([signal, this.#stop.signal]);
@@ -142,17 +142,17 @@ export class Multipart {
 
   #save(isWhole: boolean): void {
     this.#notedParts = this.#arrived.length;
-    this.#upload.note({ ...this.#note, parts: this.#arrived, isWhole } satisfies Note);
+    this.#upload.note({ ...this.#note, parts: this.#arrived, isWhole } satisfies UploadNote);
   }
 }
 
 const placeOf = (bucket: S3Bucket, key: string): string => `${bucket.volume}/${key}`;
 
 /** The note, when it is one, and of this key in this store. */
-function noteOf(bucket: S3Bucket, { key, noted }: Pick<Upload, "key" | "noted">): Note | undefined {
-  const note = (typeof noted === "object" ? noted : undefined) as Partial<Note> | undefined;
+function noteOf(bucket: S3Bucket, { key, noted }: Pick<Upload, "key" | "noted">): UploadNote | undefined {
+  const note = (typeof noted === "object" ? noted : undefined) as Partial<UploadNote> | undefined;
   return note?.at === placeOf(bucket, key) && typeof note.uploadId === "string" && Array.isArray(note.parts)
-    ? (note as Note)
+    ? (note as UploadNote)
     : undefined;
 }
 

@@ -4,7 +4,7 @@
  */
 import { crc32 } from "node:zlib";
 
-export interface Part {
+export interface UploadPart {
   readonly body: Buffer;
   /** CRC-32 of this part, and of all bytes up to its end. */
   readonly crc: number;
@@ -12,7 +12,7 @@ export interface Part {
   readonly last: boolean;
 }
 
-export class Parts {
+export class PartSplitter {
   readonly #partBytes: number;
   readonly #spare: Buffer[] = [];
   #crc: number;
@@ -24,7 +24,7 @@ export class Parts {
   }
 
   /** At least one part, if only an empty one. */
-  async *of(bytes: AsyncIterable<Buffer>): AsyncGenerator<Part> {
+  async *of(bytes: AsyncIterable<Buffer>): AsyncGenerator<UploadPart> {
     let [body, filled] = [this.#buffer(), 0];
     for await (const chunk of bytes) {
       for (let at = 0; at < chunk.length; ) {
@@ -40,7 +40,7 @@ export class Parts {
     yield this.#part(body.subarray(0, filled), true);
   }
 
-  giveBack({ body }: Part): void {
+  giveBack({ body }: UploadPart): void {
     if (body.length === this.#partBytes) this.#spare.push(body);
   }
 
@@ -48,7 +48,7 @@ export class Parts {
     return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#partBytes);
   }
 
-  #part(body: Buffer, last: boolean): Part {
+  #part(body: Buffer, last: boolean): UploadPart {
     this.#crc = crc32(body, this.#crc);
     return { body, crc: crc32(body), crcSoFar: this.#crc, last };
   }

@@ -11,7 +11,7 @@ import type { DumpSink, Upload } from "../ports/sink.ts";
 import { S3Bucket } from "./bucket.ts";
 import { type S3Patience, STALL_MS } from "./client.ts";
 import { Multipart } from "./multipart.ts";
-import { type Part, Parts } from "./parts.ts";
+import { PartSplitter, type UploadPart } from "./parts.ts";
 
 const MIB = 1 << 20;
 /** Three of them are in memory: the service's least. */
@@ -60,8 +60,8 @@ export class S3Sink implements DumpSink {
   /** Sends what has not arrived yet. @returns undefined when the service does not know the upload any more */
   async #sent(upload: Upload, begun: Multipart | undefined, signal: AbortSignal): Promise<DumpBundle | undefined> {
     const partBytes = begun?.partBytes ?? partBytesFor(upload.maxBytes);
-    const parts = new Parts(partBytes, begun?.crc ?? 0);
-    const giveBack = (part: Part) => parts.giveBack(part);
+    const parts = new PartSplitter(partBytes, begun?.crc ?? 0);
+    const giveBack = (part: UploadPart) => parts.giveBack(part);
     let multipart = begun;
     try {
       for await (const part of parts.of(upload.bytes(begun?.sizeBytes ?? 0, signal))) {
@@ -77,7 +77,7 @@ export class S3Sink implements DumpSink {
     return multipart && (await this.#completed(upload, multipart, signal));
   }
 
-  async #putWhole(upload: Upload, part: Part, signal: AbortSignal): Promise<DumpBundle> {
+  async #putWhole(upload: Upload, part: UploadPart, signal: AbortSignal): Promise<DumpBundle> {
     await this.#bucket.put(upload.key, part, upload.metadata, signal);
     return this.#bundle(upload, part.body.length, part.crc);
   }

@@ -14,7 +14,7 @@ import type { Upload } from "../ports/sink.ts";
 import { type DumpFiles, preludeOf } from "./contents.ts";
 import { AHEAD, Frames } from "./frames.ts";
 import { inOrder, LEVEL } from "./packer.ts";
-import { Progress } from "./progress.ts";
+import { UploadProgress } from "./progress.ts";
 import { TarBytes } from "./tar-bytes.ts";
 
 /** Changes with the bundle's layout, so that no upload goes on with the bytes of another. */
@@ -61,7 +61,7 @@ function uploadOf(record: DumpRecord, files: DumpFiles, core: FileHandle, coreBy
   const tar = () => new TarBytes(prelude, core.fd, coreBytes);
   const { frameCount } = tar();
   const fingerprint = fingerprintOf(record, prelude);
-  const progress = Progress.load(files.path("upload.json"), fingerprint);
+  const progress = UploadProgress.load(files.path("upload.json"), fingerprint);
   const held = (record.core.storedBytes ?? coreBytes) + prelude.length;
   return {
     key: keyOf(record),

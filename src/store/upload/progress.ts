@@ -14,7 +14,7 @@ interface Saved {
   readonly noted: unknown;
 }
 
-export class Progress {
+export class UploadProgress {
   readonly packedBytes: number[];
   noted: unknown;
   readonly #path: string;
@@ -27,10 +27,10 @@ export class Progress {
     this.noted = noted;
   }
 
-  static load(path: string, fingerprint: string): Progress {
+  static load(path: string, fingerprint: string): UploadProgress {
     const saved = read(path);
     const frames = saved?.fingerprint === fingerprint ? saved.frames : [];
-    return new Progress(path, fingerprint, frames, saved?.noted);
+    return new UploadProgress(path, fingerprint, frames, saved?.noted);
   }
 
   /** Under its name at once; not waited for on the disk. */

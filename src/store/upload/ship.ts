@@ -3,7 +3,7 @@ import { keyOf } from "../bundle/key.ts";
 import type { DumpSink } from "../ports/sink.ts";
 import { bundleOf } from "./bundle.ts";
 import type { DumpFiles } from "./contents.ts";
-import { Progress } from "./progress.ts";
+import { UploadProgress } from "./progress.ts";
 
 /**
  * One dump into the store, or the rest of it after an attempt that failed or was killed. When it resolves, the bundle is
@@ -31,7 +31,7 @@ export async function abandon(
   sink: DumpSink,
   signal: AbortSignal,
 ): Promise<void> {
-  const progress = Progress.load(files.path("upload.json"), "");
+  const progress = UploadProgress.load(files.path("upload.json"), "");
   if (progress.noted === undefined) return;
   const { noted } = progress;
   await sink.discard({ key: keyOf(record), noted, note: (what) => progress.save(what) }, signal);

@@ -6,11 +6,11 @@
 import {
   CLAIM_ANNOTATION,
   CLAIM_MOUNT_PATH,
-  type Container,
+  type ClaimContainer,
+  type ClaimPod,
   claimOf,
   type EnvVar,
   isVolumeOf,
-  type Pod,
   placeOf,
   type Volume,
   type VolumeMount,
@@ -23,7 +23,7 @@ export interface Addition {
   readonly value: unknown;
 }
 
-export type Verdict =
+export type PodVerdict =
   | { readonly kind: "untouched" }
   | { readonly kind: "denied"; readonly message: string }
   | { readonly kind: "patched"; readonly additions: readonly Addition[] };
@@ -48,7 +48,7 @@ interface Grant {
 }
 
 /** In time and size linear in the pod's: it is whatever a tenant sends, and not validated yet. */
-export function judgePod(pod: Pod): Verdict {
+export function judgePod(pod: ClaimPod): PodVerdict {
   const claim = claimOf(pod);
   if (claim === undefined || isTooLong(claim, pod.metadata?.name)) return { kind: "untouched" };
   const volumes = listOf(pod.spec?.volumes);
@@ -76,19 +76,19 @@ export function judgePod(pod: Pod): Verdict {
 const isTooLong = (...names: readonly (string | undefined)[]): boolean =>
   names.some((name) => name !== undefined && name.length > MAX_NAME);
 
-function sizeDenial({ spec }: Pod): string | undefined {
+function sizeDenial({ spec }: ClaimPod): string | undefined {
   const count = listOf(spec?.initContainers).length + listOf(spec?.containers).length;
   return count > MAX_CONTAINERS
     ? `Cannot mount the claim in ${count} containers: ${MAX_CONTAINERS} are the most; remove the annotation ${CLAIM_ANNOTATION}`
     : undefined;
 }
 
-const containersOf = ({ spec }: Pod): { path: string; container: Container }[] =>
+const containersOf = ({ spec }: ClaimPod): { path: string; container: ClaimContainer }[] =>
   (["initContainers", "containers"] as const).flatMap((field) =>
     listOf(spec?.[field]).map((container, index) => ({ path: `/spec/${field}/${index}`, container })),
   );
 
-function additionsTo(container: Container, path: string, { volume, volumes, podName }: Grant): Addition[] {
+function additionsTo(container: ClaimContainer, path: string, { volume, volumes, podName }: Grant): Addition[] {
   const mounts = listOf(container.volumeMounts);
   const variables = new Variables(container);
   if (mounts.some((mount) => isServed(mount, container, variables, { volumes, podName }))) return [];
@@ -107,7 +107,7 @@ function additionsTo(container: Container, path: string, { volume, volumes, podN
 /** Whether it is the mount that we would make: also in a pod that was copied from a running one under another name. */
 function isServed(
   mount: VolumeMount,
-  container: Container,
+  container: ClaimContainer,
   variables: Variables,
   { volumes, podName }: Pick<Grant, "volumes" | "podName">,
 ): boolean {
@@ -128,7 +128,7 @@ class Variables {
   /** By name; of several of one name the last counts. */
   readonly #last: ReadonlyMap<string | undefined, EnvVar>;
 
-  constructor({ env }: Container) {
+  constructor({ env }: ClaimContainer) {
     this.#last = new Map(listOf(env).map((variable) => [variable.name, variable]));
   }
 
@@ -137,7 +137,7 @@ class Variables {
   }
 
   /** A variable that holds the pod's name, or that the container has no word of: not even in an argument `$(…)`. */
-  free(container: Container): string {
+  free(container: ClaimContainer): string {
     const taken = numbersIn(container);
     for (let [number, name] = [1, POD_NAME]; ; name = `${POD_NAME}_${++number}`)
       if ((!this.#last.has(name) && !taken.has(number)) || this.isPodName(name)) return name;
@@ -145,7 +145,7 @@ class Variables {
 }
 
 /** Numbers of our word anywhere in the container: 123 has 1 and 12 in it, too, and each has the word alone, which is 1. */
-function numbersIn({ command, args, env }: Container): ReadonlySet<number> {
+function numbersIn({ command, args, env }: ClaimContainer): ReadonlySet<number> {
   const found = new Set<number>();
   for (const word of [...listOf(command), ...listOf(args), ...listOf(env).map(({ value }) => value)]) {
     if (typeof word !== "string") continue;
@@ -159,7 +159,7 @@ function numbersIn({ command, args, env }: Container): ReadonlySet<number> {
   return found;
 }
 
-function mountDenial(pod: Pod, grant: Grant): string | undefined {
+function mountDenial(pod: ClaimPod, grant: Grant): string | undefined {
   for (const { container } of containersOf(pod)) {
     const variables = new Variables(container);
     const paths = [
@@ -181,13 +181,13 @@ const claimWords = (claim: string): string => `claim ${quoted(claim)} at ${CLAIM
 const REMEDY = `remove that, or the annotation ${CLAIM_ANNOTATION}`;
 const quoted = (text: string | undefined): string => JSON.stringify((text ?? "").slice(0, MAX_NAME));
 
-function selectorDenial({ spec }: Pod): string | undefined {
+function selectorDenial({ spec }: ClaimPod): string | undefined {
   const value = spec?.nodeSelector?.[NODE_SELECTOR];
   if (value === undefined || value === "true") return undefined;
   return `Cannot run the pod where cores are kept: its node selector asks for ${NODE_SELECTOR}=${quoted(value)}, not "true"; ${REMEDY}`;
 }
 
-function selectorAdditions({ spec }: Pod): Addition[] {
+function selectorAdditions({ spec }: ClaimPod): Addition[] {
   const { nodeSelector } = spec ?? {};
   if (!nodeSelector) return [{ op: "add", path: "/spec/nodeSelector", value: { [NODE_SELECTOR]: "true" } }];
   if (nodeSelector[NODE_SELECTOR] === "true") return [];

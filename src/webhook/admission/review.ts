@@ -2,10 +2,10 @@
  * AdmissionReview, as the API server sends and expects it (admission.k8s.io v1; v1beta1 is answered in v1beta1). Only the
  * creation of pods is judged: what else a configuration sends us is allowed as it is.
  */
-import type { Pod } from "../../domain/claim.ts";
+import type { ClaimPod } from "../../domain/claim.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { excessOf } from "../../domain/json-measure.ts";
-import { judgePod, type Verdict } from "./patch.ts";
+import { judgePod, type PodVerdict } from "./patch.ts";
 
 interface Review {
   readonly apiVersion: string;
@@ -16,12 +16,12 @@ interface Review {
     readonly resource?: { readonly group?: string; readonly version?: string; readonly resource?: string };
     readonly subResource?: string;
     readonly namespace?: string;
-    readonly object?: Pod | null;
+    readonly object?: ClaimPod | null;
   };
 }
 
-export interface Answer {
-  readonly verdict: Verdict;
+export interface ReviewAnswer {
+  readonly verdict: PodVerdict;
   readonly namespace: string;
   /** The AdmissionReview to send. */
   readonly review: object;
@@ -32,7 +32,7 @@ const MOST = { depth: 100, values: 100_000 };
 const VERSIONS = ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"];
 
 /** @throws DumpError API_INVALID when it is no AdmissionReview: then nothing is known of the pod, and nothing is allowed */
-export function answerReview(body: Buffer | string): Answer {
+export function answerReview(body: Buffer | string): ReviewAnswer {
   const { apiVersion, kind, request } = decode(Buffer.from(body));
   const verdict = isNewPod(request) ? judgePod(podIn(request)) : UNTOUCHED;
   return {
@@ -42,7 +42,7 @@ export function answerReview(body: Buffer | string): Answer {
   };
 }
 
-const UNTOUCHED: Verdict = { kind: "untouched" };
+const UNTOUCHED: PodVerdict = { kind: "untouched" };
 
 function decode(body: Buffer): Review {
   const excess = excessOf(body, MOST);
@@ -66,12 +66,12 @@ const isNewPod = ({ operation, resource, subResource }: Review["request"]): bool
   resource.resource === "pods" &&
   !subResource;
 
-function podIn({ object }: Review["request"]): Pod {
+function podIn({ object }: Review["request"]): ClaimPod {
   if (!object || typeof object !== "object" || Array.isArray(object)) throw undecodable("its request has no pod");
   return object;
 }
 
-function responseTo(verdict: Verdict): object {
+function responseTo(verdict: PodVerdict): object {
   switch (verdict.kind) {
     case "untouched":
       return { allowed: true };

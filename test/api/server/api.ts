@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { FastifyInstance, LightMyRequestResponse } from "fastify";
 import { pino } from "pino";
-import type { Surroundings } from "../../../src/api/server/cluster.ts";
+import type { UidLookup } from "../../../src/api/server/cluster.ts";
 import { addDumpRoutes, type Downloads } from "../../../src/api/server/dump-route.ts";
 import { Endpoints } from "../../../src/api/server/endpoints.ts";
 import type { Guard } from "../../../src/api/server/guard.ts";
@@ -29,7 +29,7 @@ const VALID = { fromMs: Date.now() - 60_000, untilMs: Date.now() + 3_600_000 };
 const CERTIFICATE = issue(makeAuthority("test", VALID), ["127.0.0.1"], VALID);
 
 /** There are all namespaces but `gone`, and the pod `web-0` in each. */
-const surroundings: Surroundings = {
+const surroundings: UidLookup = {
   namespaceUid: async (namespace) => {
     if (namespace === "gone") throw notFound({ resource: "namespaces", name: namespace });
     return NAMESPACE_UID;

@@ -11,13 +11,13 @@ import { Authorization } from "../../../src/api/server/authorization.ts";
 import { ClusterTrust } from "../../../src/api/server/cluster-trust.ts";
 import { guardOf } from "../../../src/api/server/guard.ts";
 import { Places } from "../../../src/api/server/places.ts";
-import { Refusal } from "../../../src/api/server/refusal.ts";
+import { StatusError } from "../../../src/api/server/refusal.ts";
 import { TimedCache } from "../../../src/api/server/timed-cache.ts";
 import { type Answer, scriptedHttp } from "../../kube/scripted-http.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Api, IN_TEAM } from "./api.ts";
 
-const code = (wanted: number) => (error: unknown) => error instanceof Refusal && error.status.code === wanted;
+const code = (wanted: number) => (error: unknown) => error instanceof StatusError && error.status.code === wanted;
 
 test("TimedCache: who asks at once gets one answer; failures are asked again", async () => {
   let asked = 0;

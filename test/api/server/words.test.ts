@@ -11,7 +11,7 @@ import {
   qualifiedNameProblem,
   uidProblem,
 } from "../../../src/api/server/names.ts";
-import { Refusal } from "../../../src/api/server/refusal.ts";
+import { StatusError } from "../../../src/api/server/refusal.ts";
 import { selectionIn } from "../../../src/api/server/selectors.ts";
 import { ageInWords } from "../../../src/api/server/table.ts";
 import { isNamespace } from "../../../src/kube/names.ts";
@@ -59,7 +59,7 @@ for (const selector of [
   test(`${JSON.stringify(selector)} is no label selector`, () =>
     assert.throws(
       () => selectionIn(selector, ""),
-      (error) => error instanceof Refusal && error.status.code === 400,
+      (error) => error instanceof StatusError && error.status.code === 400,
     ));
 
 const object = { name: "a", namespace: "team" };
@@ -103,7 +103,7 @@ test("selectionIn() answers or refuses whatever comes, soon", () => {
         assert.equal(typeof selection.labels(labels), "boolean");
         assert.equal(typeof selection.fields.matches(object), "boolean");
       } catch (error) {
-        assert.ok(error instanceof Refusal, String(error));
+        assert.ok(error instanceof StatusError, String(error));
       }
     }),
     { numRuns: 2000 },

@@ -5,19 +5,19 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { joined, PartFile } from "../../../src/cli/client/part-file.ts";
-import type { Range } from "../../../src/cli/client/pieces.ts";
 import { digestOf } from "../../../src/cli/commands/core-file.ts";
+import type { ByteRange } from "../../../src/domain/units.ts";
 import { tempDir } from "../../support/tmp.ts";
 
 const LENGTH = 10_000;
 const range = fc
   .tuple(fc.nat(LENGTH - 1), fc.nat(LENGTH - 1))
-  .map(([a, b]): Range => ({ fromBytes: Math.min(a, b), toBytes: Math.max(a, b) + 1 }));
+  .map(([a, b]): ByteRange => ({ fromBytes: Math.min(a, b), toBytes: Math.max(a, b) + 1 }));
 
 test("joined() has exactly the bytes of all ranges, sorted and apart", () => {
   fc.assert(
     fc.property(fc.array(range, { maxLength: 12 }), (ranges) => {
-      const result = ranges.reduce<readonly Range[]>(joined, []);
+      const result = ranges.reduce<readonly ByteRange[]>(joined, []);
       const [want, got] = [new Set<number>(), new Set<number>()];
       for (const [set, all] of [
         [want, ranges],
@@ -42,14 +42,14 @@ test("PartFile gathers the whole of pieces in any order, over any number of inte
       using folder = tempDir();
       const path = join(folder.path, "x");
       const of = { etag: '"e"', lengthBytes: LENGTH };
-      const write = (part: PartFile, { fromBytes, toBytes }: Range) =>
+      const write = (part: PartFile, { fromBytes, toBytes }: ByteRange) =>
         part.write(whole.subarray(fromBytes, toBytes), fromBytes);
       for (const ranges of sessions) {
         using part = new PartFile(path, of);
         for (const each of ranges) await write(part, each);
       }
       using part = new PartFile(path, of);
-      const had = sessions.flat().reduce<readonly Range[]>(joined, []);
+      const had = sessions.flat().reduce<readonly ByteRange[]>(joined, []);
       assert.equal(
         part.doneBytes,
         had.reduce((sum, { fromBytes, toBytes }) => sum + toBytes - fromBytes, 0),

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Access, openSession } from "../../../src/cli/client/session.ts";
+import { type KubectlFlags, openSession } from "../../../src/cli/client/session.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
 import { tempDir } from "../../support/tmp.ts";
 import { Api } from "./api.ts";
 
-const PLAIN: Access = { asGroups: [], insecure: false };
+const PLAIN: KubectlFlags = { asGroups: [], insecure: false };
 
 /** A kubeconfig with one context, cluster and user of that name. */
 function config(api: Api, name: string, user: object, server = api.url): string {
@@ -26,7 +26,10 @@ function config(api: Api, name: string, user: object, server = api.url): string 
 }
 
 /** What a request says of who makes it. */
-async function sent(api: Api, access: Access): Promise<{ authorization: unknown; user: unknown; groups: unknown }> {
+async function sent(
+  api: Api,
+  access: KubectlFlags,
+): Promise<{ authorization: unknown; user: unknown; groups: unknown }> {
   api.saved("x", Buffer.from("core"));
   const { http } = await openSession(access);
   const path = "/apis/coredump.fujitsu.com/v1alpha1/namespaces/shop/coredumps/x/dump";
@@ -93,7 +96,7 @@ test("openSession() asks an exec credential plugin", async () => {
   assert.equal((await sent(api, { ...PLAIN, kubeconfig: config(api, "a", { exec }) })).authorization, "Bearer t-exec");
 });
 
-const wrong: readonly { on: string; access: Partial<Access>; says: RegExp }[] = [
+const wrong: readonly { on: string; access: Partial<KubectlFlags>; says: RegExp }[] = [
   { on: "a context that is not there", access: { context: "none" }, says: /Cannot use context "none"/ },
   { on: "a user that is not there", access: { user: "none" }, says: /Cannot use user "none"/ },
   { on: "a cluster that is not there", access: { cluster: "none" }, says: /no cluster "none"/ },

@@ -9,13 +9,13 @@ import type {
   Missed,
   NamespaceView,
   RecordView,
-  Settings,
-  World,
+  RetentionSettings,
+  RetentionWorld,
 } from "../../../src/cluster/policy/retention-world.ts";
 
 const [H, DAY] = [3_600_000, 86_400_000];
 const NOW = Date.parse("2026-11-21T12:00:00Z");
-const SETTINGS: Settings = {
+const SETTINGS: RetentionSettings = {
   ...{ podGoneMs: DAY, maxAgeMs: 30 * DAY, orphanMs: H, uploadMs: DAY },
   ...{ hostMs: 10 * DAY, dockerMs: 5 * DAY, restrictedMs: 2 * DAY },
 };
@@ -47,7 +47,7 @@ interface Fate {
 type Name = keyof typeof FATES;
 const DOUBTFUL: ReadonlySet<Name> = new Set(["namespaceVanished", "recordVanished", "podVanished", "oldForLong"]);
 
-function worldOf(names: readonly Name[]): World {
+function worldOf(names: readonly Name[]): RetentionWorld {
   const namespaces = new Map<string, NamespaceView>();
   const [pods, podsDeleted, namespacesDeleted, ownerDeleted] = [0, 0, 0, 0].map(() => new Set<string>()) as Sets;
   const missed = { pods: new Map<string, number>(), orphans: new Map<string, number>(), ordered: new Map() };

@@ -8,13 +8,13 @@ import type {
   EndpointView,
   Missed,
   RecordView,
-  Settings,
-  World,
+  RetentionSettings,
+  RetentionWorld,
 } from "../../../src/cluster/policy/retention-world.ts";
 
 const [H, DAY] = [3_600_000, 86_400_000];
 const NOW = Date.parse("2026-11-21T12:00:00Z");
-const SETTINGS: Settings = {
+const SETTINGS: RetentionSettings = {
   ...{ podGoneMs: DAY, maxAgeMs: 30 * DAY, orphanMs: H, uploadMs: DAY },
   ...{ hostMs: 10 * DAY, dockerMs: 5 * DAY, restrictedMs: 2 * DAY },
 };
@@ -38,7 +38,7 @@ const missing = (what: Partial<Missed>): Missed => ({
 });
 
 /** A namespace with one pod that is there, its dump Saved and stored. */
-const world = (change: Partial<World> = {}): World => ({
+const world = (change: Partial<RetentionWorld> = {}): RetentionWorld => ({
   namespaces: new Map([["shop", { uid: "ns-1", createdMs: NOW - 100 * DAY, isGoing: false }]]),
   pods: new Set(["pod-1"]),
   ...{ autoPods: [], records: [record()], endpoints: [endpoint()], bundles: [bundle()], uploads: [] },
@@ -48,7 +48,7 @@ const world = (change: Partial<World> = {}): World => ({
 });
 
 /** What goes, in words: `bundle PodDeleted`, `coredump markDeleted PodDeleted`. */
-function words(of: World, settings: Settings = SETTINGS): string[] {
+function words(of: RetentionWorld, settings: RetentionSettings = SETTINGS): string[] {
   const { bundles, records, endpoints, uploads, newEndpoints } = retention(of, settings, NOW);
   return [
     ...bundles.map(({ why }) => `bundle ${why}`),
@@ -66,7 +66,7 @@ const anew = { namespaces: new Map([["shop", { uid: "ns-2", createdMs: NOW - H, 
 const host = { kind: "host", namespace: "", podUid: "", dump: "" } as const;
 const docker = { ...host, kind: "docker" } as const;
 
-const ROWS: { on: string; of: Partial<World>; want: string[]; settings?: Partial<Settings> }[] = [
+const ROWS: { on: string; of: Partial<RetentionWorld>; want: string[]; settings?: Partial<RetentionSettings> }[] = [
   { on: "a pod that is there", of: {}, want: [] },
   { on: "no namespace", of: { namespaces: new Map() }, want: ["bundle NamespaceDeleted"] }, // its objects go with it
   { on: "a namespace that is going", of: going, want: ["bundle NamespaceDeleted"] },

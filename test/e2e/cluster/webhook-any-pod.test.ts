@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
-import { CLAIM_ANNOTATION, type Container, type Volume, type VolumeMount } from "../../../src/domain/claim.ts";
+import { CLAIM_ANNOTATION, type ClaimContainer, type Volume, type VolumeMount } from "../../../src/domain/claim.ts";
 import { connect, type KubeHttp } from "../../../src/kube/http.ts";
 import { collection } from "../../../src/kube/objects.ts";
 import { type Kept, renewed } from "../../../src/webhook/pki/renewal.ts";
@@ -60,7 +60,7 @@ describe("webhook", { skip }, () => {
       counts.served++;
       const spec = await created(pod).catch((error) => assert.fail(`${error.message}: ${said}`));
       assert.equal(spec.nodeSelector.coredump, "true", said);
-      const isMounted = ({ volumeMounts }: Container) =>
+      const isMounted = ({ volumeMounts }: ClaimContainer) =>
         volumeMounts?.some(({ mountPath }) => mountPath === "/var/coredump");
       assert.ok([...(spec.initContainers ?? []), ...spec.containers].every(isMounted), said);
       assert.deepEqual(without(spec, plain), plain, said);
@@ -85,7 +85,7 @@ describe("webhook", { skip }, () => {
         spec: { containers: [app] },
       });
       assert.deepEqual(
-        containers.map(({ name }: Container) => name),
+        containers.map(({ name }: ClaimContainer) => name),
         ["app", "sidecar"],
       );
       for (const { name, volumeMounts } of containers)

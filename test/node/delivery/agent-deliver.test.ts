@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { deliverDump } from "../../../src/cluster/steps/deliver.ts";
-import type { Pod } from "../../../src/domain/claim.ts";
+import type { ClaimPod } from "../../../src/domain/claim.ts";
 import type { DumpRecord } from "../../../src/domain/dump.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
 import type { DeliveryJob, DeliveryOutcome } from "../../../src/node/delivery/job.ts";
 import { FileLock } from "../../../src/system/lock.ts";
 import { Killed, NOW, scene } from "../../roles/agent/fakes.ts";
 
-const POD: Pod = {
+const POD: ClaimPod = {
   metadata: { annotations: { "coredump.fujitsu.com/pvcname": "cores" } },
   spec: {
     volumes: [{ name: "coredump-cores", persistentVolumeClaim: { claimName: "cores" } }],
@@ -142,7 +142,7 @@ for (const { on, change, pod, want } of never)
     assert.deepEqual(at.jobs, []);
   });
 
-const unasked: { on: string; object: Pod; labels?: Record<string, string> }[] = [
+const unasked: { on: string; object: ClaimPod; labels?: Record<string, string> }[] = [
   { on: "no annotation", object: { ...POD, metadata: {} } },
   { on: "an empty one", object: { ...POD, metadata: { annotations: { "coredump.fujitsu.com/pvcname": "" } } } },
   { on: "an opt-out", object: POD, labels: { "coredump.fujitsu.com/no-coredump": "true" } },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Pod } from "../../../src/domain/claim.ts";
+import type { ClaimPod } from "../../../src/domain/claim.ts";
 import { deliveredName, mountIn } from "../../../src/node/delivery/job.ts";
 
 const ID = "019e0000-0000-7000-8000-111122223333";
@@ -20,7 +20,7 @@ test("deliveredName() is one safe name for any executable", () => {
   );
 });
 
-const pod = (mounts: object[], change: object = {}): Pod => ({
+const pod = (mounts: object[], change: object = {}): ClaimPod => ({
   metadata: { annotations: { "coredump.fujitsu.com/pvcname": "cores" } },
   spec: {
     volumes: [{ name: "data" }, { name: "coredump-cores", persistentVolumeClaim: { claimName: "cores" } }],

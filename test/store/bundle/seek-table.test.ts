@@ -5,11 +5,13 @@ import { test } from "node:test";
 import { constants, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { SeekableReader } from "../../../src/store/bundle/reader.ts";
-import { encodeSeekTable, type Frame } from "../../../src/store/bundle/seek-table.ts";
+import { encodeSeekTable, type FrameLengths } from "../../../src/store/bundle/seek-table.ts";
 
 const PLAIN = ["frame one", "", "the third frame, a longer one"].map((text) => Buffer.from(text));
 const FRAMES = PLAIN.map((plain) => zstdCompressSync(plain, { params: { [constants.ZSTD_c_checksumFlag]: 1 } }));
-const TABLE = FRAMES.map((frame, at): Frame => ({ packedBytes: frame.length, plainBytes: PLAIN[at]?.length ?? 0 }));
+const TABLE = FRAMES.map(
+  (frame, at): FrameLengths => ({ packedBytes: frame.length, plainBytes: PLAIN[at]?.length ?? 0 }),
+);
 const FILE = Buffer.concat([...FRAMES, encodeSeekTable(TABLE)]);
 
 const open = (file: Buffer) =>

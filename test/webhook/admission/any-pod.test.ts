@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { claimMountOf, claimOf, type Pod } from "../../../src/domain/claim.ts";
+import { type ClaimPod, claimMountOf, claimOf } from "../../../src/domain/claim.ts";
 import { judgePod } from "../../../src/webhook/admission/patch.ts";
 import { additionsTo, patched, without } from "./pods.ts";
 import { randomPod } from "./random-pods.ts";
 
-const containersOf = ({ spec }: Pod) => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
+const containersOf = ({ spec }: ClaimPod) => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
 
 test("judgePod(): every container of any pod has its own directory of the claim, or the pod is denied", () => {
   const counts = { served: 0, denied: 0 };
-  const property = fc.property(randomPod, (pod: Pod) => {
+  const property = fc.property(randomPod, (pod: ClaimPod) => {
     const additions = additionsTo(pod);
     if (typeof additions === "string") {
       counts.denied++;
@@ -33,7 +33,7 @@ test("judgePod(): every container of any pod has its own directory of the claim,
 });
 
 test("judgePod() only adds: what any pod had is there, where it was", () => {
-  const property = fc.property(randomPod, (pod: Pod) => {
+  const property = fc.property(randomPod, (pod: ClaimPod) => {
     const additions = additionsTo(pod);
     if (typeof additions === "string") return;
     assert.deepEqual(without(patched(pod, additions), pod), pod);
@@ -43,7 +43,7 @@ test("judgePod() only adds: what any pod had is there, where it was", () => {
 });
 
 test("judgePod() of what it made of any pod finds nothing to do", () => {
-  const property = fc.property(randomPod, fc.boolean(), (pod: Pod, isNamedNow) => {
+  const property = fc.property(randomPod, fc.boolean(), (pod: ClaimPod, isNamedNow) => {
     const additions = additionsTo(pod);
     if (typeof additions === "string") return;
     const { metadata, ...rest } = patched(pod, additions);

@@ -1,7 +1,7 @@
 /** The rules over pods as a real API server sent them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLAIM_ANNOTATION, type Pod } from "../../../src/domain/claim.ts";
+import { CLAIM_ANNOTATION, type ClaimPod } from "../../../src/domain/claim.ts";
 import { judgePod } from "../../../src/webhook/admission/patch.ts";
 import { additionsTo, patched, podOf, REVIEWS } from "./pods.ts";
 
@@ -112,7 +112,7 @@ for (const [name, review] of REVIEWS) {
   });
 }
 
-const pod = (spec: object, name = "web-0"): Pod => ({
+const pod = (spec: object, name = "web-0"): ClaimPod => ({
   metadata: { name, annotations: { [CLAIM_ANNOTATION]: "cores" } },
   spec,
 });

@@ -1,7 +1,7 @@
 /** Captured pods (fixtures/pods) and what becomes of a pod. */
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Pod } from "../../../src/domain/claim.ts";
+import type { ClaimPod } from "../../../src/domain/claim.ts";
 import { type Addition, judgePod } from "../../../src/webhook/admission/patch.ts";
 import { ROOT } from "../../support/paths.ts";
 
@@ -12,10 +12,10 @@ export const REVIEWS: ReadonlyMap<string, string> = new Map(
     .sort(),
 );
 
-export const podOf = (review: string): Pod => JSON.parse(review).request.object;
+export const podOf = (review: string): ClaimPod => JSON.parse(review).request.object;
 
 /** The pod as it is when the API server has carried out the additions: RFC 6902, `add` alone. */
-export function patched(pod: Pod, additions: readonly Addition[]): Pod {
+export function patched(pod: ClaimPod, additions: readonly Addition[]): ClaimPod {
   const whole = structuredClone(pod);
   for (const { path, value } of additions) {
     const steps = path.split("/").slice(1);
@@ -30,7 +30,7 @@ export function patched(pod: Pod, additions: readonly Addition[]): Pod {
 }
 
 /** The additions to a pod; a denial's message as text. */
-export function additionsTo(pod: Pod): readonly Addition[] | string {
+export function additionsTo(pod: ClaimPod): readonly Addition[] | string {
   const verdict = judgePod(pod);
   return verdict.kind === "denied" ? verdict.message : verdict.kind === "patched" ? verdict.additions : [];
 }

@@ -1,6 +1,6 @@
 /** Pods of any shape that an API server would take, with everything that the webhook has rules about. */
 import fc from "fast-check";
-import { CLAIM_ANNOTATION, type Pod, volumeNameFor } from "../../../src/domain/claim.ts";
+import { CLAIM_ANNOTATION, type ClaimPod, volumeNameFor } from "../../../src/domain/claim.ts";
 
 const label = fc.stringMatching(/^[a-z]([a-z0-9-]{0,6}[a-z0-9])?$/);
 const claimName = fc.oneof(label, fc.stringMatching(/^[a-z]{1,5}(\.[a-z0-9]{1,9}){1,7}$/), fc.constant("c".repeat(60)));
@@ -103,7 +103,7 @@ const metadata = (claim: string) =>
   });
 
 /** As it comes over the wire. */
-export const randomPod: fc.Arbitrary<Pod> = claimName
+export const randomPod: fc.Arbitrary<ClaimPod> = claimName
   .chain((claim) => fc.tuple(metadata(claim), spec(claim), fc.boolean()))
   .map(([{ name, ...rest }, spec, isNamed]) => {
     const named = isNamed ? { name } : { generateName: `${name}-` };

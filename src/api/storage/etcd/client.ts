@@ -4,9 +4,9 @@ import type { Root, Type } from "protobufjs";
 import type { StorageSettings } from "../../../config/storage-options.ts";
 import { DumpError, reasonOf } from "../../../domain/failures.ts";
 import { assetText } from "../../../system/asset.ts";
-import { Endpoint, endpointsOf } from "./endpoints.ts";
+import { EtcdEndpoint, endpointsOf, type Grpc } from "./endpoints.ts";
 import { etcdFailure, isMembersOwn } from "./failures.ts";
-import type { Answers, WatchResponse } from "./messages.ts";
+import type { EtcdAnswers, WatchResponse } from "./messages.ts";
 
 const PROTO = "etcd/rpc.proto";
 const SHOWN = { longs: String, enums: String, defaults: true };
@@ -22,18 +22,17 @@ export interface EtcdPatience {
 }
 const PATIENCE: EtcdPatience = { connectMs: 3000, answerMs: 10_000, returnMs: 30_000 };
 
-type Grpc = typeof import("@grpc/grpc-js");
 type WatchStream = ClientDuplexStream<object, WatchResponse>;
 
 export class EtcdClient {
   readonly patience: EtcdPatience;
   readonly #grpc: Grpc;
   readonly #types: Root;
-  readonly #members: readonly Endpoint[];
+  readonly #members: readonly EtcdEndpoint[];
   /** The member that answered last. */
   #current = 0;
 
-  private constructor(grpc: Grpc, types: Root, members: readonly Endpoint[], patience: EtcdPatience) {
+  private constructor(grpc: Grpc, types: Root, members: readonly EtcdEndpoint[], patience: EtcdPatience) {
     this.#grpc = grpc;
     this.#types = types;
     this.#members = members;
@@ -46,7 +45,7 @@ export class EtcdClient {
     const [grpc, protobuf] = await Promise.all([import("@grpc/grpc-js"), import("protobufjs")]);
     const types = protobuf.default.parse(assetText(PROTO)).root;
     types.resolveAll();
-    const members = urls.map((url) => new Endpoint(grpc, url, settings));
+    const members = urls.map((url) => new EtcdEndpoint(grpc, url, settings));
     return new EtcdClient(grpc, types, members, { ...PATIENCE, ...patience });
   }
 
@@ -54,7 +53,7 @@ export class EtcdClient {
    * One call. It is sent once: whether a write that failed was done, nobody can say.
    * @throws DumpError API_GONE, API_INVALID, STORAGE_UNAVAILABLE; the signal's reason
    */
-  async call<M extends keyof Answers>(method: M, request: object, signal?: AbortSignal): Promise<Answers[M]> {
+  async call<M extends keyof EtcdAnswers>(method: M, request: object, signal?: AbortSignal): Promise<EtcdAnswers[M]> {
     const { asked, answered, path } = this.#method(method);
     const client = await this.#connected(signal);
     signal?.throwIfAborted();
@@ -64,10 +63,10 @@ export class EtcdClient {
         const call = client.makeUnaryRequest(
           path,
           (message: object) => encoded(asked, message),
-          (bytes: Buffer) => decoded(answered, bytes) as Answers[M],
+          (bytes: Buffer) => decoded(answered, bytes) as EtcdAnswers[M],
           request,
           { deadline },
-          (error: ServiceError | null, answer?: Answers[M]) => {
+          (error: ServiceError | null, answer?: EtcdAnswers[M]) => {
             signal?.removeEventListener("abort", cancel);
             if (error || !answer) reject(error);
             else resolve(answer);
@@ -110,8 +109,8 @@ export class EtcdClient {
     for (const member of this.#members) member.close();
   }
 
-  get #member(): Endpoint {
-    return this.#members[this.#current % this.#members.length] as Endpoint;
+  get #member(): EtcdEndpoint {
+    return this.#members[this.#current % this.#members.length] as EtcdEndpoint;
   }
 
   /** @throws DumpError STORAGE_UNAVAILABLE when none of the members can be reached */
@@ -136,7 +135,7 @@ export class EtcdClient {
     });
   }
 
-  #method(name: keyof Answers | "Watch/Watch"): { asked: Type; answered: Type; path: string } {
+  #method(name: keyof EtcdAnswers | "Watch/Watch"): { asked: Type; answered: Type; path: string } {
     const [service = "", method = ""] = name.split("/");
     const { resolvedRequestType: asked, resolvedResponseType: answered } =
       this.#types.lookupService(`etcdserverpb.${service}`).methods[method] ?? {};

@@ -6,7 +6,7 @@ import type { Client } from "@grpc/grpc-js";
 import type { StorageSettings } from "../../../config/storage-options.ts";
 import { DumpError, reasonOf } from "../../../domain/failures.ts";
 
-type Grpc = typeof import("@grpc/grpc-js");
+export type Grpc = typeof import("@grpc/grpc-js");
 type TlsFiles = Pick<StorageSettings, "etcdCaFile" | "etcdCertFile" | "etcdKeyFile">;
 
 const CHANNEL = {
@@ -30,7 +30,7 @@ export function endpointsOf(servers: string): readonly URL[] {
   });
 }
 
-export class Endpoint {
+export class EtcdEndpoint {
   readonly #grpc: Grpc;
   readonly #url: URL;
   readonly #files: TlsFiles;

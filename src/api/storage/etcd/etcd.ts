@@ -5,7 +5,15 @@
 import type { StorageSettings } from "../../../config/storage-options.ts";
 import { DumpError } from "../../../domain/failures.ts";
 import { changed, endOf, exists, notThere } from "../keys.ts";
-import type { Listed, ObjectStorage, Page, StoredItem, StoredObject, Usage, WatchEvent } from "../storage.ts";
+import type {
+  Listed,
+  ObjectStorage,
+  PageQuery,
+  StorageEvent,
+  StorageUsage,
+  StoredItem,
+  StoredObject,
+} from "../storage.ts";
 import { EtcdClient, type EtcdPatience } from "./client.ts";
 import { keepCompacting } from "./compaction.ts";
 import { bytes, itemOf, type TxnResponse } from "./messages.ts";
@@ -45,7 +53,7 @@ class EtcdStorage implements ObjectStorage {
     return item && { value: item.value, revision: item.revision };
   }
 
-  async list(prefix: string, page: Page = {}, signal?: AbortSignal): Promise<Listed> {
+  async list(prefix: string, page: PageQuery = {}, signal?: AbortSignal): Promise<Listed> {
     const until = this.#until(signal);
     const rangeEnd = bytes(endOf(prefix));
     const items: StoredItem[] = [];
@@ -80,12 +88,12 @@ class EtcdStorage implements ObjectStorage {
     return done(key, expectedRevision, await this.#ifAt(expectedRevision, key, deletion, signal));
   }
 
-  watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncIterable<WatchEvent> {
+  watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncIterable<StorageEvent> {
     return watchEtcd(this.#client, prefix, afterRevision, this.#until(signal));
   }
 
   /** A range has no sum: all is read, in pages, and only counted. */
-  async usage(prefix: string, signal?: AbortSignal): Promise<Usage> {
+  async usage(prefix: string, signal?: AbortSignal): Promise<StorageUsage> {
     const until = this.#until(signal);
     const rangeEnd = bytes(endOf(prefix));
     let [key, count, sum] = [bytes(prefix), 0, 0];

@@ -36,7 +36,7 @@ export interface WatchResponse {
   }[];
 }
 
-export interface Answers {
+export interface EtcdAnswers {
   readonly "KV/Range": RangeResponse;
   readonly "KV/Txn": TxnResponse;
   readonly "KV/Compact": object;

@@ -3,7 +3,7 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DumpError } from "../../../domain/failures.ts";
 import { endOf, gone } from "../keys.ts";
-import type { WatchEvent } from "../storage.ts";
+import type { StorageEvent } from "../storage.ts";
 import type { EtcdClient } from "./client.ts";
 import { bytes, itemOf, type WatchResponse } from "./messages.ts";
 
@@ -18,7 +18,7 @@ export async function* watchEtcd(
   prefix: string,
   afterRevision: bigint,
   signal: AbortSignal,
-): AsyncGenerator<WatchEvent> {
+): AsyncGenerator<StorageEvent> {
   let revision = afterRevision;
   let heardMs = performance.now();
   for (let failures = 0; ; failures++) {
@@ -46,7 +46,7 @@ async function* connection(
   prefix: string,
   afterRevision: bigint,
   signal: AbortSignal,
-): AsyncGenerator<WatchEvent> {
+): AsyncGenerator<StorageEvent> {
   const stream = await client.watch(signal);
   const cancel = (): void => stream.cancel();
   signal.addEventListener("abort", cancel);
@@ -95,7 +95,7 @@ async function mustHaveSeen(
   if (BigInt(now.header.revision) < revision) throw gone(revision);
 }
 
-function* eventsOf({ events }: WatchResponse): Generator<WatchEvent> {
+function* eventsOf({ events }: WatchResponse): Generator<StorageEvent> {
   for (const { type, kv, prevKv } of events) {
     const { key, value, revision } = itemOf(kv);
     const before = prevKv ? itemOf(prevKv) : undefined;

@@ -9,7 +9,15 @@
 import { performance } from "node:perf_hooks";
 import { Bell } from "../bell.ts";
 import { changed, endOf, exists, gone, notThere } from "../keys.ts";
-import type { Listed, ObjectStorage, Page, StoredItem, StoredObject, Usage, WatchEvent } from "../storage.ts";
+import type {
+  Listed,
+  ObjectStorage,
+  PageQuery,
+  StorageEvent,
+  StorageUsage,
+  StoredItem,
+  StoredObject,
+} from "../storage.ts";
 import { Database, type Sql } from "./database.ts";
 
 const GET = "SELECT value, revision FROM objects WHERE key = ?";
@@ -89,7 +97,7 @@ export class SqliteStorage implements ObjectStorage {
     return this.#database.read((sql) => sql(GET).get(key) as StoredObject | undefined);
   }
 
-  async list(prefix: string, page: Page = {}, signal?: AbortSignal): Promise<Listed> {
+  async list(prefix: string, page: PageQuery = {}, signal?: AbortSignal): Promise<Listed> {
     signal?.throwIfAborted();
     return this.#database.read((sql) => {
       const revision = page.revision ?? current(sql);
@@ -127,7 +135,7 @@ export class SqliteStorage implements ObjectStorage {
   }
 
   /** Each watcher reads the history for itself, as far as it has come: one that is slow takes no memory. */
-  async *watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  async *watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<StorageEvent> {
     const end = endOf(prefix);
     const until = AbortSignal.any([signal, this.#closing.signal]);
     let toldMs = performance.now();
@@ -149,7 +157,7 @@ export class SqliteStorage implements ObjectStorage {
     }
   }
 
-  async usage(prefix: string, signal?: AbortSignal): Promise<Usage> {
+  async usage(prefix: string, signal?: AbortSignal): Promise<StorageUsage> {
     signal?.throwIfAborted();
     const { count, bytes } = this.#database.read((sql) => sql(USAGE).get(prefix, endOf(prefix))) as Record<
       string,
@@ -247,7 +255,7 @@ function expect(key: string, previous: StoredObject | undefined, expectedRevisio
   if (previous.revision !== expectedRevision) throw changed(key, expectedRevision);
 }
 
-function eventOf({ key, revision, value, previous_value, previous_revision }: HistoryRow): WatchEvent {
+function eventOf({ key, revision, value, previous_value, previous_revision }: HistoryRow): StorageEvent {
   const previous =
     previous_value === null || previous_revision === null
       ? undefined

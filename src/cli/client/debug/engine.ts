@@ -19,13 +19,13 @@ const CTR = ["-n", "k8s.io", "images"];
 const REFERENCE = /^[a-zA-Z0-9][\w.\-/:@]*$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-export interface Image {
+export interface ImageRef {
   readonly name: string | undefined;
   readonly digest: string | undefined;
 }
 
 /** The names to try, the surest first: a tag may mean another image today, which build ids then tell. */
-export function referencesOf({ name, digest }: Image): string[] {
+export function referencesOf({ name, digest }: ImageRef): string[] {
   const sure = digest !== undefined && DIGEST.test(digest) ? digest : undefined;
   const repository = name?.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
   const all = [sure && repository && `${repository}@${sure}`, sure, name];
@@ -33,7 +33,7 @@ export function referencesOf({ name, digest }: Image): string[] {
 }
 
 /** An image's files, for as long as the scope lasts. */
-export type Opened = { readonly tree: Tree } & AsyncDisposable;
+export type OpenedImage = { readonly tree: Tree } & AsyncDisposable;
 
 /**
  * Asks one engine after the other for an image that is there, then to fetch it.
@@ -42,11 +42,11 @@ export type Opened = { readonly tree: Tree } & AsyncDisposable;
  * @throws DumpError TOOL_MISSING with what each engine said
  */
 export async function openImage(
-  image: Image,
+  image: ImageRef,
   folder: string,
   say: (line: string) => void,
   signal: AbortSignal,
-): Promise<Opened> {
+): Promise<OpenedImage> {
   const references = referencesOf(image);
   const name = image.name ?? image.digest ?? "unknown";
   if (references.length === 0) throw missing(name, "the Coredump does not name it");
@@ -115,7 +115,11 @@ async function exported(
 }
 
 /** containerd's own client mounts a read-only view of the image, which takes root. */
-async function mount(references: readonly string[], folder: string, signal: AbortSignal): Promise<Opened | undefined> {
+async function mount(
+  references: readonly string[],
+  folder: string,
+  signal: AbortSignal,
+): Promise<OpenedImage | undefined> {
   const target = join(folder, "image");
   mkdirSync(target);
   for (const reference of references) {

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { Node, Parts, Tree } from "./tree.ts";
+import type { Node, PathParts, Tree } from "./tree.ts";
 
 /** A folder that somebody unpacked or mounted. Nobody else is to change it meanwhile. */
 export class FolderTree implements Tree {
@@ -10,7 +10,7 @@ export class FolderTree implements Tree {
     this.#root = root;
   }
 
-  look(parts: Parts): Node | undefined {
+  look(parts: PathParts): Node | undefined {
     const path = join(this.#root, ...parts);
     const there = attempt(() => lstatSync(path, { throwIfNoEntry: false }));
     if (there?.isFile()) return { kind: "file", path, own: false };
@@ -18,7 +18,7 @@ export class FolderTree implements Tree {
     return there?.isDirectory() ? { kind: "folder" } : undefined;
   }
 
-  names(parts: Parts): readonly string[] {
+  names(parts: PathParts): readonly string[] {
     return attempt(() => readdirSync(join(this.#root, ...parts))) ?? [];
   }
 }

@@ -10,7 +10,7 @@ import { printable } from "../../../domain/text.ts";
 import { formatDuration } from "../../../domain/units.ts";
 import { type Bounds, complaint, type Ended, isThere } from "./tool.ts";
 
-export interface Subject {
+export interface DebugSubject {
   readonly executable: string;
   readonly core: string;
   /** What is `/` to it. */
@@ -30,9 +30,9 @@ const MARK = "== the backtrace begins here ==";
 /** Frames; a stack that was overwritten may have no end. */
 const MAX_FRAMES = 512;
 
-export const gdbArguments = (subject: Subject): string[] => [...optionsFor(subject), ...filesOf(subject)];
+export const gdbArguments = (subject: DebugSubject): string[] => [...optionsFor(subject), ...filesOf(subject)];
 
-export function batchArguments(subject: Subject, allThreads: boolean): string[] {
+export function batchArguments(subject: DebugSubject, allThreads: boolean): string[] {
   const settings = ["width 0", "pagination off", `backtrace limit ${MAX_FRAMES}`, "print address off"];
   const backtrace = allThreads ? "thread apply all backtrace" : "backtrace";
   const commands = [...settings.map((setting) => `set ${setting}`), `echo ${MARK}\\n`, backtrace];
@@ -40,7 +40,7 @@ export function batchArguments(subject: Subject, allThreads: boolean): string[] 
 }
 
 /** They hold before any file is opened (-iex). */
-function optionsFor({ sysroot, folders, debuginfod }: Subject): string[] {
+function optionsFor({ sysroot, folders, debuginfod }: DebugSubject): string[] {
   const settings = [
     "auto-load off", // scripts beside or inside of what is opened, and its libthread_db
     `libthread-db-search-path ${NOWHERE}`,
@@ -52,7 +52,7 @@ function optionsFor({ sysroot, folders, debuginfod }: Subject): string[] {
   return ["-nx", "-q", ...settings.flatMap((setting) => ["-iex", `set ${setting}`])];
 }
 
-const filesOf = ({ executable, core }: Subject): string[] => ["--", executable, core];
+const filesOf = ({ executable, core }: DebugSubject): string[] => ["--", executable, core];
 
 export const boundsFor = (timeoutMs: number): Bounds => ({ timeoutMs, outputBytes: MAX_OUTPUT_BYTES });
 

@@ -10,7 +10,7 @@ import { COREDUMP_API, collection, member } from "../../../kube/objects.ts";
 import { type Pod, removePod, troubleOf } from "../../../kube/pods.ts";
 import type { Coredump } from "../objects.ts";
 import { explained } from "../trouble.ts";
-import { type Image, referencesOf } from "./engine.ts";
+import { type ImageRef, referencesOf } from "./engine.ts";
 
 export const SYSROOT = "/sysroot";
 export const CORE = "/core/core";
@@ -137,7 +137,7 @@ export async function crashedPod(
  * the run-time states its own id, and a pod that asks for that as a digest only waits until its pull has failed.
  * @param imageId  `imageID` of the crashed container's status; undefined: its pod is gone, and only trying tells
  */
-export function pullableReferences(image: Image, imageId: string | undefined): string[] {
+export function pullableReferences(image: ImageRef, imageId: string | undefined): string[] {
   const ownId = imageId?.replace(/^[a-z-]+:\/\//, ""); // of cri-dockerd: docker://
   return referencesOf(image).filter((reference) => !/^sha256:/.test(reference) && !reference.endsWith(`@${ownId}`));
 }

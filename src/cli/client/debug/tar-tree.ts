@@ -8,19 +8,19 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
 import { DumpError } from "../../../domain/failures.ts";
-import type { Node, Parts, Tree } from "./tree.ts";
+import type { Node, PathParts, Tree } from "./tree.ts";
 
 const ELF = Buffer.from("\x7fELF", "latin1");
 /** Of anything; an image with more is none that we read. */
 const MAX_ENTRIES = 5_000_000;
 
-interface Folder {
+interface TreeFolder {
   readonly kind: "folder";
-  readonly entries: Map<string, Folder | Node>;
+  readonly entries: Map<string, TreeFolder | Node>;
 }
 
 export class TarTree implements Tree {
-  readonly #root: Folder = { kind: "folder", entries: new Map() };
+  readonly #root: TreeFolder = { kind: "folder", entries: new Map() };
 
   /**
    * @param tar     of one file system, layers applied
@@ -46,15 +46,15 @@ export class TarTree implements Tree {
     return tree;
   }
 
-  look(parts: Parts): Node | undefined {
-    let at: Folder | Node | undefined = this.#root;
+  look(parts: PathParts): Node | undefined {
+    let at: TreeFolder | Node | undefined = this.#root;
     for (const part of parts) at = at && "entries" in at ? at.entries.get(part) : undefined;
     return at;
   }
 
-  names(parts: Parts): readonly string[] {
+  names(parts: PathParts): readonly string[] {
     const there = this.look(parts);
-    return there && "entries" in there ? [...(there as Folder).entries.keys()] : [];
+    return there && "entries" in there ? [...(there as TreeFolder).entries.keys()] : [];
   }
 
   #put(name: string, node: Node | undefined): void {
@@ -64,11 +64,11 @@ export class TarTree implements Tree {
   }
 
   /** Made where it is missing; what was there under the name of a folder gives way. */
-  #folder(parts: Parts): Folder {
+  #folder(parts: PathParts): TreeFolder {
     let at = this.#root;
     for (const part of parts) {
       const there = at.entries.get(part);
-      const next: Folder = there && "entries" in there ? there : { kind: "folder", entries: new Map() };
+      const next: TreeFolder = there && "entries" in there ? there : { kind: "folder", entries: new Map() };
       at.entries.set(part, next);
       at = next;
     }
@@ -77,7 +77,8 @@ export class TarTree implements Tree {
 }
 
 /** `..` goes nowhere. */
-const partsOf = (name: string): Parts => name.split("/").filter((part) => part !== "" && part !== "." && part !== "..");
+const partsOf = (name: string): PathParts =>
+  name.split("/").filter((part) => part !== "" && part !== "." && part !== "..");
 
 /** Its bytes in a file of ours, if it is one that a debugger can read. */
 async function kept(content: AsyncIterable<Buffer>, path: string): Promise<Node | undefined> {

@@ -7,30 +7,30 @@ export type Node =
   | { readonly kind: "folder" };
 
 /** A path as its parts: none of them is empty, `.` or `..`. */
-export type Parts = readonly string[];
+export type PathParts = readonly string[];
 
 export interface Tree {
   /** What is there; the parts before the last are folders. Devices, sockets and pipes are not there. */
-  look(parts: Parts): Node | undefined;
+  look(parts: PathParts): Node | undefined;
   /** Names in a folder. */
-  names(parts: Parts): readonly string[];
+  names(parts: PathParts): readonly string[];
 }
 
 /** As the kernel's own limit. */
 const MAX_LINKS = 40;
 
-export interface Found {
+export interface FoundPath {
   /** Without links. */
-  readonly parts: Parts;
+  readonly parts: PathParts;
   /** Undefined for a folder. */
   readonly file: Extract<Node, { kind: "file" }> | undefined;
 }
 
 /** What a path leads to when the tree's root is `/`: a link or `..` never leads out of it. */
-export function resolved(tree: Tree, path: string): Found | undefined {
+export function resolved(tree: Tree, path: string): FoundPath | undefined {
   const left = path.split("/").reverse();
   let at: string[] = [];
-  let file: Found["file"];
+  let file: FoundPath["file"];
   for (let links = 0; left.length > 0; ) {
     const part = left.pop() ?? "";
     if (part === "" || part === ".") continue;

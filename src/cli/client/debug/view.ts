@@ -8,7 +8,7 @@ import { buildIdOf } from "../../../crash/elf/build-id.ts";
 import { fileReader } from "../../../crash/elf/file-reader.ts";
 import { ELF_HEADER_BYTES, parseElf } from "../../../crash/elf/header.ts";
 import type { MappedFile } from "../../../crash/elf/mapped.ts";
-import { type Found, resolved, type Tree } from "./tree.ts";
+import { type FoundPath, resolved, type Tree } from "./tree.ts";
 
 export interface View {
   readonly folder: string;
@@ -24,7 +24,7 @@ export interface View {
   readonly folders: readonly string[];
 }
 
-type File = NonNullable<Found["file"]>;
+type TreeFile = NonNullable<FoundPath["file"]>;
 
 /** What gdb may be told in a command; others get no symbols. */
 const PLAIN = /^\/[\w.+@=,~-][\w.+@=,~/ -]*$/;
@@ -85,7 +85,7 @@ class Links {
   }
 
   /** Paths of links to a file, in its own folder and in the one that it was asked for in. */
-  to(path: string, { parts }: Found): string[] {
+  to(path: string, { parts }: FoundPath): string[] {
     const target = parts.join("/");
     const folders = new Set([dirname(`/${target}`), dirname(path)]);
     return [...folders].flatMap((folder) => this.#in(folder).get(target) ?? []);
@@ -118,7 +118,7 @@ function placeDebugFiles(tree: Tree, path: string, buildId: string | undefined, 
   }
 }
 
-function place(folder: string, path: string, { path: from, own }: File): void {
+function place(folder: string, path: string, { path: from, own }: TreeFile): void {
   const to = join(folder, path);
   attempt(() => {
     mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
