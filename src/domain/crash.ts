@@ -1,70 +1,85 @@
 /** What is known of a crash once its stack has been read. It goes into records and objects as it is: names are additions only. */
 
+import { flag, list, number, OTHER, object, orNull, text, type ValueOf } from "./fields.ts";
+
 /** How a frame was found, the surest first; `scan` may name a frame that is not there. */
 export type Trust = "context" | "signal" | "cfi" | "go" | "fp" | "ra" | "scan";
 
 type FrameKind = "native" | "go" | "python" | "signal" | "jit";
 
-export interface CrashFrame {
-  /** Readable name; null where nothing names it. Bytes that the program chose: printable, at most MAX_NAME_BYTES. */
-  readonly function: string | null;
-  /** Into `modules`; null: no file is mapped at pc. */
-  readonly module: number | null;
-  /** Where it goes on, in the process's memory: `0x…`. For a caller it is the return address. */
-  readonly pc: string;
-  /** The same in the module's own addresses, as `addr2line` and `nm` take it. */
-  readonly offset: number | null;
-  /** From the beginning of the function. */
-  readonly functionOffset: number | null;
-  readonly file: string | null;
-  readonly line: number | null;
-  /** The compiler put it into the frame below it in this list: there is no call. */
-  readonly inlined: boolean;
-  readonly kind: FrameKind;
-  readonly trust: Trust;
-}
-
 export type ModuleState = "read" | "deleted" | "changed" | "notOpened" | "unsupported";
 
-export interface CrashModule {
+const [maybeText, maybeNumber] = [orNull(text()), orNull(number())];
+
+const FRAME = object({
+  /** Readable name; null where nothing names it. Bytes that the program chose: printable, at most MAX_NAME_BYTES. */
+  function: maybeText,
+  /** Into `modules`; null: no file is mapped at pc. */
+  module: maybeNumber,
+  /** Where it goes on, in the process's memory: `0x…`. For a caller it is the return address. */
+  pc: text("unknown"),
+  /** The same in the module's own addresses, as `addr2line` and `nm` take it. */
+  offset: maybeNumber,
+  /** From the beginning of the function. */
+  functionOffset: maybeNumber,
+  file: maybeText,
+  line: maybeNumber,
+  /** The compiler put it into the frame below it in this list: there is no call. */
+  inlined: flag(),
+  kind: text<FrameKind>("native"),
+  trust: text<Trust>("cfi"),
+});
+
+const MODULE = object({
   /** As the process saw it. */
-  readonly path: string;
-  readonly buildId: string | null;
-  readonly start: string;
-  readonly end: string;
+  path: text("unknown"),
+  buildId: maybeText,
+  start: text("0x0"),
+  end: text("0x0"),
   /** Of the file; known only where it was kept. */
-  readonly sha256: string | null;
-  readonly state: ModuleState;
+  sha256: maybeText,
+  state: text<ModuleState>("notOpened"),
   /** Note .note.package (systemd's "Package Metadata for Executable Files"). */
-  readonly package: { readonly name: string; readonly version: string; readonly os: string | null } | null;
+  package: orNull(object({ name: text(), version: text(), os: maybeText })),
   /** Go's build information. */
-  readonly go: { readonly module: string; readonly version: string; readonly revision: string | null } | null;
-}
+  go: orNull(object({ module: text(), version: text(), revision: maybeText })),
+});
 
-export interface CrashThread {
+const THREAD = object({
   /** In the process's own pid namespace. */
-  readonly tid: number;
-  readonly name: string | null;
-  readonly crashed: boolean;
-  readonly stack: readonly CrashFrame[];
-}
+  tid: number(),
+  name: maybeText,
+  crashed: flag(),
+  stack: list(FRAME),
+});
 
-export interface Crash {
-  readonly title: string;
+export const CRASH = object({
+  title: text("a crash"),
   /** 12 hex digits: the same for the same bug (docs/crash.md says how far). A program can forge it. */
-  readonly fingerprint: string | null;
+  fingerprint: maybeText,
   /** The same of the first frame alone. */
-  readonly site: string | null;
-  readonly version: 1;
+  site: maybeText,
+  version: number<1>(1),
   /** Why the stack is missing or ends early; null when nothing is wrong. */
-  readonly problem: string | null;
-  readonly runtime: { readonly name: string; readonly version: string | null } | null;
+  problem: maybeText,
+  runtime: orNull(object({ name: text(), version: maybeText })),
   /** Of the thread that crashed. */
-  readonly stack: readonly CrashFrame[];
+  stack: list(FRAME),
   /** There is more of it. */
-  readonly deeper: boolean;
-  readonly threads: readonly CrashThread[];
-  readonly modules: readonly CrashModule[];
+  deeper: flag(),
+  threads: list(THREAD),
+  modules: list(MODULE),
+});
+
+export type Crash = ValueOf<typeof CRASH>;
+export type CrashFrame = ValueOf<typeof FRAME>;
+export type CrashModule = ValueOf<typeof MODULE>;
+export type CrashThread = ValueOf<typeof THREAD>;
+
+/** A crash as the API has it, where every field may be missing. */
+export function crashFrom(json: unknown): Crash | null {
+  const crash = CRASH.read(json, true);
+  return crash === OTHER ? null : crash;
 }
 
 export const MAX_FRAMES = 256;

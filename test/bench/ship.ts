@@ -1,8 +1,9 @@
 /** `ship CORE ENDPOINT BUCKET`: one bundle into the store, as the agent does it. Prints what that took of memory. */
+
 import { linkSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { blankRecord } from "../../src/domain/dump.ts";
 import { newDumpId } from "../../src/domain/id.ts";
-import { blankRecord } from "../../src/node/cache/blank.ts";
 import { openSink } from "../../src/store/open.ts";
 import { ship } from "../../src/store/upload/ship.ts";
 import { staySmall } from "../../src/system/footprint.ts";

@@ -1,10 +1,10 @@
 /** Our resources as a client sees them: the API server's JSON. Every field may be missing, whatever a schema says. */
 
+import type { Crash } from "../../domain/crash.ts";
 import type { State } from "../../domain/dump.ts";
 import { DumpError, isCode } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
-import type { CrashInApi } from "./crash.ts";
 
 export interface Coredump extends KubeObject {
   readonly spec: {
@@ -42,7 +42,7 @@ export interface Coredump extends KubeObject {
     readonly heldMs?: number;
     readonly threads?: readonly { readonly tid: number; readonly name?: string; readonly crashed?: boolean }[];
     readonly threadCount?: number;
-    readonly crash?: CrashInApi;
+    readonly crash?: Partial<Crash>;
     readonly repeats?: number;
     readonly conditions?: readonly {
       readonly type: string;

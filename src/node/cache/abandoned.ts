@@ -1,11 +1,10 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
-import type { DumpRecord } from "../../domain/dump.ts";
+import { blankRecord, type DumpRecord } from "../../domain/dump.ts";
 import { textOf } from "../../domain/text.ts";
 import { FileLock } from "../../system/lock.ts";
 import { PROC_FILE_BYTES, statusField } from "../../system/proc.ts";
 import { readSmall } from "../../system/small-file.ts";
-import { blankRecord } from "./blank.ts";
 import { dropLocalCopy, isHalfDropped } from "./drop.ts";
 import { recordOrNot, writeRecord } from "./record.ts";
 import { type Sealing, seal } from "./seal.ts";

@@ -1,8 +1,7 @@
-import { type DumpRecord, STATES } from "../../domain/dump.ts";
+import { type DumpRecord, recordFrom } from "../../domain/dump.ts";
 import { errnoOf } from "../../domain/failures.ts";
 import { flush, replaceSync } from "../../system/durable.ts";
 import { readSmall } from "../../system/small-file.ts";
-import { recordFrom } from "./shape.ts";
 import type { Entry } from "./spool.ts";
 
 /** The record under its name at once, whole for every reader; durable once `recordOnDisk()` resolves. */
@@ -31,7 +30,7 @@ export function recordOrNot(entry: Entry): DumpRecord | "missing" | "broken" | "
     const json = JSON.parse(text) as { version?: unknown } | null;
     if (typeof json?.version === "number" && json.version > 1) return "later";
     const record = json?.version === 1 ? recordFrom(json) : undefined;
-    return record?.id === entry.id && STATES.includes(record.state) ? record : "broken";
+    return record?.id === entry.id ? record : "broken";
   } catch (error) {
     const errno = errnoOf(error);
     return errno === "ENOENT" ? "missing" : errno === undefined ? "broken" : "later";

@@ -1,12 +1,11 @@
 /** What is known of a crash before the first byte of its core: the kernel's arguments, /proc, the run-time's state files. */
 import { readFileSync, statSync } from "node:fs";
-import type { DumpRecord } from "../../domain/dump.ts";
+import { blankRecord, type DumpRecord } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { newDumpId } from "../../domain/id.ts";
 import { textOf } from "../../domain/text.ts";
 import { formatBytes } from "../../domain/units.ts";
 import { startTicks, statusField, TICK_MS } from "../../system/proc.ts";
-import { blankRecord } from "../cache/blank.ts";
 import { signalOf } from "../cache/examine.ts";
 import type { Identification } from "../identity/runtime.ts";
 import type { KernelCall } from "../kernel/arguments.ts";

@@ -2,11 +2,12 @@
  * Dumps that the kernel gave up without calling us: a record for each line in its log, `Lost`. The log is a ring and its
  * lines are rate-limited, so they are the least there were.
  */
+
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { blankRecord } from "../../domain/dump.ts";
 import { errnoOf } from "../../domain/failures.ts";
-import { blankRecord } from "../../node/cache/blank.ts";
 import { recordOnDisk, writeRecord } from "../../node/cache/record.ts";
 import type { Spool } from "../../node/cache/spool.ts";
 import { SystemLog } from "../../node/kernel/klog.ts";

@@ -1,10 +1,9 @@
 /** What is in a bundle besides the core: small files, first in the tar, so that they are read without the rest. */
 import { readdirSync } from "node:fs";
-import type { DumpRecord } from "../../domain/dump.ts";
+import { type DumpRecord, foundIn } from "../../domain/dump.ts";
 import { errnoOf } from "../../domain/failures.ts";
 import { readSmall } from "../../system/small-file.ts";
 import { paddingBytes, tarHeader } from "../bundle/tar.ts";
-import { publicPart } from "./info.ts";
 
 /** A dump's files in the cache. */
 export interface DumpFiles {
@@ -32,12 +31,22 @@ export function preludeOf(record: DumpRecord, files: DumpFiles, coreBytes: numbe
   const mtime = new Date(record.dumptime);
   const found = [...DOCUMENTS, ...facts(files)].map(([name, inCache]) => [name, small(files.path(inCache))] as const);
   const leftOut = found.flatMap(([name, bytes]) => (bytes === "too large" ? [name] : []));
-  const info = Buffer.from(`${JSON.stringify(publicPart(record, leftOut), null, 1)}\n`);
+  const info = Buffer.from(`${JSON.stringify(infoOf(record, leftOut), null, 1)}\n`);
   const entries = [["info.json", info] as const, ...found].flatMap(([name, bytes]) =>
     Buffer.isBuffer(bytes) ? [tarHeader({ name, sizeBytes: bytes.length }, mtime), bytes, zeros(bytes)] : [],
   );
   return Buffer.concat([...entries, tarHeader({ name: "core", sizeBytes: coreBytes }, mtime)]);
 }
+
+/** `info.json`. @param leftOut  files of the dump that were too large for the bundle */
+const infoOf = (record: DumpRecord, leftOut: readonly string[]): object => ({
+  ...foundIn(record),
+  // A namespace that was deleted and made again has another uid, and inherits nothing.
+  namespaceUid: record.cluster?.namespaceUid ?? null,
+  clusterUid: record.cluster?.clusterUid ?? null,
+  coredump: record.cluster?.name ?? null,
+  leftOut,
+});
 
 const zeros = (bytes: Buffer): Buffer => Buffer.alloc(paddingBytes(bytes.length));
 

@@ -2,9 +2,8 @@
 import fc from "fast-check";
 import type { PodRecord } from "../../../src/cluster/registration/coredump.ts";
 import { shortened } from "../../../src/domain/crash.ts";
-import { type DumpRecord, STATES } from "../../../src/domain/dump.ts";
+import { blankRecord, type DumpRecord, STATES } from "../../../src/domain/dump.ts";
 import { newDumpId } from "../../../src/domain/id.ts";
-import { blankRecord } from "../../../src/node/cache/blank.ts";
 import { anyCrash } from "../../support/any-crash.ts";
 
 const CRASHED = new Date("2026-11-21T07:21:03.512Z");

@@ -1,10 +1,11 @@
 /** A dump's object while its handler is still copying, and what becomes of it when that ends, in whatever way. */
+
 import assert from "node:assert/strict";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { test } from "node:test";
+import { CORE } from "../../../src/domain/dump.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
 import { finishIfAbandoned } from "../../../src/node/cache/abandoned.ts";
-import { NO_CORE } from "../../../src/node/cache/blank.ts";
 import { writeRecord } from "../../../src/node/cache/record.ts";
 import { FileLock } from "../../../src/system/lock.ts";
 import { Killed, NOW, scene } from "../../roles/agent/fakes.ts";
@@ -13,7 +14,7 @@ import { podRecord } from "../registration/records.ts";
 /** A handler that has copied for so long. */
 function copying(sinceMs: number) {
   const dumptime = new Date(NOW.getTime() - sinceMs).toISOString();
-  const at = scene({ state: "Capturing", core: NO_CORE, dumptime });
+  const at = scene({ state: "Capturing", core: CORE.blank, dumptime });
   renameSync(at.entry.core, at.entry.part);
   const lock = FileLock.try(at.entry.lock);
   return {

@@ -14,10 +14,9 @@ import {
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Crash, shortened } from "../../../src/domain/crash.ts";
-import type { DumpRecord } from "../../../src/domain/dump.ts";
+import { blankRecord, type DumpRecord } from "../../../src/domain/dump.ts";
 import { advance } from "../../../src/domain/life-cycle.ts";
 import { abandonedRecord, type Explain, finishIfAbandoned } from "../../../src/node/cache/abandoned.ts";
-import { blankRecord } from "../../../src/node/cache/blank.ts";
 import { Cache } from "../../../src/node/cache/cache.ts";
 import { readRecord, writeRecord } from "../../../src/node/cache/record.ts";
 import { seal } from "../../../src/node/cache/seal.ts";

@@ -1,8 +1,7 @@
 /** Caches in a directory of their own, and the things that lie in them. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DumpRecord } from "../../../src/domain/dump.ts";
-import { blankRecord } from "../../../src/node/cache/blank.ts";
+import { blankRecord, type DumpRecord } from "../../../src/domain/dump.ts";
 import { writeRecord } from "../../../src/node/cache/record.ts";
 import { type Entry, Spool } from "../../../src/node/cache/spool.ts";
 import { buildCore, LSB64, note, prstatus, siginfo } from "../../crash/elf/build.ts";

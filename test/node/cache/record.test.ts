@@ -2,11 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { DumpRecord } from "../../../src/domain/dump.ts";
-import { blankRecord } from "../../../src/node/cache/blank.ts";
+import { blankRecord, type DumpRecord, recordFrom } from "../../../src/domain/dump.ts";
 import { Cache } from "../../../src/node/cache/cache.ts";
 import { readRecord, recordOnDisk, recordOrNot, writeRecord } from "../../../src/node/cache/record.ts";
-import { recordFrom } from "../../../src/node/cache/shape.ts";
 import { HOSTILE, RECORDS, record, UNKNOWN } from "../../cli/commands/records.ts";
 import { idOf, TIME, testSpool } from "./caches.ts";
 

@@ -4,10 +4,10 @@ import { chmodSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { blankRecord } from "../../../src/domain/dump.ts";
 import { FAILURES } from "../../../src/domain/failures.ts";
 import { mayDropLocalCopy } from "../../../src/domain/life-cycle.ts";
 import { OPT_OUT_LABEL } from "../../../src/domain/wishes.ts";
-import { blankRecord } from "../../../src/node/cache/blank.ts";
 import { Cache } from "../../../src/node/cache/cache.ts";
 import { readRecord, writeRecord } from "../../../src/node/cache/record.ts";
 import { Spool } from "../../../src/node/cache/spool.ts";

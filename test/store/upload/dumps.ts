@@ -1,8 +1,7 @@
 /** Dumps as they lie in a cache when they are to be uploaded. */
 import { closeSync, ftruncateSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { buffer } from "node:stream/consumers";
-import type { DumpRecord } from "../../../src/domain/dump.ts";
-import { blankRecord } from "../../../src/node/cache/blank.ts";
+import { blankRecord, type DumpRecord } from "../../../src/domain/dump.ts";
 import type { RangeSource } from "../../../src/store/bundle/reader.ts";
 import type { Upload } from "../../../src/store/ports/sink.ts";
 import { bundleOf } from "../../../src/store/upload/bundle.ts";

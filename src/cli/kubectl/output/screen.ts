@@ -1,8 +1,9 @@
 /** One Coredump on one screen: what happened, what it means, what to do next. */
+
+import { crashFrom } from "../../../domain/crash.ts";
 import { signalCodeText } from "../../../domain/signals.ts";
 import { printable } from "../../../domain/text.ts";
 import { formatDuration } from "../../../domain/units.ts";
-import { crashFrom } from "../../client/crash.ts";
 import type { Coredump } from "../../client/objects.ts";
 import { refusalOf } from "../../client/refusal.ts";
 import { crashLines, stackLines } from "../../output/crash.ts";
@@ -18,7 +19,7 @@ import { sizeWords } from "./quantity.ts";
  */
 export function screen(coredump: Coredump, flags = ""): string {
   const { crash: told } = coredump.status ?? {};
-  const crash = told && crashFrom(told);
+  const crash = crashFrom(told);
   const parts: readonly (readonly [string, readonly (string | undefined)[]])[] = [
     ["What", what(coredump)],
     ["Crash", crash ? crashLines(crash) : []],
