@@ -1,7 +1,7 @@
 import type { DumpRecord, State } from "./dump.ts";
 import { DumpError } from "./failures.ts";
 
-/** The diagram: a step that is not here cannot happen. Who takes it is said in docs/architecture.md. */
+/** The diagram: a step that is not here cannot happen. docs/architecture.md has it in words. */
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   Capturing: ["Captured", "Restricted", "Refused", "Lost", "Evicted", "Deleted"],
   Captured: ["Created", "Restricted", "Refused", "Evicted", "Deleted"],

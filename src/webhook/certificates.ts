@@ -1,6 +1,6 @@
 /**
  * The webhook's own certificate, kept in a Secret for all replicas, and its CA in the webhook's configuration, where the API
- * server looks for whom to trust. Order is what keeps calls from failing (docs/architecture.md, Admission webhook).
+ * server looks for whom to trust. Order is what keeps calls from failing (docs/webhook.md).
  */
 
 import { isIP } from "node:net";

@@ -57,7 +57,7 @@ includeCrioExe: no crictl is needed; leave it out
 deployCrioConfig: no crictl is needed; leave it out
 timeout: a dump may take as long as it takes, since its container does not wait for it; leave it out
 compression: bundles are always compressed, off the crash's path; leave it out
-filenameTemplate: names of bundles are fixed, they are what tells whose a core is (docs/architecture.md); leave it out
+filenameTemplate: names of bundles are fixed, they are what tells whose a core is (docs/store.md); leave it out
 podSelectorLabel: label pods that want no core with coredump.fujitsu.com/no-coredump=true
 includeProcInfo: files of /proc are always in the bundle, without the environment; with it, agent.options.environ=true
 extraEnvVars: agent.extraEnv

@@ -1,4 +1,4 @@
-/** The collector's rounds: look, judge, and do what the verdicts say (docs/architecture.md, Collector). */
+/** The collector's rounds: look, judge, and do what the verdicts say (docs/collector.md). */
 import { performance } from "node:perf_hooks";
 import type { GcSettings } from "../../config/gc-options.ts";
 import { DumpError } from "../../domain/failures.ts";

@@ -46,7 +46,7 @@ export interface Judgement<C extends Charge> {
   readonly unreadable: readonly string[];
 }
 
-/** A failed upload is tried again, so its dump still holds what it was allowed (docs/architecture.md, Controller). */
+/** A failed upload is tried again, so its dump still holds what it was allowed (docs/controller.md). */
 const HOLDS_STORAGE: ReadonlySet<string> = new Set(["Allowed", "Saved", "FailedToSave"]);
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What the store and the cluster keep no longer (docs/architecture.md, Collector). Pure: what is there, the settings and the
+ * What the store and the cluster keep no longer (docs/collector.md). Pure: what is there, the settings and the
  * time, to verdicts. Whatever is not known, or not due, stays.
  */
 import { createHash } from "node:crypto";

@@ -70,7 +70,7 @@ export const bindingOf = (
 });
 
 /**
- * Whether an object that is not there was deleted by somebody who wanted that (docs/architecture.md, Cluster). In doubt
+ * Whether an object that is not there was deleted by somebody who wanted that (docs/cluster.md). In doubt
  * it was not: then it is registered again.
  * @param wasTold  a watch has told of the deletion: then its namespace may be gone with it
  */

@@ -1,5 +1,5 @@
 /**
- * The bytes of dumps for tenants (docs/architecture.md, "Download"). Who asks was authenticated and authorised before: here
+ * The bytes of dumps for tenants (docs/download.md). Who asks was authenticated and authorised before: here
  * it is decided which bytes belong to what was named, and that they are the right ones.
  */
 import { createHash } from "node:crypto";

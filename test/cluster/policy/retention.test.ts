@@ -1,4 +1,4 @@
-/** Each row of docs/architecture.md, Collector: what goes, what stays, and until when. */
+/** Each row of docs/collector.md: what goes, what stays, and until when. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
