@@ -60,7 +60,7 @@ const COMMENT = /^\s*(?:\*|\/\*\*|\/\/).*|\s\/\/ .*/gm;
 
 test("every file of ours that a comment or a page names is there", () => {
   const comments = [...SRC, ...OTHERS].map(([path, text]) => [path, (text.match(COMMENT) ?? []).join("\n")] as const);
-  const pages = textsOf("*.md", "docs/**/*.md", "install/**/*.md");
+  const pages = textsOf("*.md", "docs/**/*.md", "install/**/*.md", "src/**/*.md");
   const missing = [...comments, ...pages]
     .filter(([path]) => path !== "CHANGELOG.md") // of former versions
     .flatMap(([path, text]) => namesIn(text, FILE).map((file) => ({ path, file })))
