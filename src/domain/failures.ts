@@ -101,6 +101,18 @@ export class DumpError<C extends FailureCode = FailureCode> extends Error {
 export const isCode = (error: unknown, ...codes: readonly FailureCode[]): boolean =>
   error instanceof DumpError && codes.includes(error.code);
 
+/** Whether the same act may succeed later. */
+export const mayPass = (error: unknown): boolean => error instanceof DumpError && FAILURES[error.code as FailureCode].retry;
+
+/** What cannot be had is as if it were not there. */
+export function ifPossible<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch {
+    return undefined;
+  }
+}
+
 const EDQUOT = 122;
 
 /** The errno name (`ENOSPC`) of a failed system call, or undefined when the error is none. */

@@ -4,8 +4,8 @@
  * or, now and then, where watching is not granted or keeps failing while lists do not.
  */
 import { isCode } from "../domain/failures.ts";
+import { backoffMs, pause } from "../system/backoff.ts";
 import { failureOf } from "./answers.ts";
-import { backoffMs, pause } from "./backoff.ts";
 import type { KubeHttp } from "./http.ts";
 import { readList } from "./items.ts";
 import type { KubeObject } from "./objects.ts";

@@ -6,8 +6,8 @@
 
 import { performance } from "node:perf_hooks";
 import { isCode } from "../domain/failures.ts";
+import { pause } from "../system/backoff.ts";
 import { ifThere } from "./answers.ts";
-import { pause } from "./backoff.ts";
 import type { KubeHttp } from "./http.ts";
 import { collection, type KubeObject, member } from "./objects.ts";
 

@@ -1,10 +1,10 @@
 /** Puts our custom resource definitions into a cluster: helm upgrades none, and nothing of ours works without them. */
 import { parse } from "yaml";
 import { DumpError } from "../domain/failures.ts";
-import { pause } from "../kube/backoff.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { type Conditioned, isTrue, member } from "../kube/objects.ts";
 import { assetText } from "../system/asset.ts";
+import { pause } from "../system/backoff.ts";
 
 const FILES = ["install/crd/coredumps.yaml", "install/crd/coredumpquotas.yaml"];
 const API = "apiextensions.k8s.io/v1";

@@ -6,10 +6,10 @@
 import { AGENT_LEASE, LABELLED_BY } from "../cluster/policy/node-label.ts";
 import { RETIRE, RETIRED } from "../cluster/policy/retirement.ts";
 import { ifThere } from "../kube/answers.ts";
-import { pause } from "../kube/backoff.ts";
 import { type KubeHttp, MERGE_PATCH } from "../kube/http.ts";
 import { type Lease, leasePath, leasesPath } from "../kube/lease.ts";
 import { collection, type KubeObject, member } from "../kube/objects.ts";
+import { pause } from "../system/backoff.ts";
 
 export interface Farewell {
   readonly node: string;

@@ -6,8 +6,8 @@
  * better started anew or drained for that. Then the log, a figure and (of an agent) its Lease say so.
  */
 import type { Gauge } from "prom-client";
-import { DumpError, FAILURES, type FailureCode, reasonOf } from "../domain/failures.ts";
-import { backoffMs, pause } from "../kube/backoff.ts";
+import { DumpError, mayPass, reasonOf } from "../domain/failures.ts";
+import { backoffMs, pause } from "../system/backoff.ts";
 import type { Diary } from "./diary.ts";
 
 interface StoreStatus {
@@ -90,8 +90,7 @@ export class StoreHealth {
 }
 
 /** What no patience helps against: the settings do not fit the store. */
-export const isForGood = (error: unknown): boolean =>
-  error instanceof DumpError && !FAILURES[error.code as FailureCode].retry;
+export const isForGood = (error: unknown): boolean => error instanceof DumpError && !mayPass(error);
 
 /** Its settings may be what is wrong: files with keys, an authority that cannot be read. */
 const isStores = (error: unknown): boolean =>

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "../system/backoff.ts";
 import type { DumpSink, Upload } from "./ports/sink.ts";
 
 /** Time, so that tests need not wait. */
@@ -11,7 +11,8 @@ export interface Clock {
 export const CLOCK: Clock = {
   now: () => performance.now(),
   sleep: async (ms, signal) => {
-    await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+    await pause(ms, signal);
+    signal.throwIfAborted();
   },
 };
 

@@ -1,4 +1,5 @@
-import { DumpError, FAILURES, type FailureCode } from "../domain/failures.ts";
+import { mayPass } from "../domain/failures.ts";
+import { backoffMs } from "../system/backoff.ts";
 import { CLOCK, type Clock } from "./limiter.ts";
 import type { DumpSink } from "./ports/sink.ts";
 import type { DumpSource } from "./ports/source.ts";
@@ -49,10 +50,7 @@ const patient =
         return await act();
       } catch (error) {
         if (attempt >= attempts || signal.aborted || !mayPass(error)) throw error;
-        const pauseMs = Math.min(longestMs, firstMs * 2 ** (attempt - 1));
-        await clock.sleep(pauseMs * (0.5 + random() / 2), signal);
+        await clock.sleep(backoffMs(attempt - 1, longestMs, firstMs, random), signal);
       }
     }
   };
-
-const mayPass = (error: unknown): boolean => error instanceof DumpError && FAILURES[error.code as FailureCode].retry;

@@ -1,9 +1,9 @@
 /** A TLS server's certificate and key, read again as their files change: Secrets are renewed under running programs. */
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
 import { DumpError, reasonOf } from "../domain/failures.ts";
+import { pause } from "./backoff.ts";
 
 /** As PEM; what node:tls takes. */
 export interface KeyPair {
@@ -71,7 +71,7 @@ export async function* keyPairsIn(
   let known = readKeyPair(files);
   yield known;
   while (!signal.aborted) {
-    await sleep(lookMs, undefined, { signal }).catch(() => undefined);
+    await pause(lookMs, signal);
     try {
       const found = readKeyPair(files);
       onProblem(undefined);

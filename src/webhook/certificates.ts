@@ -7,9 +7,9 @@ import { isIP } from "node:net";
 import type { WebhookSettings } from "../config/webhook-options.ts";
 import { DumpError } from "../domain/failures.ts";
 import { ifThere } from "../kube/answers.ts";
-import { backoffMs, pause } from "../kube/backoff.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { collection, type KubeObject, member } from "../kube/objects.ts";
+import { backoffMs, pause } from "../system/backoff.ts";
 import { type KeyPair, readPem, usable } from "../system/key-pair.ts";
 import { type Kept, renewed } from "./pki/renewal.ts";
 

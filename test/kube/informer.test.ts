@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DumpError } from "../../src/domain/failures.ts";
-import { backoffMs } from "../../src/kube/backoff.ts";
 import { type Follower, follow } from "../../src/kube/informer.ts";
 import { Mirror } from "../../src/kube/mirror.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
+import { backoffMs } from "../../src/system/backoff.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Answer, scriptedHttp } from "./scripted-http.ts";
 

@@ -7,10 +7,10 @@ import type { Coredump } from "../../cluster/registration/coredump.ts";
 import type { State } from "../../domain/dump.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { ifThere } from "../../kube/answers.ts";
-import { pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Lease, leasePath } from "../../kube/lease.ts";
 import { COREDUMP_API, collection } from "../../kube/objects.ts";
+import { pause } from "../../system/backoff.ts";
 
 interface Crashed {
   /** The agents' own, too. */

@@ -13,11 +13,12 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { DumpError, errnoOf, reasonOf } from "../../domain/failures.ts";
+import { DumpError } from "../../domain/failures.ts";
 import type { ByteRange } from "../../domain/units.ts";
 import { tryFlock } from "../../system/ffi.ts";
 import { writeAllAtSync, writeAt } from "../../system/io.ts";
 import { dataRuns } from "../../system/zeros.ts";
+import { unwritable, writing } from "../output/sinks.ts";
 
 const SAVE_EVERY_MS = 1000;
 /** A line about some thousand ranges; ours have a handful. */
@@ -47,7 +48,7 @@ export class PartFile implements Disposable {
     this.path = `${target}.part`;
     this.#of = { etag: of.etag, lengthBytes: of.lengthBytes };
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-    this.fd = attempt(target, () => openSync(this.path, flags, 0o600));
+    this.fd = writing(target, () => openSync(this.path, flags, 0o600));
     if (!tryFlock(this.fd)) {
       closeSync(this.fd);
       throw new DumpError("OUTPUT_UNWRITABLE", `Cannot write ${this.path}: another download is at it`);
@@ -88,7 +89,7 @@ export class PartFile implements Disposable {
   /** @param replace whether a file of that name may go */
   publish(replace: boolean): void {
     this.#finished = true;
-    attempt(this.#target, () => {
+    writing(this.#target, () => {
       ftruncateSync(this.fd, this.#of.lengthBytes); // without the line
       if (replace) return renameSync(this.path, this.#target);
       linkSync(this.path, this.#target); // unlike rename, it fails where a file has appeared meanwhile
@@ -115,7 +116,7 @@ export class PartFile implements Disposable {
   #save(): void {
     this.#savedAtMs = performance.now();
     const line = Buffer.from(`\n${JSON.stringify({ ...this.#of, done: this.#done })}\n`);
-    attempt(this.path, () => {
+    writing(this.path, () => {
       ftruncateSync(this.fd, this.#of.lengthBytes); // the line before this one, which may have been longer
       writeAllAtSync(this.fd, line, BigInt(this.#of.lengthBytes));
     });
@@ -153,20 +154,3 @@ export function joined(ranges: readonly ByteRange[], more: ByteRange): readonly 
   const toBytes = Math.max(...touched.map((range) => range.toBytes));
   return [...before, { fromBytes, toBytes }, ...behind];
 }
-
-function attempt<T>(path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (cause) {
-    throw unwritable(path, cause);
-  }
-}
-
-const unwritable = (path: string, cause: unknown): DumpError => {
-  const there = errnoOf(cause) === "EEXIST";
-  const why = there ? "it is there already" : reasonOf(cause);
-  return new DumpError("OUTPUT_UNWRITABLE", `Cannot write ${path}: ${why}`, {
-    cause,
-    ...(there && { hint: "--force replaces it" }),
-  });
-};

@@ -2,9 +2,9 @@
  * A download in pieces: kube-apiserver ends every proxied request after a minute, so each asks for what comes in a few seconds.
  * A piece that breaks off is gone on with from its last byte.
  */
-import { DumpError, FAILURES, type FailureCode } from "../../domain/failures.ts";
+import { mayPass } from "../../domain/failures.ts";
 import type { ByteRange } from "../../domain/units.ts";
-import { backoffMs, pause } from "../../kube/backoff.ts";
+import { backoffMs, pause } from "../../system/backoff.ts";
 
 /** Well below kube-apiserver's 60 s, however the rate drops meanwhile. */
 const PIECE_MS = 8_000;
@@ -77,8 +77,6 @@ export async function* steadily(source: Bytes, { fromBytes, toBytes }: ByteRange
     }
   }
 }
-
-const mayPass = (error: unknown): boolean => error instanceof DumpError && FAILURES[error.code as FailureCode].retry;
 
 /** Several pieces at once, each to `write` as it comes in. */
 export async function scattered(

@@ -8,7 +8,7 @@ import { type Bytes, inOrder, Pace, scattered } from "../client/pieces.ts";
 import { digestOf } from "../commands/core-file.ts";
 import { print, say } from "../output/print.ts";
 import { ProgressBar } from "../output/progress.ts";
-import { Device } from "../output/sinks.ts";
+import { alreadyThere, Device } from "../output/sinks.ts";
 
 export interface DownloadOrder {
   readonly remote: Bytes;
@@ -20,11 +20,7 @@ export interface DownloadOrder {
 /** @throws DumpError; whatever ends it, what has come stays in FILE.part, unless it is not what it should be */
 export async function intoFile(download: DownloadOrder, path: string, force: boolean): Promise<void> {
   if (isDevice(path)) return await intoDevice(download, path);
-  if (!force && existsSync(path)) {
-    throw new DumpError("OUTPUT_UNWRITABLE", `Cannot write ${path}: it is there already`, {
-      hint: "--force replaces it",
-    });
-  }
+  if (!force && existsSync(path)) throw alreadyThere(path);
   const { remote, signal } = download;
   using part = new PartFile(path, remote);
   const before = part.doneBytes;

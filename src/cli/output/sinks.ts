@@ -28,10 +28,10 @@ export class Device implements Sink {
 
   constructor(path: string) {
     this.#path = path;
-    this.#fd = attempt(path, () => openSync(path, constants.O_WRONLY | constants.O_NOCTTY));
+    this.#fd = writing(path, () => openSync(path, constants.O_WRONLY | constants.O_NOCTTY));
   }
   async write(chunk: Buffer): Promise<void> {
-    attempt(this.#path, () => writeAllSync(this.#fd, chunk));
+    writing(this.#path, () => writeAllSync(this.#fd, chunk));
   }
   finish(): void {}
   [Symbol.dispose](): void {
@@ -59,7 +59,7 @@ export class NewFile implements Sink {
     this.#path = path;
     this.#replace = replace;
     this.#part = join(dirname(path), `.coredump-${randomBytes(6).toString("hex")}.part`);
-    this.#fd = attempt(path, () => unnamed(dirname(path)) ?? this.#named());
+    this.#fd = writing(path, () => unnamed(dirname(path)) ?? this.#named());
   }
 
   async write(chunk: Buffer, positionBytes: bigint): Promise<void> {
@@ -73,7 +73,7 @@ export class NewFile implements Sink {
 
   finish(lengthBytes: number): void {
     const fd = this.#open();
-    attempt(this.#path, () => {
+    writing(this.#path, () => {
       ftruncateSync(fd, lengthBytes);
       if (this.#replace) return this.#replaceOld(fd);
       if (this.#hasName)
@@ -117,7 +117,8 @@ export class NewFile implements Sink {
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-function attempt<T>(path: string, act: () => T): T {
+/** @throws DumpError OUTPUT_UNWRITABLE, OUTPUT_CLOSED for what it throws */
+export function writing<T>(path: string, act: () => T): T {
   try {
     return act();
   } catch (cause) {
@@ -126,10 +127,10 @@ function attempt<T>(path: string, act: () => T): T {
   }
 }
 
-const alreadyThere = (path: string): DumpError =>
+export const alreadyThere = (path: string): DumpError =>
   new DumpError("OUTPUT_UNWRITABLE", `Cannot write ${path}: it is there already`, { hint: "--force replaces it" });
 
-const unwritable = (path: string, cause: unknown): DumpError =>
+export const unwritable = (path: string, cause: unknown): DumpError =>
   errnoOf(cause) === "EPIPE"
     ? new DumpError("OUTPUT_CLOSED", `Cannot write ${path}: nobody reads`, { cause })
     : new DumpError("OUTPUT_UNWRITABLE", `Cannot write ${path}: ${reasonOf(cause)}`, { cause });

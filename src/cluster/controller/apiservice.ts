@@ -7,9 +7,9 @@
 import { request } from "node:https";
 import { performance } from "node:perf_hooks";
 import { ifThere } from "../../kube/answers.ts";
-import { pause } from "../../kube/backoff.ts";
 import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
 import { collection, type KubeObject, member } from "../../kube/objects.ts";
+import { repeat } from "../../system/backoff.ts";
 
 export const API_SERVICE = "v1alpha1.coredump.fujitsu.com";
 /** It is part of the installation, so that nothing is left behind when that goes. */
@@ -53,20 +53,16 @@ interface Watchdog {
 /** Runs until the signal. Never throws: what fails is told, and tried again. */
 export async function watchApiService(watchdog: Watchdog, signal: AbortSignal, lookMs = LOOK_MS): Promise<void> {
   let downSinceMs: number | undefined;
-  for (; !signal.aborted; await pause(lookMs, signal)) {
-    try {
-      const found = await registered(watchdog, signal);
-      const service = found?.spec.service?.namespace === watchdog.namespace ? found : undefined;
-      watchdog.onState(found && !service ? `${API_SERVICE} is not this installation's: not watched over` : undefined);
-      if (!found) await putBack(watchdog, signal);
-      downSinceMs = service && isDown(service) ? (downSinceMs ?? performance.now()) : undefined;
-      if (service && downSinceMs !== undefined && performance.now() - downSinceMs >= watchdog.graceMs)
-        await takeAway(watchdog, service, signal);
-      watchdog.onProblem(undefined);
-    } catch (error) {
-      if (!signal.aborted) watchdog.onProblem(error);
-    }
-  }
+  const look = async () => {
+    const found = await registered(watchdog, signal);
+    const service = found?.spec.service?.namespace === watchdog.namespace ? found : undefined;
+    watchdog.onState(found && !service ? `${API_SERVICE} is not this installation's: not watched over` : undefined);
+    if (!found) await putBack(watchdog, signal);
+    downSinceMs = service && isDown(service) ? (downSinceMs ?? performance.now()) : undefined;
+    if (service && downSinceMs !== undefined && performance.now() - downSinceMs >= watchdog.graceMs)
+      await takeAway(watchdog, service, signal);
+  };
+  await repeat(look, lookMs, watchdog.onProblem, signal);
 }
 
 /** Ours, or another installation's, which is another controller's. */

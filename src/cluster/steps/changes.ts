@@ -3,25 +3,25 @@
 import type { DumpRecord, State } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { isDumpId } from "../../domain/id.ts";
+import type { WorkQueue } from "../../kube/workqueue.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { type Coredump, stateInApi } from "../registration/coredump.ts";
 import { type Changes, isNotOlder } from "../registration/registry.ts";
-import type { AgentQueue } from "./queue.ts";
 
 /** More than are ever looked at behind their deletion. */
 const MOST_DELETED = 10_000;
 
 export interface Queues {
-  readonly quick: AgentQueue;
-  readonly uploads: AgentQueue;
-  readonly deliveries: AgentQueue;
+  readonly quick: WorkQueue;
+  readonly uploads: WorkQueue;
+  readonly deliveries: WorkQueue;
   /** Long cores that killed handlers left. */
-  readonly seals: AgentQueue;
+  readonly seals: WorkQueue;
 }
 
 /** All that waits for its next try: the API is there again. */
 export function hasten({ quick, uploads, deliveries }: Omit<Queues, "seals">): void {
-  for (const queue of [quick, uploads, deliveries]) queue.hasten();
+  for (const queue of [quick, uploads, deliveries]) queue.hastenAll();
 }
 
 /** Objects that are gone, by uid: because their deletion was told of, or because the API has forgotten them. */
@@ -33,7 +33,7 @@ export interface Absent {
 /** @param absent gets what is learnt of absent objects */
 export function changesFor(cache: Cache, queues: Queues, { deleted, forgotten }: Absent): Changes {
   const { quick, uploads } = queues;
-  const changed = (id: string) => void (isDumpId(id) && quick.add(id));
+  const changed = (id: string) => void (isDumpId(id) && quick.hasten(id));
   const gone = (id: string) => {
     if (isDumpId(id)) uploads.interrupt(id, new DumpError("NOT_FOUND", "its Coredump was deleted"));
     changed(id);

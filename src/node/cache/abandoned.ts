@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { blankRecord, type DumpRecord } from "../../domain/dump.ts";
+import { ifPossible } from "../../domain/failures.ts";
 import { textOf } from "../../domain/text.ts";
 import { FileLock } from "../../system/lock.ts";
 import { PROC_FILE_BYTES, statusField } from "../../system/proc.ts";
@@ -40,13 +41,8 @@ function dumpableFrom(entry: Entry): number | null {
 /** fs.suid_dumpable 2: the mode of what changed its ids. */
 const NOT_DUMPABLE = 2;
 
-function factOf(entry: Entry, name: string): string | undefined {
-  try {
-    return textOf(readSmall(entry.path(`facts/${name}`), PROC_FILE_BYTES)).replace(/\n$/, "");
-  } catch {
-    return undefined;
-  }
-}
+const factOf = (entry: Entry, name: string): string | undefined =>
+  ifPossible(() => textOf(readSmall(entry.path(`facts/${name}`), PROC_FILE_BYTES)).replace(/\n$/, ""));
 
 /** A core of this length is hashed in a tenth of a second: too short to be noticed by one who waits for something else. */
 export const AT_ONCE_BYTES = 64 << 20;

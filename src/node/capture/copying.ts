@@ -1,6 +1,6 @@
 /** The part of the handler that the crashed process waits for. */
 import { closeSync, constants, openSync, rmSync } from "node:fs";
-import { reasonOf } from "../../domain/failures.ts";
+import { ifPossible, reasonOf } from "../../domain/failures.ts";
 import { formatBytes } from "../../domain/units.ts";
 import { statusField } from "../../system/proc.ts";
 import type { OpenEntry } from "../cache/begin.ts";
@@ -108,13 +108,7 @@ async function looked(
 }
 
 /** What cannot be opened is said in its module. */
-function filesOf(process: CrashedProcess): MappedFiles | undefined {
-  try {
-    return new MappedFiles(process);
-  } catch {
-    return undefined;
-  }
-}
+const filesOf = (process: CrashedProcess): MappedFiles | undefined => ifPossible(() => new MappedFiles(process));
 
 const heldMs = (): number => Math.round(performance.now());
 

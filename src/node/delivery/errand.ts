@@ -3,7 +3,7 @@
  * ever. Then that process hangs, and nothing else.
  */
 import { spawn } from "node:child_process";
-import { reasonOf } from "../../domain/failures.ts";
+import { ifPossible, reasonOf } from "../../domain/failures.ts";
 import type { DeliveryJob, DeliveryOutcome } from "./job.ts";
 
 /** What it says while bytes move. */
@@ -75,10 +75,4 @@ const failed = (why: string): DeliveryOutcome => ({
   mayPass: true,
 });
 
-function outcomeIn(said: string): DeliveryOutcome | undefined {
-  try {
-    return JSON.parse(said) as DeliveryOutcome;
-  } catch {
-    return undefined; // killed on the way
-  }
-}
+const outcomeIn = (said: string): DeliveryOutcome | undefined => ifPossible(() => JSON.parse(said) as DeliveryOutcome); // killed on the way

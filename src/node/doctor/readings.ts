@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { HandlerSettings } from "../../config/options.ts";
-import { DumpError, errnoOf, reasonOf } from "../../domain/failures.ts";
+import { DumpError, errnoOf, ifPossible, reasonOf } from "../../domain/failures.ts";
 import { openCache } from "../cache/cache.ts";
 import { limitsFor, usageOf } from "../cache/pressure.ts";
 import { criSockets, dockerHosts, socketPath } from "../identity/places.ts";
@@ -21,19 +21,11 @@ import type { EngineReading } from "./engines.ts";
 import type { HandlerReading } from "./handler.ts";
 import type { KernelReading, SelinuxReading } from "./kernel.ts";
 
-const textOf = (path: string): string | undefined => attempt(() => readFileSync(path, "utf8"));
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
+const textOf = (path: string): string | undefined => ifPossible(() => readFileSync(path, "utf8"));
 
 export function readKernel(host: Host): KernelReading {
   const release = host.kernelRelease;
-  const packed = attempt(() =>
+  const packed = ifPossible(() =>
     gunzipSync(readFileSync("/proc/config.gz"), { maxOutputLength: 16 << 20 }).toString("latin1"),
   );
   const config =
@@ -49,8 +41,8 @@ export function readSelinux(binary: string, host: Host): SelinuxReading {
 
 /** Runs the handler only where nobody but root can have put it. */
 export function readHandler(path: string, host: Host): HandlerReading {
-  const weak = attempt(() => weakSpotOf(path, host));
-  const file = attempt(() => statSync(seen(host, path)));
+  const weak = ifPossible(() => weakSpotOf(path, host));
+  const file = ifPossible(() => statSync(seen(host, path)));
   const mount = mountOf(seen(host, path), textOf("/proc/self/mountinfo") ?? "");
   return {
     path,
@@ -127,7 +119,7 @@ export function readBoot(host: Host): BootReading {
       .filter((name) => name.endsWith(".conf"))
       .flatMap((name) => sysctlFile(join(directory, name), host)),
   );
-  const unitEnabled = attempt(() => readlinkSync(seen(host, ENABLED))) !== undefined;
+  const unitEnabled = ifPossible(() => readlinkSync(seen(host, ENABLED))) !== undefined;
   return { systemd: hasSystemd(host), unitEnabled, sysctls };
 }
 

@@ -10,7 +10,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DumpRecord } from "../../domain/dump.ts";
-import { DumpError, reasonOf } from "../../domain/failures.ts";
+import { DumpError, ifPossible, reasonOf } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";
 import { openCache } from "../cache/cache.ts";
 import { ok, problem, type Step, warning } from "../install/step.ts";
@@ -84,23 +84,14 @@ const recordOf = (pid: number, since: Date, dumpDir: string): DumpRecord | undef
       (hostPid === pid || containerPid === pid) && Date.parse(dumptime) >= since.getTime() - GRACE_MS,
   );
 
-function recordsIn(dumpDir: string): DumpRecord[] {
-  try {
-    return openCache(dumpDir).records();
-  } catch {
-    return []; // not there yet
-  }
-}
+const recordsIn = (dumpDir: string): DumpRecord[] => ifPossible(() => openCache(dumpDir).records()) ?? []; // not there yet
 
-function refusalOf(pid: number, since: Date): KernelRefusal | undefined {
-  try {
-    return readKmsg().refusals.findLast(
+const refusalOf = (pid: number, since: Date): KernelRefusal | undefined =>
+  ifPossible(() =>
+    readKmsg().refusals.findLast(
       (refusal) => [refusal.pid, refusal.hostPid].includes(pid) && refusal.time.getTime() >= since.getTime() - GRACE_MS,
-    );
-  } catch {
-    return undefined;
-  }
-}
+    ),
+  );
 
 function judged(pid: number, record: DumpRecord): Step {
   const crashed = `crashed pid ${pid}`;

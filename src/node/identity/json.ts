@@ -1,3 +1,4 @@
+import { ifPossible } from "../../domain/failures.ts";
 /** Foreign JSON, read by hand: nothing is taken for what it should be, and nothing inherited is ever read. */
 
 /** The value at a way of keys, or undefined when there is none. */
@@ -32,10 +33,5 @@ export function textsAt(json: unknown, ...keys: string[]): Record<string, string
 }
 
 /** JSON within JSON (annotations hold such); undefined when it is none. */
-export function parsed(text: string | null): unknown {
-  try {
-    return text === null ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+export const parsed = (text: string | null): unknown =>
+  ifPossible(() => (text === null ? undefined : JSON.parse(text)));

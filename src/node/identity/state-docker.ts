@@ -1,5 +1,7 @@
 /** Docker's own state: `<data-root>/containers/<id>/config.v2.json`, written by dockerd alone. */
+
 import { readdirSync } from "node:fs";
+import { ifPossible } from "../../domain/failures.ts";
 import { at, countAt, textAt, textsAt } from "./json.ts";
 import { CONTAINER_NAME, digestIn, isKubepods, podIn, RESTART_COUNT } from "./kubernetes.ts";
 import type { ContainerFacts } from "./runtime.ts";
@@ -34,15 +36,12 @@ export function dockerContainerIn(dataRoot: string, id: string): ContainerFacts 
   );
 }
 
-function remapped(dataRoot: string): string[] {
-  try {
-    return readdirSync(dataRoot)
+const remapped = (dataRoot: string): string[] =>
+  ifPossible(() =>
+    readdirSync(dataRoot)
       .filter((name) => /^\d+\.\d+$/.test(name))
-      .map((name) => `${dataRoot}/${name}`);
-  } catch {
-    return [];
-  }
-}
+      .map((name) => `${dataRoot}/${name}`),
+  ) ?? [];
 
 /**
  * @param cgroupPath the container's cgroup where the bundle states it; else it comes from `hostconfig.json`, if at all

@@ -1,7 +1,7 @@
 /** `settings.json` beside the binary: what the handler reads at each crash. Written here, read by config/settings.ts. */
 import { CAPTURE_OPTIONS, NODE_OPTIONS, type Option } from "../../config/options.ts";
 import { expected, parseValue } from "../../config/values.ts";
-import { DumpError, errnoOf, reasonOf } from "../../domain/failures.ts";
+import { DumpError, errnoOf, ifPossible, reasonOf } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import { readSmall } from "../../system/small-file.ts";
 import { readTrusted } from "../../system/trusted-file.ts";
@@ -74,13 +74,8 @@ export function mergeSettings(
 const SHOWN = 200;
 
 /** Whether a settings.json is ours: an object, root's own, in which a setting of ours stands or nothing. */
-export function isSettings(path: string): boolean {
-  try {
-    return areOurs(JSON.parse(readTrusted(path) ?? "null"));
-  } catch {
-    return false;
-  }
-}
+export const isSettings = (path: string): boolean =>
+  ifPossible(() => areOurs(JSON.parse(readTrusted(path) ?? "null"))) ?? false;
 
 const FLAGS: ReadonlySet<string> = new Set(Object.values(SETTABLE).map(({ flag }) => flag));
 

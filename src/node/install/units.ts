@@ -2,8 +2,10 @@
  * What keeps the pattern ours over a reboot, on hosts with systemd. `systemd/` in the repository holds these files for
  * the default places; a test compares them.
  */
+
 import { existsSync, lstatSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname } from "node:path";
+import { ifPossible } from "../../domain/failures.ts";
 import { type Host, type InstallPlaces, seen } from "./host.ts";
 import { PIPE_LIMIT, SUID_DUMPABLE } from "./kernel-settings.ts";
 import { makeDirectory, putText, remove } from "./put.ts";
@@ -104,13 +106,7 @@ function isElsewhere({ binary }: InstallPlaces, host: Host): boolean {
   return started !== undefined && started !== binary && existsSync(seen(host, started));
 }
 
-function textIn(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
+const textIn = (path: string): string | undefined => ifPossible(() => readFileSync(path, "utf8"));
 
 function reloaded(host: Host, text: string): Step {
   if (host.root === "" && host.run("systemctl", ["daemon-reload"]).status === 0) return ok("boot", text);

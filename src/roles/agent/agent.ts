@@ -2,21 +2,21 @@
  * The agent: takes every dump of this node from wherever it stopped into the cluster and the store. It keeps nothing of
  * its own: cache and API say what is to be done, so it may be killed at any step.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Changes, Registry } from "../../cluster/registration/registry.ts";
 import { type Absent, changesFor, hasten, type Queues } from "../../cluster/steps/changes.ts";
 import { deliverDump, isDeliveryPending } from "../../cluster/steps/deliver.ts";
 import type { Deliver, Desk, Next, Ship, Teller } from "../../cluster/steps/desk.ts";
 import { missingFrom, missingWords, tellMissing } from "../../cluster/steps/missing.ts";
-import { AgentQueue, type Ending } from "../../cluster/steps/queue.ts";
 import { listenForHandlers } from "../../cluster/steps/socket.ts";
 import { advanceDump } from "../../cluster/steps/steps.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import type { DumpDelivery } from "../../domain/dump.ts";
+import { type QueueOptions, WorkQueue } from "../../kube/workqueue.ts";
 import { AT_ONCE_BYTES, finishIfAbandoned } from "../../node/cache/abandoned.ts";
 import { type Cache, openCache } from "../../node/cache/cache.ts";
 import { readRecord } from "../../node/cache/record.ts";
 import { explainLater } from "../../node/capture/explaining.ts";
+import { backoffMs, repeat } from "../../system/backoff.ts";
 import { forgetOld, heldBy, isOpen, watchCache } from "./upkeep.ts";
 
 /** What the agent tells of itself, in words (log) and figures (metrics). */
@@ -55,6 +55,9 @@ const REGISTRATIONS = 8;
 const DELIVERIES = 4;
 const REDELIVER_MS = 15_000;
 const SCAN_MS = 60_000;
+/** After so many failures of a dump. */
+const pauseMs = (failures: number) => backoffMs(2 + failures, 300_000);
+type Ending = Required<Pick<QueueOptions, "signal" | "park">>;
 
 /** Runs until `signal`; uploads may then go on for the grace period. */
 export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<void> {
@@ -62,7 +65,7 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
   const cache = openCache(settings.dumpDir, { create: true, explain: explainLater(settings.crash) });
   const absent: Absent = { deleted: new Set(), forgotten: new Set() };
   const queues = queuesOf(world, cache, absent, endingOf(signal, settings.graceMs));
-  const noted = (id: string) => queues.quick.add(id);
+  const noted = (id: string) => queues.quick.hasten(id);
   await using _socket = await listenForHandlers(settings.dumpDir, noted);
   using _watching = watchCache(settings.dumpDir, noted);
   const changes = changesFor(cache, queues, absent);
@@ -100,22 +103,18 @@ function queuesOf(
     heldBy: (namespace) => heldBy(spool, namespace),
     now: () => new Date(),
   };
-  const failed = (id: string, error: unknown, againMs: number) => diary.failed(id, error, againMs);
+  const queue = (atOnce: number, work: QueueOptions["work"]) =>
+    new WorkQueue({ ...ending, atOnce, work, onFailure: (...failed) => diary.failed(...failed), pauseMs });
   const step = async (id: string, mayShip: boolean, signal: AbortSignal) => {
     const next = await advanceDump({ entry: spool.entry(id), desk, mayShip, signal });
     diary.advanced(id, next);
     return next;
   };
-  const uploads = new AgentQueue(
-    settings.uploads,
-    async (id, signal) => {
-      const next = await step(id, true, signal);
-      return next === "busy" ? AGAIN_MS.busy : undefined;
-    },
-    failed,
-    ending,
-  );
-  const work = async (id: string, signal: AbortSignal) => {
+  const uploads = queue(settings.uploads, async (id, signal) => {
+    const next = await step(id, true, signal);
+    return next === "busy" ? AGAIN_MS.busy : undefined;
+  });
+  const quick = queue(REGISTRATIONS, async (id, signal) => {
     const entry = spool.entry(id);
     const next = await step(id, false, signal).finally(() => {
       if (isDeliveryPending(readRecord(entry))) deliveries.offer(id); // whatever stood in the way of the rest
@@ -124,47 +123,44 @@ function queuesOf(
     if (next !== "waiting" || readRecord(entry)?.state !== "Capturing") return AGAIN_MS[next];
     seals.offer(id); // nobody holds its lock: its handler was killed
     return undefined;
-  };
-  const quick = new AgentQueue(REGISTRATIONS, work, failed, ending);
-  const seal = async (id: string, signal: AbortSignal) => {
+  });
+  const seals = queue(1, async (id, signal) => {
     await finishIfAbandoned(spool.entry(id), { signal, explain: explainLater(settings.crash) });
-    quick.add(id);
+    quick.hasten(id);
     return undefined;
-  };
-  const seals = new AgentQueue(1, seal, failed, ending);
-  const carry = async (id: string, signal: AbortSignal) => {
+  });
+  const deliveries = queue(DELIVERIES, async (id, signal) => {
     const entry = spool.entry(id);
     const isDue = isDeliveryPending(readRecord(entry));
     const next = await deliverDump({ entry, desk, mayShip: false, signal });
     const { delivery } = readRecord(entry) ?? {};
     if (isDue && delivery && next !== "busy") diary.delivered(id, delivery);
-    if (next !== "busy") quick.add(id); // the object is to say it
+    if (next !== "busy") quick.hasten(id); // the object is to say it
     return next === "waiting" ? REDELIVER_MS : AGAIN_MS[next];
-  };
-  const deliveries = new AgentQueue(DELIVERIES, carry, failed, ending);
+  });
   return { quick, uploads, deliveries, seals };
 }
 
 /** SIGTERM: nothing new is begun at once; what is at work may come to its end, for a while. */
-function endingOf(stop: AbortSignal, graceMs: number): Ending {
+function endingOf(signal: AbortSignal, graceMs: number): Ending {
   const park = new AbortController();
-  stop.addEventListener("abort", () => void setTimeout(() => park.abort(), graceMs).unref(), { once: true });
-  return { stop, park: park.signal };
+  signal.addEventListener("abort", () => void setTimeout(() => park.abort(), graceMs).unref(), { once: true });
+  return { signal, park: park.signal };
 }
 
 /** All that is there at the start; then whatever nobody told of. */
 async function keepUp({ settings, diary }: AgentWorld, cache: Cache, { quick, seals }: Queues, signal: AbortSignal) {
-  for (let first = true; !signal.aborted; first = false) {
-    try {
-      for (const id of await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES })) seals.offer(id);
-      forgetOld(cache, settings.keepRecordsMs, new Date());
-      // Once all of them: what the API was not told of before we were killed shows only by asking.
-      for (const record of cache.records()) if (first ? record.pod !== null : isOpen(record)) quick.add(record.id);
-      diary.trouble("cache", undefined);
-    } catch (error) {
-      diary.trouble("cache", error);
-    }
+  let isFirst = true;
+  const scan = async () => {
+    for (const id of await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES })) seals.offer(id);
+    forgetOld(cache, settings.keepRecordsMs, new Date());
+    // Once all of them: what the API was not told of before we were killed shows only by asking.
+    for (const record of cache.records()) if (isFirst ? record.pod !== null : isOpen(record)) quick.hasten(record.id);
+  };
+  const scanned = (problem: unknown) => {
+    isFirst = false;
+    diary.trouble("cache", problem);
     diary.pulse("scan");
-    await sleep(SCAN_MS, undefined, { signal }).catch(() => undefined);
-  }
+  };
+  await repeat(scan, SCAN_MS, scanned, signal);
 }

@@ -3,9 +3,9 @@
 import { AGENT_LEASE } from "../../cluster/policy/node-label.ts";
 import { RETIRED } from "../../cluster/policy/retirement.ts";
 import { isCode } from "../../domain/failures.ts";
-import { pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Lease, leasePath, leasesPath } from "../../kube/lease.ts";
+import { pause } from "../../system/backoff.ts";
 
 /** Told of the Lease's annotations at each renewal; what it answers is added to them. */
 type Heed = (annotations: Readonly<Record<string, string>> | undefined) => Readonly<Record<string, string>>;

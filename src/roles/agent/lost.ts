@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { blankRecord } from "../../domain/dump.ts";
-import { errnoOf } from "../../domain/failures.ts";
+import { errnoOf, ifPossible } from "../../domain/failures.ts";
 import { recordOnDisk, writeRecord } from "../../node/cache/record.ts";
 import type { Spool } from "../../node/cache/spool.ts";
 import { SystemLog } from "../../node/kernel/klog.ts";
@@ -36,13 +36,7 @@ export function thisKernel(device?: string): LostWorld {
   return { boot, read: () => log.read(), [Symbol.dispose]: () => log instanceof Kmsg && log[Symbol.dispose]() };
 }
 
-function byDevice(device: string | undefined): Kmsg | undefined {
-  try {
-    return new Kmsg(device);
-  } catch {
-    return undefined; // as in most containers
-  }
-}
+const byDevice = (device: string | undefined): Kmsg | undefined => ifPossible(() => new Kmsg(device)); // as in most containers
 
 /**
  * Records what is new. At the very first time nothing is: what was lost before there was an agent is not ours to tell.

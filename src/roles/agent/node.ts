@@ -5,10 +5,10 @@ import { tellOfConflict } from "../../cluster/steps/announce.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { NODE_OPTIONS } from "../../config/options.ts";
 import { errnoOf } from "../../domain/failures.ts";
-import { pause } from "../../kube/backoff.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { mountedHost, thisHost } from "../../node/install/host.ts";
+import { pause, repeat } from "../../system/backoff.ts";
 import type { AgentDiary } from "./diary.ts";
 import { keepLease } from "./lease.ts";
 import { type LostWorld, recordLost, thisKernel } from "./lost.ts";
@@ -90,17 +90,19 @@ export async function readKernelLog(
   signal: AbortSignal,
   { open = thisKernel, lookMs = KMSG_MS }: { readonly open?: () => LostWorld; readonly lookMs?: number } = {},
 ): Promise<void> {
-  for (let kernel: LostWorld | undefined; !signal.aborted; await pause(lookMs, signal)) {
-    try {
-      kernel ??= open();
-      diary.readsKernelLog(undefined);
-      for (const id of await recordLost(cache.spool, node, kernel)) diary.advanced(id, "done");
-      diary.trouble("kernel log", undefined);
-    } catch (error) {
-      if (kernel === undefined && UNREADABLE.has(errnoOf(error))) diary.readsKernelLog(errnoOf(error));
-      else diary.trouble("kernel log", error);
-      kernel?.[Symbol.dispose]();
-      kernel = undefined; // what was read and not recorded is read again
-    }
-  }
+  let kernel: LostWorld | undefined;
+  const read = async () => {
+    kernel ??= open();
+    diary.readsKernelLog(undefined);
+    for (const id of await recordLost(cache.spool, node, kernel)) diary.advanced(id, "done");
+  };
+  const onProblem = (problem: unknown) => {
+    if (problem !== undefined && kernel === undefined && UNREADABLE.has(errnoOf(problem)))
+      return diary.readsKernelLog(errnoOf(problem));
+    diary.trouble("kernel log", problem);
+    if (problem === undefined) return;
+    kernel?.[Symbol.dispose]();
+    kernel = undefined; // what was read and not recorded is read again
+  };
+  await repeat(read, lookMs, onProblem, signal);
 }

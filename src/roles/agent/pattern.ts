@@ -4,12 +4,12 @@
  */
 import { existsSync } from "node:fs";
 import { DumpError } from "../../domain/failures.ts";
-import { pause } from "../../kube/backoff.ts";
 import { type Host, seen } from "../../node/install/host.ts";
 import { type InstallOrder, install } from "../../node/install/install.ts";
 import { placesFor } from "../../node/install/place.ts";
 import type { Step } from "../../node/install/step.ts";
 import { programOf, readPattern, readSetting } from "../../node/kernel/core-pattern.ts";
+import { repeat } from "../../system/backoff.ts";
 
 export interface PatternOrder {
   readonly host: Host;
@@ -38,12 +38,12 @@ export async function keepPattern(
   { lookMs = LOOK_MS }: { readonly lookMs?: number } = {},
 ): Promise<void> {
   const keeper = new PatternKeeper(order, diary);
-  for (; !signal.aborted; await pause(lookMs, signal)) {
-    await keeper.look().then(
-      () => diary.trouble("handler", undefined),
-      (error: unknown) => diary.trouble("handler", error),
-    );
-  }
+  await repeat(
+    () => keeper.look(),
+    lookMs,
+    (problem) => diary.trouble("handler", problem),
+    signal,
+  );
 }
 
 class PatternKeeper {

@@ -2,11 +2,11 @@
 
 import { RETIRE, RETIRED } from "../../cluster/policy/retirement.ts";
 import { reasonOf } from "../../domain/failures.ts";
-import { pause } from "../../kube/backoff.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { leaveDumps } from "../../node/install/dumps.ts";
 import { type Host, thisHost } from "../../node/install/host.ts";
 import { uninstall } from "../../node/install/uninstall.ts";
+import { pause } from "../../system/backoff.ts";
 import { isOpen } from "./upkeep.ts";
 
 type Annotations = Readonly<Record<string, string>>;

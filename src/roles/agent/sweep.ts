@@ -1,5 +1,4 @@
 /** Uploads what waits and ends: a node that is being retired. The agent may be running or not; the records' locks share it out. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { KubeRegistry } from "../../cluster/registration/kube-registry.ts";
 import { tellerFor } from "../../cluster/steps/announce.ts";
 import { deliverBy, deliverDump, isDeliveryPending } from "../../cluster/steps/deliver.ts";
@@ -11,6 +10,7 @@ import { connect } from "../../kube/http.ts";
 import { openCache } from "../../node/cache/cache.ts";
 import { readRecord } from "../../node/cache/record.ts";
 import { explainLater } from "../../node/capture/explaining.ts";
+import { pause } from "../../system/backoff.ts";
 import { shipTo } from "./store.ts";
 import { heldBy, isOpen } from "./upkeep.ts";
 
@@ -59,7 +59,7 @@ export async function sweep(
       }
     }
     if (performance.now() >= end) break;
-    if (left.size > 0) await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    if (left.size > 0) await pause(PAUSE_MS, signal);
   }
   ended.abort();
   await sealing;

@@ -55,6 +55,7 @@ async function decide(office: ControllerParts, signal: AbortSignal): Promise<voi
   const { http, settings, diary, metrics } = office;
   const queue = new WorkQueue({
     work: (namespace, signal) => round(namespace, signal),
+    closed: true,
     onFailure: (namespace, error) => diary.trouble(`namespace ${namespace}`, error),
     ...{ signal, atOnce: AT_ONCE, settleMs: SETTLE_MS },
   });
@@ -69,6 +70,7 @@ async function decide(office: ControllerParts, signal: AbortSignal): Promise<voi
     metrics.collapsed.inc(await keepRecords(http, dumps, namespace, settings.maxRecords, signal));
     diary.trouble(`namespace ${namespace}`, undefined);
     metrics.rounds.observe((performance.now() - startMs) / 1000);
+    return undefined;
   };
 
   // Quotas first: a ledger that was read before all dumps were knows of no dump that we do not.
@@ -86,13 +88,14 @@ async function keepNodes({ http, settings, diary }: ControllerParts, signal: Abo
   const { systemNamespace: namespace } = settings;
   const leases: Kind = { resource: "leases", path: leasesPath(namespace) };
   const keeper = new NodeKeeper(http, namespace, (node) => queue.add(node));
-  const queue: WorkQueue = new WorkQueue({
+  const queue = new WorkQueue({
     work: async (node, signal) => {
       const { labelled, againMs } = await keeper.keep(node, signal);
       if (labelled !== undefined) diary.note(labelled ? "Labelled" : "Label removed", { node });
-      if (againMs !== undefined) queue.add(node, againMs);
       diary.trouble(`node ${node}`, undefined);
+      return againMs;
     },
+    closed: true,
     onFailure: (node, error) => diary.trouble(`node ${node}`, error),
     ...{ signal, atOnce: AT_ONCE, settleMs: SETTLE_MS },
   });

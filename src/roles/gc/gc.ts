@@ -123,7 +123,9 @@ async function work(office: CollectorParts, signal: AbortSignal): Promise<void> 
       const clusterUid = await clusterUidOf(http, signal);
       rounds ??= new GcRounds({ http, shelf, settings, cluster, clusterUid, done, held, counted: metrics.counted });
       queue.add(ALL, await timed(office, rounds, scope, signal));
+      return undefined;
     },
+    closed: true,
     onFailure: (scope, error) => diary.trouble(placeOf(scope), error),
     ...{ signal, atOnce: 1, settleMs: SETTLE_MS },
   });

@@ -1,8 +1,8 @@
 /** The admission webhook: certificates, the port that it is called on, what it tells of itself, its end. */
 import type { WebhookSettings } from "../../config/webhook-options.ts";
 import { DumpError } from "../../domain/failures.ts";
-import { pause } from "../../kube/backoff.ts";
 import { connect } from "../../kube/http.ts";
+import { pause } from "../../system/backoff.ts";
 import { expiryMs, type KeyPair, keyPairsIn } from "../../system/key-pair.ts";
 import { namesOf, ownKeyPairs } from "../../webhook/certificates.ts";
 import { type Listener, type ReviewServer, serveReviews } from "../../webhook/server.ts";

@@ -6,7 +6,6 @@ import type { Coredump, PodRecord } from "../../../src/cluster/registration/core
 import { podEvent } from "../../../src/cluster/registration/events.ts";
 import { strayedFrom } from "../../../src/cluster/steps/changes.ts";
 import { missingFrom, missingWords, tellMissing } from "../../../src/cluster/steps/missing.ts";
-import { AgentQueue } from "../../../src/cluster/steps/queue.ts";
 import { listenForHandlers, tellAgent } from "../../../src/cluster/steps/socket.ts";
 import { type Crash, shortened } from "../../../src/domain/crash.ts";
 import type { State } from "../../../src/domain/dump.ts";
@@ -22,84 +21,6 @@ import { tempDir } from "../../support/tmp.ts";
 
 const ID = "01939b5a-7c11-7e21-9c3d-3f9c2a71b0de";
 const NOW = new Date("2026-11-21T07:21:04.000Z");
-
-/** A queue whose work ends when it is told to. */
-function queue(atOnce: number, again: number | undefined = undefined) {
-  const [stop, park] = [new AbortController(), new AbortController()];
-  const started: string[] = [];
-  const ends: ((error?: Error) => void)[] = [];
-  const work = (id: string, signal: AbortSignal) => {
-    started.push(id);
-    return new Promise<number | undefined>((resolve, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      ends.push((error) => (error ? reject(error) : resolve(again)));
-    });
-  };
-  const made = new AgentQueue(atOnce, work, () => undefined, { stop: stop.signal, park: park.signal });
-  return { queue: made, started, ends, stop, park };
-}
-
-const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
-
-test("AgentQueue works on each dump by one worker, and on no more dumps than it was told", async () => {
-  const { queue: q, started, ends, stop } = queue(2);
-  for (const id of ["a", "b", "c"]) q.add(id);
-  await soon();
-  assert.deepEqual(started, ["a", "b"]);
-  q.add("a"); // while it is worked on: once more
-  ends[0]?.();
-  await soon();
-  assert.deepEqual(started, ["a", "b", "c"]);
-  ends[1]?.();
-  await soon();
-  assert.deepEqual(started, ["a", "b", "c", "a"]);
-  stop.abort();
-});
-
-test("AgentQueue.offer() leaves a dump to wait for its next try, add() does not", async () => {
-  const { queue: q, started, ends, stop } = queue(1);
-  q.add("a");
-  await soon();
-  ends[0]?.(new Error("no"));
-  await soon();
-  q.offer("a");
-  await soon();
-  assert.equal(started.length, 1);
-  q.add("a");
-  await soon();
-  assert.equal(started.length, 2);
-  stop.abort();
-});
-
-test("AgentQueue.hasten() tries at once what waits for its next try, and leaves alone what is at work", async () => {
-  const { queue: q, started, ends, stop } = queue(2);
-  q.add("failed");
-  q.add("working");
-  await soon();
-  ends[0]?.(new Error("no"));
-  await soon();
-  assert.deepEqual(started, ["failed", "working"]);
-  q.hasten();
-  await soon();
-  assert.deepEqual(started, ["failed", "working", "failed"]);
-  stop.abort();
-});
-
-test("AgentQueue takes nothing more once it is to stop, and lets work end until it is parked", async () => {
-  const { queue: q, started, stop, park } = queue(1);
-  q.add("a");
-  await soon();
-  stop.abort();
-  q.add("b");
-  let ended = false;
-  const end = q.ended().then(() => {
-    ended = true;
-  });
-  await soon();
-  assert.deepEqual([started, ended], [["a"], false]);
-  park.abort();
-  await end;
-});
 
 test("strayedFrom() finds what no watch has told of: other states, and objects that are gone", () => {
   const cluster = { name: "x", objectUid: "x", resourceVersion: "1", namespaceUid: "x", crdUid: "x", clusterUid: "x" };

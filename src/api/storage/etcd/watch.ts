@@ -1,7 +1,7 @@
 /** A watch that outlives its connections: each one goes on behind what the one before told last. */
 import { performance } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
 import { DumpError } from "../../../domain/failures.ts";
+import { backoffMs, pause } from "../../../system/backoff.ts";
 import { endOf, gone } from "../keys.ts";
 import type { StorageEvent } from "../storage.ts";
 import type { EtcdClient } from "./client.ts";
@@ -9,8 +9,7 @@ import { bytes, itemOf, type WatchResponse } from "./messages.ts";
 
 /** How often etcd is asked how far it is. */
 const PROGRESS_MS = 5000;
-const FIRST_PAUSE_MS = 100;
-const LAST_PAUSE_MS = 3000;
+const [FIRST_PAUSE_MS, MOST_PAUSE_MS] = [100, 3000];
 
 /** @param signal  also ends it when the storage is closed */
 export async function* watchEtcd(
@@ -35,8 +34,8 @@ export async function* watchEtcd(
       if (failure.code !== "STORAGE_UNAVAILABLE") throw failure;
       if (performance.now() - heardMs > client.patience.returnMs) throw failure;
     }
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** failures, LAST_PAUSE_MS);
-    await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => signal.throwIfAborted());
+    await pause(backoffMs(failures, MOST_PAUSE_MS, FIRST_PAUSE_MS), signal);
+    signal.throwIfAborted();
   }
 }
 

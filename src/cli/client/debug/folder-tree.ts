@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { ifPossible } from "../../../domain/failures.ts";
 import type { Node, PathParts, Tree } from "./tree.ts";
 
 /** A folder that somebody unpacked or mounted. Nobody else is to change it meanwhile. */
@@ -12,22 +13,13 @@ export class FolderTree implements Tree {
 
   look(parts: PathParts): Node | undefined {
     const path = join(this.#root, ...parts);
-    const there = attempt(() => lstatSync(path, { throwIfNoEntry: false }));
+    const there = ifPossible(() => lstatSync(path, { throwIfNoEntry: false }));
     if (there?.isFile()) return { kind: "file", path, own: false };
-    if (there?.isSymbolicLink()) return { kind: "link", to: attempt(() => readlinkSync(path)) ?? "" };
+    if (there?.isSymbolicLink()) return { kind: "link", to: ifPossible(() => readlinkSync(path)) ?? "" };
     return there?.isDirectory() ? { kind: "folder" } : undefined;
   }
 
   names(parts: PathParts): readonly string[] {
-    return attempt(() => readdirSync(join(this.#root, ...parts))) ?? [];
-  }
-}
-
-/** What cannot be looked at is not there. */
-function attempt<T>(act: () => T): T | undefined {
-  try {
-    return act();
-  } catch {
-    return undefined;
+    return ifPossible(() => readdirSync(join(this.#root, ...parts))) ?? [];
   }
 }

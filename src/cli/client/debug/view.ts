@@ -2,12 +2,14 @@
  * What gdb gets to see of an image: a folder of ours with the ELF files that the core had mapped, under the names that it will look
  * for, and nothing else. Every link in it was resolved before, within the image.
  */
+
 import { closeSync, constants, linkSync, mkdirSync, openSync, symlinkSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { buildIdOf } from "../../../crash/elf/build-id.ts";
 import { fileReader } from "../../../crash/elf/file-reader.ts";
 import { ELF_HEADER_BYTES, parseElf } from "../../../crash/elf/header.ts";
 import type { MappedFile } from "../../../crash/elf/mapped.ts";
+import { ifPossible } from "../../../domain/failures.ts";
 import { type FoundPath, resolved, type Tree } from "./tree.ts";
 
 export interface View {
@@ -71,7 +73,7 @@ function linkTopFolders(tree: Tree, folder: string): void {
     if (!found || found.file || found.parts.length === 0) continue;
     const target = join(folder, ...found.parts);
     mkdirSync(target, { recursive: true, mode: 0o700 });
-    attempt(() => symlinkSync(relative(folder, target), join(folder, name)));
+    ifPossible(() => symlinkSync(relative(folder, target), join(folder, name)));
   }
 }
 
@@ -120,20 +122,12 @@ function placeDebugFiles(tree: Tree, path: string, buildId: string | undefined, 
 
 function place(folder: string, path: string, { path: from, own }: TreeFile): void {
   const to = join(folder, path);
-  attempt(() => {
+  // A hostile core's names may contradict one another (`/a`, `/a/b`): the first counts.
+  ifPossible(() => {
     mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
     if (own) linkSync(from, to);
     else symlinkSync(from, to);
   });
-}
-
-/** A hostile core's names may contradict one another (`/a`, `/a/b`): the first counts. */
-function attempt(act: () => void): void {
-  try {
-    act();
-  } catch {
-    // left out
-  }
 }
 
 function looked(path: string): { readonly isElf: boolean; readonly buildId: string | undefined } {
