@@ -207,7 +207,7 @@ export const CAPTURE_OPTIONS = {
   },
 } as const satisfies Record<string, Option>;
 
-type ValueOf<K> = K extends "text"
+type OptionValue<K> = K extends "text"
   ? string
   : K extends "integer" | "percent" | "duration"
     ? number
@@ -221,9 +221,9 @@ type ValueOf<K> = K extends "text"
 
 /** What a set of options parses to: the ones with a default are always there. */
 export type Values<T extends Record<string, Option>> = {
-  readonly [K in keyof T as T[K] extends { default: string } ? K : never]: ValueOf<T[K]["kind"]>;
+  readonly [K in keyof T as T[K] extends { default: string } ? K : never]: OptionValue<T[K]["kind"]>;
 } & {
-  readonly [K in keyof T as T[K] extends { default: string } ? never : K]?: ValueOf<T[K]["kind"]> | undefined;
+  readonly [K in keyof T as T[K] extends { default: string } ? never : K]?: OptionValue<T[K]["kind"]> | undefined;
 };
 
 export type KernelArguments = Values<typeof KERNEL_OPTIONS>;

@@ -102,7 +102,8 @@ export const isCode = (error: unknown, ...codes: readonly FailureCode[]): boolea
   error instanceof DumpError && codes.includes(error.code);
 
 /** Whether the same act may succeed later. */
-export const mayPass = (error: unknown): boolean => error instanceof DumpError && FAILURES[error.code as FailureCode].retry;
+export const mayPass = (error: unknown): boolean =>
+  error instanceof DumpError && FAILURES[error.code as FailureCode].retry;
 
 /** What cannot be had is as if it were not there. */
 export function ifPossible<T>(act: () => T): T | undefined {

@@ -6,7 +6,7 @@
 /** What `read()` gives for JSON of another shape. */
 export const OTHER = Symbol("of another shape");
 
-export interface Field<T> {
+interface Field<T> {
   /** What stands there while it is not known. */
   readonly blank: T;
   /** @param lenient  parts of another shape become blank; without it they make the whole one of another shape */
@@ -14,7 +14,7 @@ export interface Field<T> {
   /** What an object, or each object of a list, is made of. */
   readonly fields?: Fields;
 }
-export type Fields = Readonly<Record<string, Field<unknown>>>;
+type Fields = Readonly<Record<string, Field<unknown>>>;
 export type ValueOf<F> = F extends Field<infer T> ? T : never;
 
 const scalar = <T>(blank: T, isOne: (json: unknown) => boolean): Field<T> => ({

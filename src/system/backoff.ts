@@ -34,7 +34,7 @@ export async function repeat(
       await act();
       onProblem(undefined);
     } catch (error) {
-      if (!signal.aborted) onProblem(error);
+      if (error !== signal.reason) onProblem(error); // what the signal ended has not failed
     }
   }
 }

@@ -21,7 +21,7 @@ export function readerOf(bytes: Uint8Array): ReadAt {
 }
 
 /** Numbers of one byte order and word size; offsets outside the bytes throw, so whoever asks has checked the length. */
-export interface Fields {
+export interface NumberReader {
   u16(at: number): number;
   u32(at: number): number;
   i32(at: number): number;
@@ -29,7 +29,10 @@ export interface Fields {
   word(at: number): bigint;
 }
 
-export function fieldsOf(bytes: Uint8Array, { littleEndian, bits }: { littleEndian: boolean; bits: 32 | 64 }): Fields {
+export function fieldsOf(
+  bytes: Uint8Array,
+  { littleEndian, bits }: { littleEndian: boolean; bits: 32 | 64 },
+): NumberReader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const u32 = (at: number): number => view.getUint32(at, littleEndian);
   return {

@@ -5,7 +5,7 @@
  * table alone takes 56 MiB). So whoever holds a table holds at most MAX_HELD_BYTES (149 thousand headers); a longer
  * one is only ever streamed, and such a core is drained rather than copied directly.
  */
-import { type Checked, type Fields, fieldsOf, type ReadAt, readerOf, refuse } from "./bytes.ts";
+import { type Checked, fieldsOf, type NumberReader, type ReadAt, readerOf, refuse } from "./bytes.ts";
 import { type ElfHeader, PN_XNUM, SIZES } from "./header.ts";
 
 export interface ProgramHeader {
@@ -96,7 +96,7 @@ export function* programHeaders(read: ReadAt, header: ElfHeader, count: number):
   }
 }
 
-function decode(field: Fields, at: number, bits: 32 | 64): ProgramHeader {
+function decode(field: NumberReader, at: number, bits: 32 | 64): ProgramHeader {
   const [flags, words, word] = bits === 64 ? [4, 8, 8] : [24, 4, 4];
   return {
     type: field.u32(at),

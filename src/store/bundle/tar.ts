@@ -51,14 +51,14 @@ export function parseTarHeader(block: Buffer): TarEntry | undefined {
   return Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 ? { name: text(block, NAME), sizeBytes } : undefined;
 }
 
-type Field = readonly [offset: number, length: number];
+type HeaderField = readonly [offset: number, length: number];
 
-function octal(block: Buffer, [offset, length]: Field, value: number): void {
+function octal(block: Buffer, [offset, length]: HeaderField, value: number): void {
   block.write(value.toString(8).padStart(length - 1, "0"), offset, "latin1");
 }
 
 /** From 8 GiB on as GNU does it, which all of today's tars read: the top bit, then the number's bytes. */
-function number(block: Buffer, field: Field, value: number): void {
+function number(block: Buffer, field: HeaderField, value: number): void {
   if (value < 8 ** (field[1] - 1)) octal(block, field, value);
   else {
     block[field[0]] = 0x80;
@@ -78,6 +78,6 @@ function checksum(block: Buffer): number {
 }
 
 /** Up to the first NUL. */
-function text(block: Buffer, [offset, length]: Field): string {
+function text(block: Buffer, [offset, length]: HeaderField): string {
   return block.toString("latin1", offset, offset + length).split("\0", 1)[0] ?? "";
 }
