@@ -17,12 +17,12 @@ const SECTIONS: readonly { title: string; about: string; options: Record<string,
   },
   {
     title: "Capture",
-    about: "How a core is taken and what may be kept; likewise in `settings.json`.",
+    about: "How to capture, and what may be kept. Also written to `settings.json`.",
     options: CAPTURE_OPTIONS,
   },
   {
     title: "Store",
-    about: "Where bundles go, for the agent and `sweep`. Keys are in files or in the environment, never in a flag.",
+    about: "Where bundles go, for `agent` and `sweep`. Keys come from files or the environment, never from a flag.",
     options: STORE_OPTIONS,
   },
   {
@@ -33,7 +33,7 @@ const SECTIONS: readonly { title: string; about: string; options: Record<string,
   },
   {
     title: "An agent that installs the handler itself",
-    about: "As in a pod; it then takes what is for the handler as well, and writes it to `settings.json`.",
+    about: "For an agent in a pod. It then also accepts the handler's options, and writes them to `settings.json`.",
     options: HOST_OPTIONS,
   },
   {
@@ -44,28 +44,28 @@ const SECTIONS: readonly { title: string; about: string; options: Record<string,
   {
     title: "Webhook",
     about:
-      "For `webhook`, which gives pods that name a claim its volume. `--namespace` may also come from `POD_NAMESPACE`.",
+      "For `webhook`, which mounts the volume into pods that name a claim. `--namespace` may also come from `POD_NAMESPACE`.",
     options: WEBHOOK_OPTIONS,
   },
   {
     title: "API server",
-    about: "For `apiserver`, which takes what is under Store, too, as far as reading goes.",
+    about: "For `apiserver`, which also accepts the options of Store that are for reading.",
     options: { ...APISERVER_OPTIONS, ...STORAGE_OPTIONS, ...BACKEND_OPTIONS },
   },
   {
     title: "Collector",
     about:
-      "For `gc`, which takes what is under Store, and the API server's `--backend-kind` and what goes with it, too. `--namespace` may also come from `POD_NAMESPACE`.",
+      "For `gc`, which also accepts the options of Store, and the API server's `--backend-kind` and the options that belong to it. `--namespace` may also come from `POD_NAMESPACE`.",
     options: COLLECTOR_OPTIONS,
   },
   {
     title: "kubectl coredump",
-    about: "As kubectl's own, for every command of the plugin. What each command takes besides, its `--help` says.",
+    about: "For every command of the plugin, as kubectl has them. The other options of a command are in its `--help`.",
     options: KUBECTL_OPTIONS,
   },
   {
     title: "From the kernel",
-    about: "What the installed core pattern passes (core(5)). Any of them but the pid may be missing.",
+    about: "What the installed core pattern passes (core(5)). All but the pid may be missing.",
     options: KERNEL_OPTIONS,
   },
 ];

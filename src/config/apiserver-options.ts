@@ -12,7 +12,7 @@ export const APISERVER_OPTIONS = {
   certFile: {
     flag: "tls-cert-file",
     kind: "text",
-    describe: "PEM file of the server's certificate; read anew when it changes",
+    describe: "PEM file of the server's certificate; read again when it changes",
   },
   keyFile: { flag: "tls-private-key-file", kind: "text", describe: "PEM file of its key" },
   bindAddress: { flag: "bind-address", kind: "text", default: "::", describe: "address to listen on" },
@@ -22,14 +22,18 @@ export const APISERVER_OPTIONS = {
     kind: "integer",
     min: 1,
     default: "16",
-    describe: "downloads of one user at once; more are answered 429",
+    describe: "how many downloads a user may run at once; more are answered with 429",
   },
-  graceMs: { ...AGENT_OPTIONS.graceMs, describe: "how long downloads may go on behind SIGTERM" },
+  graceMs: { ...AGENT_OPTIONS.graceMs, describe: "how long downloads may go on after SIGTERM" },
 } as const satisfies Record<string, Option>;
 
 /** How the predecessor was told where the bundles are. */
 export const BACKEND_OPTIONS = {
-  backendKind: { flag: "backend-kind", kind: ["local", "aws"], describe: "as --store: a directory, or S3" },
+  backendKind: {
+    flag: "backend-kind",
+    kind: ["local", "aws"],
+    describe: "kind of the store: a directory, or S3; instead of --store",
+  },
   localPath: { flag: "local-path", kind: "text", describe: "with --backend-kind local: the directory" },
   awsHost: { flag: "aws-host", kind: "text", describe: "with --backend-kind aws: as --s3-endpoint" },
   awsRegion: { flag: "aws-region", kind: "text", describe: "with --backend-kind aws: as --s3-region" },
@@ -37,7 +41,7 @@ export const BACKEND_OPTIONS = {
   awsAccessKey: {
     flag: "aws-access-key",
     kind: "text",
-    describe: "with --backend-kind aws: the key's id (other users see it: better --s3-credentials-dir)",
+    describe: "with --backend-kind aws: the key's id (other users can see it: prefer --s3-credentials-dir)",
   },
   awsSecretKey: { flag: "aws-secret-key", kind: "text", describe: "with --backend-kind aws: the key, likewise" },
 } as const satisfies Record<string, Option>;

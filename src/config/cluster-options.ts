@@ -8,61 +8,58 @@ export const CLUSTER_OPTIONS = {
     flag: "admission",
     kind: ["quota", "all"],
     default: "quota",
-    describe: "who decides: the controller by the quotas, or the node allows all (where there is no controller)",
+    describe:
+      "quota: the controller decides by the quotas; all: every dump is allowed (for clusters without the controller)",
   },
   namespaceDiskBytes: {
     flag: "namespace-disk-quota",
     kind: "bytes",
     env: "NS_DISK_QUOTA",
-    describe: "what the dumps of one namespace may hold on this node; 0: no dumps (default: no limit of its own)",
+    describe:
+      "how much the dumps of one namespace may use on this node; 0: no dumps (default: only the cache's limits)",
   },
 } as const satisfies Record<string, Option>;
 
 /** The agent's own. */
 export const AGENT_OPTIONS = {
-  uploads: { flag: "uploads", kind: "integer", min: 1, default: "2", describe: "uploads at once" },
+  uploads: { flag: "uploads", kind: "integer", min: 1, default: "2", describe: "how many uploads run at once" },
   metricsPort: {
     flag: "metrics-port",
     kind: "integer",
     default: "9099",
-    describe: "port of /metrics, /healthz, /readyz; 0: none",
+    describe: "port for /metrics, /healthz, /readyz; 0: none",
   },
   systemNamespace: {
     flag: "namespace",
     kind: "text",
     env: "POD_NAMESPACE",
     default: "coredump-system",
-    describe: "namespace of our own parts, where the node's Lease is",
+    describe: "namespace of coredump-detector itself, where its Leases are",
   },
   keepRecordsMs: {
     flag: "keep-records",
     kind: "duration",
     default: "30d",
-    describe: "how long records of dumps that hold nothing stay on the node",
+    describe: "how long records without a core stay on the node",
   },
   storeGroup: {
     flag: "store-group",
     kind: "integer",
-    describe: "group that a directory store is given to, of those who serve and collect (default: as it is)",
+    describe: "group that gets a directory store: the group of API server and collector (default: unchanged)",
   },
   kubeletRoot: {
     flag: "kubelet-root",
     kind: "text",
     default: "/var/lib/kubelet",
-    describe: "the kubelet's --root-dir, by whose mounts cores get into their pods' own claims",
+    describe: "the kubelet's --root-dir; cores reach their pods' own volumes through the mounts in it",
   },
   deliveryMs: {
     flag: "delivery-wait",
     kind: "duration",
     default: "10m",
-    describe: "how long a core is kept for a pod's own claim that does not take it",
+    describe: "how long to try to deliver a core into its pod's own volume",
   },
-  graceMs: {
-    flag: "grace",
-    kind: "duration",
-    default: "20s",
-    describe: "how long an upload may go on behind SIGTERM",
-  },
+  graceMs: { flag: "grace", kind: "duration", default: "20s", describe: "how long uploads may go on after SIGTERM" },
 } as const satisfies Record<string, Option>;
 
 /** An agent that puts the handler on its node itself, as in a pod; without --bin-dir an admin does (`install`). */
@@ -70,19 +67,18 @@ export const HOST_OPTIONS = {
   binDir: {
     flag: "bin-dir",
     kind: "text",
-    describe:
-      "directory of the node to put the handler in; the kernel is made to call it (default: `install` did that)",
+    describe: "node directory to install the handler into, and make the kernel call it (default: `install` did that)",
   },
   hostRoot: {
     flag: "host-root",
     kind: "text",
-    describe: "where the node's root directory is mounted (default: this is it)",
+    describe: "where the node's root directory is mounted (default: /)",
   },
   onConflict: {
     flag: "on-conflict",
     kind: ["report", "retake"],
     default: "report",
-    describe: "when somebody else sets core_pattern: only say so, or set it again as well",
+    describe: "when another program changes core_pattern: only report it, or also set it again",
   },
 } as const satisfies Record<string, Option>;
 
@@ -97,25 +93,26 @@ export const CONTROLLER_OPTIONS = {
     kind: "integer",
     min: 1,
     default: "200",
-    describe: "Coredumps without storage that a namespace may have; older ones are counted by younger ones",
+    describe:
+      "how many Coredumps without a core a namespace may have; beyond it, older ones are only counted in younger ones",
   },
   leaseMs: {
     flag: "lease-duration",
     kind: "duration",
     default: "15s",
-    describe: "how long one that says nothing stays the leader",
+    describe: "how long a leader that does not renew its Lease stays the leader",
   },
   watchApiService: {
     flag: "watch-apiservice",
     kind: "switch",
     default: "false",
-    describe: "take the aggregated API's APIService away while its server is down, and put it back",
+    describe: "remove the aggregated API's APIService while its server is down, and restore it afterwards",
   },
   apiServiceGraceMs: {
     flag: "apiservice-grace",
     kind: "duration",
     default: "2m",
-    describe: "how long that server may be down before",
+    describe: "how long that server may be down before its APIService is removed",
   },
 } as const satisfies Record<string, Option>;
 

@@ -12,30 +12,31 @@ export const RETENTION_OPTIONS = {
     flag: "gc-threshold",
     kind: "duration",
     default: "24h",
-    describe: "how long bundles and endpoint of a deleted pod stay",
+    describe: "how long the bundles and the endpoint of a deleted pod stay",
   },
   maxAgeMs: {
     flag: "max-age",
     kind: "duration",
     default: "30d",
-    describe: "how long any bundle, and its Coredump, stays; 0s: for ever",
+    describe: "how long any bundle and its Coredump stay; 0s: for ever",
   },
   namespaceBytes: {
     flag: "max-namespace-size",
     kind: "bytes",
-    describe: "what the bundles of one namespace may take in the store; the oldest give way (default: no limit)",
+    describe:
+      "how much the bundles of one namespace may use in the store; the oldest are removed first (default: no limit)",
   },
   orphanMs: {
     flag: "orphan-grace",
     kind: "duration",
     default: "1h",
-    describe: "how long a bundle without a Coredump stays: its node may register it again",
+    describe: "how long a bundle without a Coredump stays (its node may register it again)",
   },
   uploadMs: {
     flag: "upload-grace",
     kind: "duration",
     default: "24h",
-    describe: "how long an upload that nobody goes on with stays",
+    describe: "how long an unfinished upload stays when nothing continues it",
   },
   hostMs: {
     flag: "host-max-age",
@@ -47,7 +48,7 @@ export const RETENTION_OPTIONS = {
     flag: "docker-max-age",
     kind: "duration",
     default: "30d",
-    describe: "how long bundles of containers of no pod stay; 0s: for ever",
+    describe: "how long bundles of containers without a pod stay; 0s: for ever",
   },
   restrictedMs: {
     flag: "restricted-max-age",
@@ -69,20 +70,21 @@ export const COLLECTOR_OPTIONS = {
     flag: "max-share",
     kind: "percent",
     default: "50",
-    describe: "share of all bundles beyond which none goes that vanished without an order, but an alarm is raised",
+    describe:
+      "share of all bundles that may go because their objects are missing; if more would, none goes and there is an alarm",
   },
   maxAtOnce: {
     flag: "max-at-once",
     kind: "integer",
     default: "20",
-    describe: "so many may go whatever share they are",
+    describe: "how many may go whatever their share is",
   },
-  intervalMs: { flag: "interval", kind: "duration", default: "10m", describe: "how often everything is compared" },
+  intervalMs: { flag: "interval", kind: "duration", default: "10m", describe: "how often to compare everything" },
   dryRun: {
     flag: "dry-run",
     kind: "switch",
     default: "false",
-    describe: "only print what would be done now, once",
+    describe: "print what would be done now, once, and change nothing",
   },
 } as const satisfies Record<string, Option>;
 

@@ -15,16 +15,16 @@ export const KUBECTL_OPTIONS = {
   server: { flag: "server", short: "s", kind: "text", describe: "address of the API server" },
   token: { flag: "token", kind: "text", describe: "bearer token, instead of the user's credentials" },
   asUser: { flag: "as", kind: "text", describe: "user to act as" },
-  asGroup: { flag: "as-group", kind: "text", describe: "group to act as; may be given more than once" },
+  asGroup: { flag: "as-group", kind: "text", describe: "group to act as; can be repeated" },
   insecure: {
     flag: "insecure-skip-tls-verify",
     kind: "switch",
     default: "false",
-    describe: "believe whatever certificate the server shows",
+    describe: "accept any certificate of the server",
   },
   requestTimeout: {
     flag: "request-timeout",
     kind: "duration",
-    describe: "how long the server may say nothing (default: 30s)",
+    describe: "how long to wait for an answer (default: 30s)",
   },
 } as const satisfies Record<string, Option>;

@@ -41,7 +41,7 @@ export const KERNEL_OPTIONS = {
   },
   uid: { flag: "uid", short: "u", kind: "integer", describe: "%u: real uid in the initial user namespace" },
   gid: { flag: "gid", short: "g", kind: "integer", describe: "%g: real gid in the initial user namespace" },
-  dumpable: { flag: "dumpable", short: "D", kind: "integer", describe: "%d: dump mode; 1 is an ordinary process" },
+  dumpable: { flag: "dumpable", short: "D", kind: "integer", describe: "%d: dump mode; 1: an ordinary process" },
   coreLimit: { flag: "coreLimit", short: "l", kind: "text", describe: "%c: soft RLIMIT_CORE in bytes" },
   pidfd: { flag: "pidfd", short: "F", kind: "integer", describe: "%F: number of the inherited pidfd (Linux 6.16)" },
 } as const satisfies Record<string, Option>;
@@ -64,13 +64,7 @@ export const NODE_OPTIONS = {
     settings: true,
     describe: "log verbosity; 10 shows stack traces",
   },
-  kubeconfig: {
-    flag: "kubeconfig",
-    short: "c",
-    kind: "text",
-    settings: true,
-    describe: "kubeconfig for registering dumps in a cluster",
-  },
+  kubeconfig: { flag: "kubeconfig", short: "c", kind: "text", settings: true, describe: "kubeconfig of the cluster" },
   nodeName: {
     flag: "node-name",
     kind: "text",
@@ -81,13 +75,13 @@ export const NODE_OPTIONS = {
     flag: "cri-endpoint",
     kind: "text",
     settings: true,
-    describe: "CRI socket (default: every known one that exists)",
+    describe: "CRI socket (default: all known ones that exist)",
   },
   dockerHost: {
     flag: "docker-host",
     kind: "text",
     settings: true,
-    describe: "Docker's address (default: every known socket that exists)",
+    describe: "Docker's address (default: all known sockets that exist)",
   },
 } as const satisfies Record<string, Option>;
 
@@ -98,7 +92,8 @@ export const CAPTURE_OPTIONS = {
     kind: ["pipe", "file"],
     default: "pipe",
     settings: true,
-    describe: "who writes cores: we, or the kernel by itself (docs/operations.md says what that cannot do)",
+    describe:
+      "what writes cores: the handler (pipe), or the kernel alone (file; docs/operations.md lists what that cannot do)",
   },
   filePattern: {
     flag: "file-pattern",
@@ -119,14 +114,15 @@ export const CAPTURE_OPTIONS = {
     kind: ["off", "stack", "full"],
     default: "full",
     settings: true,
-    describe: "what is read of why a process crashed: nothing, its own stack, or those of its other threads too",
+    describe:
+      "how much to find out about why a process crashed: nothing, the crashed thread's stack, or all threads' stacks",
   },
   maxDumpBytes: {
     flag: "max-dump-size",
     kind: "bytes",
     default: "32Gi",
     settings: true,
-    describe: "largest dump, in bytes held",
+    describe: "largest dump to keep, in bytes on disk (holes not counted)",
   },
   cacheShare: {
     flag: "cache-share",
@@ -139,7 +135,7 @@ export const CAPTURE_OPTIONS = {
     flag: "cache-size",
     kind: "bytes",
     settings: true,
-    describe: "largest cache, where that is less than --cache-share",
+    describe: "largest size of the cache, if that is less than --cache-share",
   },
   namespaceShare: {
     flag: "namespace-share",
@@ -147,7 +143,7 @@ export const CAPTURE_OPTIONS = {
     default: "50",
     settings: true,
     describe:
-      "share of the cache that one namespace may hold while others hold something; its own oldest cores go first",
+      "share of the cache that one namespace may use while others use it too; beyond it, its own oldest cores go first",
   },
   freeShare: {
     flag: "free-share",
@@ -162,48 +158,49 @@ export const CAPTURE_OPTIONS = {
     min: 1,
     default: "16",
     settings: true,
-    describe: "dumps at once; further ones wait, their process held",
+    describe: "how many dumps to capture at once; further ones wait, with their process held",
   },
   slotWaitMs: {
     flag: "slot-wait",
     kind: "duration",
     default: "30s",
     settings: true,
-    describe: "how long a dump waits for its turn before it is captured all the same",
+    describe: "how long a dump waits for its turn; then it is captured anyway",
   },
   lookupMs: {
     flag: "lookup-timeout",
     kind: "duration",
     default: "1s",
     settings: true,
-    describe: "how long identification may hold the process beyond the copy",
+    describe: "how long identification may hold the process after the copy",
   },
   rlimit: {
     flag: "rlimit",
     kind: ["ignore", "honour"],
     default: "ignore",
     settings: true,
-    describe: "whether RLIMIT_CORE 0 means that no core is wanted (engines set it for everyone)",
+    describe: "what RLIMIT_CORE 0 means: nothing (container engines often set it), or that no core is wanted",
   },
   host: {
     flag: "host",
     kind: ["keep", "ignore", "chain"],
     settings: true,
-    describe: "crashes outside containers (default: chain where the pattern had an owner before, else keep)",
+    describe:
+      "crashes outside containers: keep, ignore, or chain to the former handler (default: chain if there was one, else keep)",
   },
   environ: {
     flag: "environ",
     kind: "switch",
     default: "false",
     settings: true,
-    describe: "also keep the environment, which often holds secrets",
+    describe: "also keep the process's environment, which often contains secrets",
   },
   logLines: {
     flag: "log-lines",
     kind: "integer",
     default: "500",
     settings: true,
-    describe: "last lines of the container's log to keep",
+    describe: "how many of the last lines of the container's log to keep",
   },
 } as const satisfies Record<string, Option>;
 

@@ -5,28 +5,28 @@ export const STORAGE_OPTIONS = {
   etcdServers: {
     flag: "etcd-servers",
     kind: "text",
-    describe: "URLs of etcd's members, with commas between them (default: none, a file of its own)",
+    describe: "URLs of etcd's members, separated by commas (default: none; a SQLite file, see --database)",
   },
   etcdPrefix: {
     flag: "etcd-prefix",
     kind: "text",
     default: "/registry/fujitsu.com",
-    describe: "what the keys of all objects begin with",
+    describe: "prefix of all keys",
   },
-  etcdCaFile: { flag: "etcd-cafile", kind: "text", describe: "PEM file of the authority behind etcd's certificate" },
-  etcdCertFile: { flag: "etcd-certfile", kind: "text", describe: "PEM file of our own certificate for etcd" },
+  etcdCaFile: { flag: "etcd-cafile", kind: "text", describe: "PEM file of the CA that signed etcd's certificate" },
+  etcdCertFile: { flag: "etcd-certfile", kind: "text", describe: "PEM file of the client certificate for etcd" },
   etcdKeyFile: { flag: "etcd-keyfile", kind: "text", describe: "PEM file of the key to --etcd-certfile" },
   etcdCompactionMs: {
     flag: "etcd-compaction-interval",
     kind: "duration",
     default: "5m",
-    describe: "how much of etcd's history stays; 0s: compacting is left to etcd",
+    describe: "how much of etcd's history to keep; 0s: leave compacting to etcd",
   },
   database: {
     flag: "database",
     kind: "text",
     default: "/var/lib/coredump/apiserver.db",
-    describe: "SQLite file for the objects, where --etcd-servers is not given",
+    describe: "SQLite file for the objects, without --etcd-servers",
   },
 } as const satisfies Record<string, Option>;
 

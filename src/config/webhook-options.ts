@@ -6,26 +6,20 @@ export const WEBHOOK_OPTIONS = {
   certFile: {
     flag: "tls-cert-file",
     kind: "text",
-    describe: "the server's certificate, PEM; read again when it changes",
+    describe: "PEM file of the server's certificate; read again when it changes",
   },
-  keyFile: { flag: "tls-private-key-file", kind: "text", describe: "its key, PEM" },
+  keyFile: { flag: "tls-private-key-file", kind: "text", describe: "PEM file of its key" },
   clientCaFile: {
     flag: "client-ca-file",
     kind: "text",
-    describe: "CA of the API server's client certificate (default: whoever calls is answered)",
+    describe: "PEM file of the CA of the API server's client certificate (default: any caller is answered)",
   },
-  port: {
-    flag: "bind-port",
-    kind: "integer",
-    min: 1,
-    default: "8443",
-    describe: "port on which it is called, by HTTPS",
-  },
+  port: { flag: "bind-port", kind: "integer", min: 1, default: "8443", describe: "HTTPS port to listen on" },
   selfSigned: {
     flag: "self-signed",
     kind: "switch",
     default: "false",
-    describe: "make CA and certificate, keep them in a Secret, and put the CA into the webhook's configuration",
+    describe: "make a CA and a certificate, keep them in a Secret, and put the CA into the webhook's configuration",
   },
   names: {
     flag: "names",
@@ -49,9 +43,12 @@ export const WEBHOOK_OPTIONS = {
     flag: "grace",
     kind: "duration",
     default: "5s",
-    describe: "how long it still answers behind SIGTERM: until callers know",
+    describe: "how long to go on answering after SIGTERM, until callers have noticed",
   },
-  systemNamespace: { ...AGENT_OPTIONS.systemNamespace, describe: "namespace of our own parts, where the Secret is" },
+  systemNamespace: {
+    ...AGENT_OPTIONS.systemNamespace,
+    describe: "namespace of coredump-detector itself, where the Secret is",
+  },
   metricsPort: AGENT_OPTIONS.metricsPort,
   kubeconfig: {
     ...CONTROLLER_OPTIONS.kubeconfig,

@@ -7,7 +7,7 @@ import { asRoot } from "./node-flags.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "agent",
-  describe: "bring this node's dumps into the cluster and the store, until stopped",
+  describe: "take this node's dumps into the cluster and the store; runs until stopped",
   builder: (yargs) => yargs.options(flagsOf(AGENT_FLAGS)),
   async handler(argv) {
     asRoot("agent");

@@ -5,7 +5,7 @@ import { settingsGiven } from "./given.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "apiserver",
-  describe: "serve coredumpendpoints and the bytes of dumps through the cluster's API, until stopped",
+  describe: "serve coredumpendpoints and the bytes of dumps through the cluster's API; runs until stopped",
   builder: (yargs) => yargs.options(flagsOf(APISERVER_FLAGS)),
   async handler(argv) {
     const stopping = new AbortController();

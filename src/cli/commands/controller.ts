@@ -6,7 +6,7 @@ import { settingsGiven } from "./given.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "controller",
-  describe: "decide by the quotas which dumps are kept, until stopped",
+  describe: "allow and deny dumps by the quotas; runs until stopped",
   builder: (yargs) => yargs.options(flagsOf(CONTROLLER_OPTIONS)),
   async handler(argv) {
     const stopping = new AbortController();

@@ -13,18 +13,18 @@ const LOOK_MS = 30_000;
 
 const OPTIONS = {
   kubeconfig: NODE_OPTIONS.kubeconfig,
-  namespace: { flag: "namespace", kind: "text", env: "POD_NAMESPACE", default: "default", describe: "of this pod" },
+  namespace: { flag: "namespace", kind: "text", env: "POD_NAMESPACE", default: "default", describe: "this pod's" },
   pod: { flag: "pod", kind: "text", env: "POD_NAME", default: "", describe: "name of this pod" },
-  node: { flag: "node", kind: "text", env: "NODE_NAME", default: "", describe: "on which this pod runs" },
-  until: { flag: "until", kind: ["Allowed", "Saved"], default: "Saved", describe: "the state that it is to reach" },
-  waitMs: { flag: "wait", kind: "duration", default: "2m", describe: "how long to wait for it" },
-  look: { flag: "check", kind: "switch", default: "false", describe: "then look at all parts in that namespace" },
-  only: { flag: "only-crash", kind: "switch", default: "false", describe: "ask the API for nothing" },
+  node: { flag: "node", kind: "text", env: "NODE_NAME", default: "", describe: "node that this pod runs on" },
+  until: { flag: "until", kind: ["Allowed", "Saved"], default: "Saved", describe: "state that it must reach" },
+  waitMs: { flag: "wait", kind: "duration", default: "2m", describe: "how long to wait for that state" },
+  look: { flag: "check", kind: "switch", default: "false", describe: "then check all parts in that namespace" },
+  only: { flag: "only-crash", kind: "switch", default: "false", describe: "only crash; do not use the API" },
 } as const satisfies Record<string, Option>;
 
 export const command: CommandModule<object, Parsed> = {
   command: "crash-test",
-  describe: "crash in this pod, and wait for the Coredump of it (helm test)",
+  describe: "crash in this pod and wait for the Coredump (used by helm test)",
   builder: (yargs) => yargs.options(flagsOf(OPTIONS)).option("victim", { type: "boolean", hidden: true }),
   async handler(argv) {
     if (argv["victim"] === true) return await victim();

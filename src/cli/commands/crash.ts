@@ -12,7 +12,7 @@ import { Sysroot } from "./sysroot.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "crash <core>",
-  describe: "say why a program crashed, with its stack, from any core file; needs no root",
+  describe: "show why a program crashed, with its stack, from any core file; needs no root",
   builder: (yargs) =>
     yargs
       .positional("core", { type: "string", demandOption: true, describe: "a core file, whole or cut short" })
@@ -22,8 +22,8 @@ export const command: CommandModule<object, Parsed> = {
         describe: "directory that holds the program's files under their own paths",
         defaultDescription: "/",
       })
-      .option("all-threads", { type: "boolean", default: false, describe: "the stacks of the other threads too" })
-      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "how to print" }),
+      .option("all-threads", { type: "boolean", default: false, describe: "show the stacks of all threads" })
+      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "the format" }),
   async handler(argv) {
     const path = String(argv["core"]);
     const fd = opened(path);

@@ -11,7 +11,7 @@ const PATIENCE_MS = 60_000;
 
 export const command: CommandModule<object, Parsed> = {
   command: "crds",
-  describe: "put the custom resource definitions into the cluster, or upgrade them",
+  describe: "install or upgrade the custom resource definitions",
   builder: (yargs) => yargs.options(flagsOf(OPTIONS)),
   async handler(argv) {
     const http = await connect(settingsGiven(argv, OPTIONS).kubeconfig);

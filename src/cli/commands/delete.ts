@@ -8,14 +8,14 @@ import { isSelection, SELECT_FLAGS, selected } from "./select.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: ["delete [ids..]", "rm"],
-  describe: "delete cores from this node; what is known of them stays, as Deleted",
+  describe: "delete cores from this node; their records stay, as Deleted",
   builder: (yargs) =>
     yargs
       .positional("ids", { type: "string", array: true, default: [], describe: "ids, short ids, or their beginnings" })
-      .option("all", { alias: "a", type: "boolean", default: false, describe: "all dumps, or all that these match:" })
+      .option("all", { alias: "a", type: "boolean", default: false, describe: "all dumps, or all that these select:" })
       .options(SELECT_FLAGS)
       .option("yes", { alias: "y", type: "boolean", default: false, describe: "do not ask before deleting with --all" })
-      .option("purge", { type: "boolean", default: false, describe: "also forget that they ever were" })
+      .option("purge", { type: "boolean", default: false, describe: "remove their records, too" })
       .options(flagsOf(CACHE_OPTIONS)),
   async handler(argv) {
     const [ids, all, purge] = [argv["ids"] as string[], argv["all"] === true, argv["purge"] === true];

@@ -16,12 +16,12 @@ const { dumpDir, criEndpoint, dockerHost } = NODE_OPTIONS;
 
 export const command: CommandModule<object, Parsed> = {
   command: "doctor",
-  describe: "say what is wrong with this node",
+  describe: "check this node",
   builder: (yargs) =>
     yargs
-      .option("self-test", { type: "boolean", default: false, describe: "also crash a process and follow its dump" })
+      .option("self-test", { type: "boolean", default: false, describe: "also crash a process and check its dump" })
       .option("bin-dir", { type: "string", default: DEFAULT_BIN_DIR, describe: "directory of the executable" })
-      .option("output", { alias: "o", choices: ["text", "json"], default: "text", describe: "how to print" })
+      .option("output", { alias: "o", choices: ["text", "json"], default: "text", describe: "the format" })
       .option("crash-as", { type: "string", hidden: true })
       .options(flagsOf({ dumpDir, criEndpoint, dockerHost })),
   async handler(argv) {

@@ -5,15 +5,12 @@ import { CACHE_OPTIONS, flagsOf, type Parsed } from "./flags.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "dump <id> [file]",
-  describe: "copy a core out of the cache, checked on the way",
+  describe: "copy a core out of the cache, and check it",
   builder: (yargs) =>
     yargs
       .positional("id", { type: "string", demandOption: true, describe: "id, short id, or its beginning" })
-      .positional("file", {
-        type: "string",
-        describe: "file or directory; - is stdout, as is nothing when stdout is no terminal",
-      })
-      .option("force", { alias: "f", type: "boolean", default: false, describe: "replace a file that is there" })
+      .positional("file", { type: "string", describe: "file or directory; - or a redirected stdout: write to stdout" })
+      .option("force", { alias: "f", type: "boolean", default: false, describe: "replace an existing file" })
       .options(flagsOf(CACHE_OPTIONS)),
   async handler(argv) {
     const cache = await openedCache(argv);

@@ -6,7 +6,7 @@ import { settingsGiven } from "./given.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "gc",
-  describe: "remove bundles that nobody is to have any more, until stopped",
+  describe: "remove bundles whose time has come; runs until stopped",
   builder: (yargs) => yargs.options(flagsOf(GC_OPTIONS)),
   async handler(argv) {
     const stopping = new AbortController();

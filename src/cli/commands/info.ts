@@ -11,11 +11,11 @@ import { CACHE_OPTIONS, flagsOf, type Parsed } from "./flags.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "info <id>",
-  describe: "say all that is known of one dump",
+  describe: "show all that is known of one dump",
   builder: (yargs) =>
     yargs
       .positional("id", { type: "string", demandOption: true, describe: "id, short id, or its beginning" })
-      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "how to print" })
+      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "the format" })
       .options(flagsOf(CACHE_OPTIONS)),
   async handler(argv) {
     const cache = await openedCache(argv);

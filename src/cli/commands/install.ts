@@ -9,15 +9,18 @@ import { asRoot, binDirOf } from "./node-flags.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "install",
-  describe: "put the handler in place and make the kernel call it",
+  describe: "install the handler and make the kernel call it",
   builder: (yargs) =>
     yargs
       .option("bin-dir", { type: "string", default: DEFAULT_BIN_DIR, describe: "directory for the executable" })
-      .option("from", { type: "string", describe: "executable to install, its lib/ beside it (default: this one)" })
+      .option("from", {
+        type: "string",
+        describe: "executable to install, beside its lib/ (default: this one)",
+      })
       .option("pattern-only", {
         type: "boolean",
         default: false,
-        describe: "only set the kernel's settings again, as at boot",
+        describe: "only set the kernel's settings again, for use at boot",
       })
       .options(flagsOf(SETTABLE))
       .group(

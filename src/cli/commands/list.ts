@@ -10,7 +10,7 @@ export const command: CommandModule<object, Parsed> = {
   describe: "list the dumps of this node, the newest first",
   builder: {
     ...SELECT_FLAGS,
-    output: { alias: "o", choices: ["table", "wide", "json", "yaml"], default: "table", describe: "how to print" },
+    output: { alias: "o", choices: ["table", "wide", "json", "yaml"], default: "table", describe: "the format" },
     ...flagsOf(CACHE_OPTIONS),
   },
   async handler(argv) {

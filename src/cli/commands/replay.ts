@@ -20,7 +20,7 @@ export const command: CommandModule<object, Parsed> = {
       .positional("fixture", {
         type: "string",
         demandOption: true,
-        describe: "its directory, or its name in fixtures/",
+        describe: "directory of the recorded crash, or its name in fixtures/",
       })
       .option("dump-dir", {
         alias: "d",
@@ -29,7 +29,7 @@ export const command: CommandModule<object, Parsed> = {
         describe: "directory for the dump",
         defaultDescription: "a new one",
       })
-      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "how to print" }),
+      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "the format" }),
   async handler(argv) {
     const fixture = readFixture(found(String(argv["fixture"])));
     const dir = resolve(String(argv["dump-dir"] ?? mkdtempSync(join(tmpdir(), "coredump-replay-"))));

@@ -11,14 +11,14 @@ import { settingsGiven } from "./given.ts";
 const OPTIONS = {
   kubeconfig: NODE_OPTIONS.kubeconfig,
   systemNamespace: AGENT_OPTIONS.systemNamespace,
-  testPod: { flag: "test-pod", kind: "text", describe: "a pod of `helm test` to remove, where it failed and was kept" },
-  waitMs: { flag: "wait", kind: "duration", default: "1m", describe: "how long what waits on nodes may be uploaded" },
+  testPod: { flag: "test-pod", kind: "text", describe: "a pod of `helm test` to remove, if it was kept" },
+  waitMs: { flag: "wait", kind: "duration", default: "1m", describe: "how long nodes may go on uploading what waits" },
 } as const satisfies Record<string, Option>;
 
 /** What was not reached or not done is said, not failed: an uninstallation that stops half-way helps nobody. */
 export const command: CommandModule<object, Parsed> = {
   command: "retire",
-  describe: "make every node's agent give its node back, before the whole system is removed",
+  describe: "make all agents restore their nodes, before the whole system is removed",
   builder: (yargs) => yargs.options(flagsOf(OPTIONS)),
   async handler(argv) {
     const { kubeconfig, systemNamespace, waitMs, testPod } = settingsGiven(argv, OPTIONS);

@@ -11,7 +11,7 @@ import { asRoot } from "./node-flags.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "sweep",
-  describe: "upload what waits on this node, and end: before a node is retired",
+  describe: "upload what waits on this node, then end; to be run before a node is retired",
   builder: (yargs) =>
     yargs
       .option("wait", { type: "string", default: "10m", requiresArg: true, describe: "how long to wait for decisions" })

@@ -9,11 +9,11 @@ import { asRoot, binDirOf } from "./node-flags.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "uninstall",
-  describe: "give the kernel's settings back and remove the handler; dumps stay",
+  describe: "restore the kernel's settings and remove the handler; dumps stay",
   builder: (yargs) =>
     yargs
       .option("bin-dir", { type: "string", default: DEFAULT_BIN_DIR, describe: "directory of the executable" })
-      .option("purge", { type: "boolean", default: false, describe: "remove all dumps as well" })
+      .option("purge", { type: "boolean", default: false, describe: "also remove all dumps" })
       .options(flagsOf({ dumpDir: NODE_OPTIONS.dumpDir })),
   async handler(argv) {
     asRoot("uninstall");

@@ -9,12 +9,12 @@ import { CACHE_OPTIONS, flagsOf, type Parsed } from "./flags.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "verify [ids..]",
-  describe: "prove from the files that cores are whole and unchanged",
+  describe: "check that cores are whole and unchanged",
   builder: (yargs) =>
     yargs
       .positional("ids", { type: "string", array: true, default: [], describe: "ids, short ids, or their beginnings" })
-      .option("all", { alias: "a", type: "boolean", default: false, describe: "every core that is held here" })
-      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "how to print" })
+      .option("all", { alias: "a", type: "boolean", default: false, describe: "all cores on this node" })
+      .option("output", { alias: "o", choices: ["table", "json", "yaml"], default: "table", describe: "the format" })
       .options(flagsOf(CACHE_OPTIONS)),
   async handler(argv) {
     const ids = argv["ids"] as string[];

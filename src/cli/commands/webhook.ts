@@ -5,7 +5,7 @@ import { settingsGiven } from "./given.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "webhook",
-  describe: "give pods that name a claim its volume, until stopped",
+  describe: "mount the volume into pods that name a claim; runs until stopped",
   builder: (yargs) => yargs.options(flagsOf(WEBHOOK_OPTIONS)),
   async handler(argv) {
     const stopping = new AbortController();

@@ -16,11 +16,11 @@ const SELF_TEST_PATIENCE_MS = 120_000;
 
 export const command: CommandModule<object, Parsed> = {
   command: "check",
-  describe: "say what is wrong with the installation (for admins of the cluster)",
+  describe: "check the whole installation (for admins of the cluster)",
   builder: {
-    "self-test": { type: "boolean", describe: "crash in a pod, too: its Coredump must come; both are removed again" },
-    node: { requiresArg: true, type: "string", describe: "node of the self-test" },
-    output: { alias: "o", requiresArg: true, choices: ["text", "json"], default: "text", describe: "how to print" },
+    "self-test": { type: "boolean", describe: "also crash a pod and wait for its Coredump; then remove both" },
+    node: { requiresArg: true, type: "string", describe: "node for the self-test" },
+    output: { alias: "o", requiresArg: true, choices: ["text", "json"], default: "text", describe: "the format" },
   },
   async handler(argv) {
     const { http } = await session(argv);

@@ -31,8 +31,8 @@ complete -c kubectl-coredump -f -a '(__kubectl_coredump)'
 
 export const command: CommandModule<object, Parsed> = {
   command: "completion <shell>",
-  describe: "print a script that completes words of kubectl-coredump; kubectl itself needs none",
+  describe: "print a completion script for kubectl-coredump (kubectl itself needs none)",
   builder: (yargs) =>
-    yargs.positional("shell", { choices: Object.keys(SCRIPTS), demandOption: true, describe: "whose script" }),
+    yargs.positional("shell", { choices: Object.keys(SCRIPTS), demandOption: true, describe: "the shell" }),
   handler: async (argv) => print(SCRIPTS[argv["shell"] as keyof typeof SCRIPTS]),
 };

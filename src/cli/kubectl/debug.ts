@@ -16,7 +16,7 @@ export const command: CommandModule<object, Parsed> = {
       .positional("name", {
         type: "string",
         demandOption: true,
-        describe: "name or id of the Coredump, or its pod's name: the newest",
+        describe: "name or id of the Coredump, or name of its pod (its newest dump)",
       })
       .options({
         "print-backtrace": flag("print the crashed thread's backtrace, and end"),

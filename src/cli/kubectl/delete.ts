@@ -20,7 +20,7 @@ export const command: CommandModule<object, Parsed> = {
         alias: "a",
         type: "boolean",
         default: false,
-        describe: "all of the namespace, or all that these match:",
+        describe: "all of the namespace, or all that these select:",
       })
       .options(DUMP_FLAGS)
       .option("yes", {

@@ -18,29 +18,26 @@ import { one, theDump } from "./select.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "dump [name] [file]",
-  describe: "download a core, checked; goes on where an earlier attempt ended",
+  describe: "download a core and check it; an interrupted download is continued",
   builder: (yargs) =>
     yargs
       .positional("name", {
         type: "string",
-        describe: "name or id of the Coredump, or its pod's name: the newest; with --endpoint there is none",
+        describe: "name or id of the Coredump, or name of its pod (its newest dump); not with --endpoint",
       })
-      .positional("file", {
-        type: "string",
-        describe: "file or directory; - is stdout, as is nothing when stdout is no terminal",
-      })
+      .positional("file", { type: "string", describe: "file or directory; - or a redirected stdout: write to stdout" })
       .option("bundle", {
         type: "boolean",
         default: false,
-        describe: "with all that is known of it, as it is stored: a .tar.zst",
+        describe: "the bundle as it is stored, with all that is known of the dump: a .tar.zst",
       })
       .option("endpoint", {
         type: "string",
         requiresArg: true,
         describe: "all dumps of this CoredumpEndpoint's pod, as a tar",
       })
-      .option("container", { type: "string", requiresArg: true, describe: "with --endpoint: of this container only" })
-      .option("force", { alias: "f", type: "boolean", default: false, describe: "replace a file that is there" }),
+      .option("container", { type: "string", requiresArg: true, describe: "with --endpoint: only this container's" })
+      .option("force", { alias: "f", type: "boolean", default: false, describe: "replace an existing file" }),
   async handler(argv) {
     using stopping = interruptible();
     const ours = await session(argv);

@@ -17,16 +17,16 @@ const RESOURCE = "coredumpendpoints";
 
 export const create: CommandModule<object, Parsed> = {
   command: "create <name>",
-  describe: "name a pod's dumps, so that they can be downloaded together",
+  describe: "create an endpoint: all dumps of a pod under one name, to download together",
   builder: (yargs) =>
     yargs
       .positional("name", {
         type: "string",
         demandOption: true,
-        describe: "of the endpoint; without a pod, also the pod's",
+        describe: "name of the endpoint, and of the pod unless --pod or --pod-uid says otherwise",
       })
-      .option("pod", { type: "string", requiresArg: true, describe: "name of a pod that is there" })
-      .option("pod-uid", { type: "string", requiresArg: true, describe: "uid of a pod, which may be gone" }),
+      .option("pod", { type: "string", requiresArg: true, describe: "name of an existing pod" })
+      .option("pod-uid", { type: "string", requiresArg: true, describe: "uid of a pod, which may have gone" }),
   async handler(argv) {
     const { http, namespace } = await session(argv);
     const { "pod-uid": uid, ...given } = argv as Record<string, string | undefined>;
@@ -57,7 +57,7 @@ const list: CommandModule<object, Parsed> = {
   builder: {
     ...ALL_NAMESPACES,
     ...SELECTOR_FLAGS,
-    output: { alias: "o", requiresArg: true, choices: ["json", "yaml"], describe: "how to print (default: a table)" },
+    output: { alias: "o", requiresArg: true, choices: ["json", "yaml"], describe: "the format (default: a table)" },
   },
   async handler(argv) {
     const ours = await session(argv);
@@ -110,7 +110,7 @@ export const COMMANDS = [create, list, removal] as CommandModule[];
 
 export const command: CommandModule<object, Parsed> = {
   command: "endpoint <command>",
-  describe: "names for a pod's dumps: create, list, delete",
+  describe: "create, list and delete endpoints: all dumps of a pod under one name",
   builder: (yargs) => yargs.command(COMMANDS).demandCommand(1, "No command given"),
   handler: () => undefined,
 };

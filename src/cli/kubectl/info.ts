@@ -8,19 +8,19 @@ import { theDump } from "./select.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "info <name>",
-  describe: "say all that is known of one dump",
+  describe: "show all that is known of one dump",
   builder: (yargs) =>
     yargs
       .positional("name", {
         type: "string",
         demandOption: true,
-        describe: "name or id of the Coredump, or its pod's name: the newest",
+        describe: "name or id of the Coredump, or name of its pod (its newest dump)",
       })
       .option("output", {
         alias: "o",
         requiresArg: true,
         choices: ["json", "yaml"],
-        describe: "how to print (default: for people)",
+        describe: "the format (default: text)",
       }),
   async handler(argv) {
     const ours = await session(argv);

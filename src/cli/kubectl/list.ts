@@ -15,13 +15,13 @@ export const command: CommandModule<object, Parsed> = {
   builder: {
     ...ALL_NAMESPACES,
     ...DUMP_FLAGS,
-    "sort-by": { requiresArg: true, choices: Object.keys(ORDERS), default: "age", describe: "what comes first" },
-    watch: { alias: "w", type: "boolean", default: false, describe: "go on with what changes" },
+    "sort-by": { requiresArg: true, choices: Object.keys(ORDERS), default: "age", describe: "order of the rows" },
+    watch: { alias: "w", type: "boolean", default: false, describe: "then print changes as they happen" },
     output: {
       alias: "o",
       requiresArg: true,
       choices: ["wide", "json", "yaml", "name"],
-      describe: "how to print (default: a table)",
+      describe: "the format (default: a table)",
     },
   },
   async handler(argv) {

@@ -32,7 +32,7 @@ export const DUMP_FLAGS = {
 } satisfies Record<string, Options>;
 
 export const ALL_NAMESPACES = {
-  "all-namespaces": { alias: "A", type: "boolean", default: false, describe: "of all namespaces" },
+  "all-namespaces": { alias: "A", type: "boolean", default: false, describe: "in all namespaces" },
 } satisfies Record<string, Options>;
 
 export const selectionIn = (argv: Parsed): Selection => ({

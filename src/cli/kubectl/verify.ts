@@ -19,21 +19,21 @@ import { interruptible } from "./interrupt.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "verify <names..>",
-  describe: "download cores, keep nothing, and prove that they are whole and unchanged",
+  describe: "check that cores are whole and unchanged, by downloading them; nothing is kept",
   builder: (yargs) =>
     yargs
       .positional("names", {
         type: "string",
         array: true,
         demandOption: true,
-        describe: "names or ids of Coredumps, or of their pods: the newest",
+        describe: "names or ids of Coredumps, or names of their pods (the newest dump of each)",
       })
       .option("output", {
         alias: "o",
         requiresArg: true,
         choices: ["table", "json", "yaml"],
         default: "table",
-        describe: "how to print",
+        describe: "the format",
       }),
   async handler(argv) {
     using stopping = interruptible();
