@@ -26,11 +26,18 @@ export interface Namespace extends KubeObject {
 export const isTerminating = ({ metadata, status }: Namespace): boolean =>
   metadata.deletionTimestamp !== undefined || status?.phase === "Terminating";
 
+/** As in metav1.Condition. Some of the API server's own kinds leave out all but type and status. */
+export interface Condition {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastTransitionTime?: string;
+}
+
 /** What says by conditions how it is: a CustomResourceDefinition (`Established`), an APIService (`Available`). */
 export interface Conditioned extends KubeObject {
-  readonly status?: {
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
-  };
+  readonly status?: { readonly conditions?: readonly Condition[] };
 }
 
 export const isTrue = ({ status }: Conditioned, type: string): boolean =>

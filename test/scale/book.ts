@@ -1,6 +1,6 @@
 /** What one who watches all Coredumps sees: when each is there first, and each verdict on it. */
 
-import type { Coredump } from "../../src/cluster/registration/coredump.ts";
+import type { Coredump } from "../../src/kube/coredump.ts";
 import type { KubeHttp } from "../../src/kube/http.ts";
 import { follow } from "../../src/kube/informer.ts";
 import { COREDUMP_API, collection } from "../../src/kube/objects.ts";
@@ -38,14 +38,15 @@ export class Book {
   }
 
   #see({ metadata, spec, status }: Coredump): void {
-    const sinceMs = Date.now() - Date.parse(spec["dumptime"] as string);
+    const { id = "", node = "" } = spec;
+    const sinceMs = Date.now() - Date.parse(spec.dumptime ?? "");
     const namespace = metadata.namespace ?? "";
-    const seen: Seen = this.dumps.get(spec.id) ?? {
-      ...{ node: spec.node, namespace, visibleMs: sinceMs, decidedMs: undefined },
+    const seen: Seen = this.dumps.get(id) ?? {
+      ...{ node, namespace, visibleMs: sinceMs, decidedMs: undefined },
       ...{ verdicts: new Set<string>(), state: "" },
     };
-    this.dumps.set(spec.id, seen);
-    this.names.set(spec.id, (this.names.get(spec.id) ?? new Set()).add(`${namespace}/${metadata.name}`));
+    this.dumps.set(id, seen);
+    this.names.set(id, (this.names.get(id) ?? new Set()).add(`${namespace}/${metadata.name}`));
     seen.state = status?.state ?? "";
     if (seen.state !== "Allowed" && seen.state !== "Denied") return;
     seen.decidedMs ??= sinceMs;

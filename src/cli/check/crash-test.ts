@@ -3,13 +3,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { statusIn } from "../../cluster/policy/agent-status.ts";
 import { AGENT_LEASE } from "../../cluster/policy/node-label.ts";
-import type { Coredump } from "../../cluster/registration/coredump.ts";
 import type { State } from "../../domain/dump.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { ifThere } from "../../kube/answers.ts";
+import { type Coredump, coredumpsIn } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Lease, leasePath } from "../../kube/lease.ts";
-import { COREDUMP_API, collection } from "../../kube/objects.ts";
 import { pause } from "../../system/backoff.ts";
 
 interface Crashed {
@@ -79,7 +78,7 @@ const isThere = (state: State | undefined, until: State): boolean =>
   state === until || (state === "Saved" && until === "Allowed");
 
 async function dumpsOf(http: KubeHttp, { namespace, pod }: Crashed): Promise<readonly Coredump[]> {
-  const path = collection(COREDUMP_API, "coredumps", namespace);
+  const path = coredumpsIn(namespace);
   const { items } = await http.json<{ items: Coredump[] }>({ verb: "list", resource: "coredumps", path });
   return items.filter(({ spec }) => spec["pod"] === pod);
 }

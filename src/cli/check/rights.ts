@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
 import { ifThere } from "../../kube/answers.ts";
+import { coredumpsIn } from "../../kube/coredump.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
 import { ok, problem, type Step, warning } from "../../node/install/step.ts";
 import type { CheckContext } from "./checked.ts";
@@ -24,7 +25,7 @@ const probe = (node: string) => ({
 export async function checkWriting({ http, namespace, signal }: CheckContext): Promise<Step[]> {
   const user = account(namespace, "coredump-agent");
   const write = async (node: string): Promise<unknown> => {
-    const path = collection(COREDUMP_API, "coredumps", namespace);
+    const path = coredumpsIn(namespace);
     const headers = {
       "impersonate-user": user,
       "impersonate-group": "system:serviceaccounts",

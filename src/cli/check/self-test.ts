@@ -6,8 +6,9 @@ import type { State } from "../../domain/dump.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { formatDuration } from "../../domain/units.ts";
 import { ifThere } from "../../kube/answers.ts";
+import { coredumpAt } from "../../kube/coredump.ts";
 import { type Lease, leasePath } from "../../kube/lease.ts";
-import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import { collection, type KubeObject, member } from "../../kube/objects.ts";
 import { type Pod, removePod, troubleOf } from "../../kube/pods.ts";
 import { ok, problem, type Step, warning } from "../../node/install/step.ts";
 import type { CheckContext } from "./checked.ts";
@@ -123,7 +124,7 @@ async function removeDump(
   { metadata: { name, namespace, uid } }: KubeObject,
 ): Promise<void> {
   const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid } };
-  const path = member(COREDUMP_API, "coredumps", name, namespace);
+  const path = coredumpAt(namespace ?? "", name);
   await ifThere(http.json({ verb: "delete", resource: "coredumps", path, body }));
 }
 

@@ -1,5 +1,5 @@
 /** A dump by any name that people have for it: its own, its id or a part of it, its pod's. */
-import type { Coredump } from "./objects.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 
 /** As kubectl prints it: `coredump.coredump.fujitsu.com/NAME`, `coredumps/NAME`. */
 const KIND = /^(coredump|coredumpendpoint)s?(\.coredump\.fujitsu\.com)?\//;

@@ -1,57 +1,8 @@
 /** Our resources as a client sees them: the API server's JSON. Every field may be missing, whatever a schema says. */
 
-import type { Crash } from "../../domain/crash.ts";
-import type { State } from "../../domain/dump.ts";
 import { DumpError, isCode } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
-
-export interface Coredump extends KubeObject {
-  readonly spec: {
-    readonly id?: string;
-    readonly node?: string;
-    readonly pod?: string;
-    /** The pod's. */
-    readonly uid?: string;
-    readonly containerName?: string;
-    readonly attempt?: number;
-    readonly image?: string;
-    readonly imageDigest?: string;
-    readonly pid?: number;
-    readonly filename?: string;
-    readonly exe?: string;
-    readonly comm?: string;
-    readonly signal?: { readonly number: number; readonly name: string };
-    readonly processUptimeMs?: number;
-    readonly dumptime?: string;
-    readonly volume?: string;
-    readonly size?: string | number;
-  };
-  readonly status?: {
-    readonly state?: State;
-    readonly reason?: string;
-    readonly message?: string;
-    readonly complete?: boolean;
-    readonly logicalSize?: string | number;
-    readonly expectedSize?: string | number;
-    readonly bundleSize?: string | number;
-    readonly checksum?: string;
-    readonly key?: string;
-    readonly signalCode?: number;
-    readonly faultAddress?: string;
-    readonly heldMs?: number;
-    readonly threads?: readonly { readonly tid: number; readonly name?: string; readonly crashed?: boolean }[];
-    readonly threadCount?: number;
-    readonly crash?: Partial<Crash>;
-    readonly repeats?: number;
-    readonly conditions?: readonly {
-      readonly type: string;
-      readonly status: "True" | "False" | "Unknown";
-      readonly reason?: string;
-      readonly message?: string;
-    }[];
-  };
-}
 
 export interface Endpoint extends KubeObject {
   readonly spec?: { readonly podname?: string; readonly poduid?: string };

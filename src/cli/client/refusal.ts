@@ -1,7 +1,7 @@
 /** Why a dump's core cannot be had, and what its owner can do about it. */
 import { DumpError } from "../../domain/failures.ts";
 import { MAX_SIZE_ANNOTATION, OPT_OUT_LABEL } from "../../domain/wishes.ts";
-import type { Coredump } from "./objects.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 
 /** What the states say that are not Saved; the object's own message counts more. */
 const WHY = {

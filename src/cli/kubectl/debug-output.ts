@@ -1,9 +1,9 @@
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import { parseDurationMs } from "../../domain/units.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import { backtraceIn, boundsFor } from "../client/debug/gdb.ts";
 import type { Bounds, Ended } from "../client/debug/tool.ts";
-import type { Coredump } from "../client/objects.ts";
 import type { Parsed } from "../commands/flags.ts";
 import { print } from "../output/print.ts";
 

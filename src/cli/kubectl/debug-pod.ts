@@ -6,6 +6,7 @@ import { type MappedFile, mappedFiles } from "../../crash/elf/mapped.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import { parseDurationMs } from "../../domain/units.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import type { ImageRef } from "../client/debug/engine.ts";
 import { batchArguments, type DebugSubject, gdbArguments, interactive } from "../client/debug/gdb.ts";
 import { gdbImageOf, imageForAll } from "../client/debug/gdb-image.ts";
@@ -21,7 +22,6 @@ import {
 } from "../client/debug/pod.ts";
 import { needKubectl, PodShell } from "../client/debug/pod-shell.ts";
 import { isPlain } from "../client/debug/view.ts";
-import type { Coredump } from "../client/objects.ts";
 import type { Session } from "../client/session.ts";
 import type { Parsed } from "../commands/flags.ts";
 import { say } from "../output/print.ts";

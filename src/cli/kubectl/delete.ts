@@ -1,7 +1,8 @@
 import type { CommandModule } from "yargs";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
-import { type Coredump, remove } from "../client/objects.ts";
+import type { Coredump } from "../../kube/coredump.ts";
+import { remove } from "../client/objects.ts";
 import type { Session } from "../client/session.ts";
 import { explained } from "../client/trouble.ts";
 import { confirmed } from "../commands/ask.ts";

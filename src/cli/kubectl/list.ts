@@ -1,5 +1,5 @@
 import type { CommandModule } from "yargs";
-import type { Coredump } from "../client/objects.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import type { Parsed } from "../commands/flags.ts";
 import { json, yaml } from "../output/document.ts";
 import { print, say } from "../output/print.ts";

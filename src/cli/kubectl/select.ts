@@ -2,10 +2,11 @@
 import type { Options } from "yargs";
 import { DumpError, isCode } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import { isName } from "../../kube/names.ts";
 import type { KubeObject } from "../../kube/objects.ts";
 import { byAge, crashedAtMs, isId, withoutKind } from "../client/named.ts";
-import { type Coredump, found, listed, type Plural, type Selection } from "../client/objects.ts";
+import { found, listed, type Plural, type Selection } from "../client/objects.ts";
 import type { Session } from "../client/session.ts";
 import { explained } from "../client/trouble.ts";
 import type { Parsed } from "../commands/flags.ts";

@@ -6,7 +6,7 @@ import { MAX_HELD_BYTES } from "../../crash/elf/program-headers.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import { formatBytes } from "../../domain/units.ts";
-import type { Coredump } from "../client/objects.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import type { Session } from "../client/session.ts";
 import type { Parsed } from "../commands/flags.ts";
 import { json, yaml } from "../output/document.ts";

@@ -1,8 +1,9 @@
 /** `list -w`: what is there, then each object that changes, until interrupted. */
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import { type Follower, follow } from "../../kube/informer.ts";
-import { type Coredump, pathOf, queryOf, type Selection } from "../client/objects.ts";
+import { pathOf, queryOf, type Selection } from "../client/objects.ts";
 import type { Session } from "../client/session.ts";
 import { explained } from "../client/trouble.ts";
 import { json, yaml } from "../output/document.ts";

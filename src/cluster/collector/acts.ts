@@ -1,10 +1,11 @@
 /** What the collector's verdicts say as acts, in their order: first it is told that a bundle goes, then it goes. */
 import { type FailureCode, isCode } from "../../domain/failures.ts";
+import { removeCoredump } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { collection, member } from "../../kube/objects.ts";
 import type { Shelf } from "../../store/ports/shelf.ts";
 import type { Verdicts } from "../policy/retention-world.ts";
-import { markDeleted, markFound, markMissing, remove } from "../retention/coredumps.ts";
+import { markDeleted, markFound, markMissing } from "../retention/coredumps.ts";
 import type { UploadToAbort } from "../retention/inventory.ts";
 import { ENDPOINT_API, type GcCluster } from "./cluster.ts";
 
@@ -45,7 +46,7 @@ function recordActs(verdicts: Verdicts, { http, shelf, cluster: { records } }: T
       return {
         ...{ ...common, verb: "remove", why: why ?? "OverAge" },
         run: async (signal) => {
-          await unlessGone(remove(http, seen, signal));
+          await unlessGone(removeCoredump(http, seen, signal));
           records.remove(seen.namespace, seen.name, seen.uid);
         },
       };

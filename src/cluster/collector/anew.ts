@@ -1,11 +1,11 @@
 /** A second look before anything is removed: a watch may lag behind, and what it has not told of yet may be wanted. */
 
 import { ifThere } from "../../kube/answers.ts";
+import { type Coredump, coredumpsIn } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Kind, list } from "../../kube/informer.ts";
-import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import { collection, type KubeObject, member } from "../../kube/objects.ts";
 import type { RecordView, RetentionWorld } from "../policy/retention-world.ts";
-import type { CoredumpObject } from "../retention/coredumps.ts";
 import { DUMPS, type GcCluster, PODS } from "./cluster.ts";
 import { namespaceView, recordView } from "./views.ts";
 
@@ -25,8 +25,8 @@ export async function readAnew(
     known.set(name, namespaceView(namespace));
     for (const pod of await listNow(http, { ...PODS, path: collection("v1", "pods", name) }, signal))
       pods.add(pod.metadata.uid);
-    const dumps = { ...DUMPS, path: collection(COREDUMP_API, "coredumps", name) };
-    for (const object of await listNow<CoredumpObject>(http, dumps, signal)) {
+    const dumps = { ...DUMPS, path: coredumpsIn(name) };
+    for (const object of await listNow<Coredump>(http, dumps, signal)) {
       cluster.records.put(object);
       records.push(recordView(object));
     }

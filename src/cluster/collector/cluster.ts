@@ -1,12 +1,12 @@
 /** What the collector knows of the cluster. */
 import { DumpError, isCode } from "../../domain/failures.ts";
+import { type Coredump, coredumpsIn } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Follower, follow, type Kind } from "../../kube/informer.ts";
 import { Mirror, type Mirrored } from "../../kube/mirror.ts";
-import { COREDUMP_API, type Conditioned, collection, isTrue, type KubeObject, member } from "../../kube/objects.ts";
+import { type Conditioned, collection, isTrue, type KubeObject, member } from "../../kube/objects.ts";
 import { endpointOf } from "../policy/retention.ts";
 import type { EndpointView, NamespaceView, RecordView, RetentionWorld } from "../policy/retention-world.ts";
-import type { CoredumpObject } from "../retention/coredumps.ts";
 import { type EndpointObject, endpointView, namespaceView, type PodMirrored, podView, recordView } from "./views.ts";
 
 export const ENDPOINT_API = "coredump.fujitsu.com/v1alpha1";
@@ -14,14 +14,14 @@ const CRD = "coredumps.coredump.fujitsu.com";
 
 const NAMESPACES: Kind = { resource: "namespaces", path: collection("v1", "namespaces"), metadataOnly: true };
 export const PODS: Kind = { resource: "pods", path: collection("v1", "pods"), metadataOnly: true };
-export const DUMPS: Kind = { resource: "coredumps", path: collection(COREDUMP_API, "coredumps") };
+export const DUMPS: Kind = { resource: "coredumps", path: coredumpsIn() };
 const ENDPOINTS: Kind = { resource: "coredumpendpoints", path: collection(ENDPOINT_API, "coredumpendpoints") };
 
 /** Deletions that nobody has acted on for so long are somebody's whose bundle never was. */
 const MAX_DELETIONS = 10_000;
 
 export class GcCluster {
-  readonly records: Mirror<CoredumpObject, Mirrored & RecordView>;
+  readonly records: Mirror<Coredump, Mirrored & RecordView>;
   readonly endpoints: Mirror<EndpointObject, Mirrored & EndpointView>;
   readonly #namespaces: Mirror<KubeObject, Mirrored & NamespaceView>;
   readonly #pods: Mirror<KubeObject, PodMirrored>;

@@ -1,10 +1,11 @@
 /** What the collector keeps of the objects that it follows: little, for there may be many thousands. */
 import { shortId } from "../../domain/id.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import type { Mirrored } from "../../kube/mirror.ts";
 import type { KubeObject } from "../../kube/objects.ts";
 import { dumpOf } from "../policy/retention.ts";
 import type { EndpointView, NamespaceView, RecordView } from "../policy/retention-world.ts";
-import { type CoredumpObject, MISSING } from "../retention/coredumps.ts";
+import { MISSING } from "../retention/coredumps.ts";
 
 export interface EndpointObject extends KubeObject {
   readonly spec?: { readonly poduid?: string; readonly namespaceuid?: string };
@@ -29,7 +30,7 @@ export const podView = ({ metadata }: KubeObject): PodMirrored => ({
   isAuto: metadata.labels?.[AUTO.label] === AUTO.value && metadata.deletionTimestamp === undefined,
 });
 
-export function recordView({ metadata, spec, status }: CoredumpObject): Mirrored & RecordView {
+export function recordView({ metadata, spec, status }: Coredump): Mirrored & RecordView {
   const { id, uid: podUid, namespaceUid } = spec;
   const stored = status?.conditions?.find(({ type }) => type === "Stored");
   return {

@@ -9,24 +9,25 @@
 
 import { DumpError, isCode } from "../../domain/failures.ts";
 import { ifThere } from "../../kube/answers.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
 import { readList } from "../../kube/items.ts";
 import type { Mirror, Mirrored } from "../../kube/mirror.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
 import { isCounted, type Judgement, judge, type QuotaVerdict, statusFor } from "../policy/quota.ts";
-import type { CoredumpObject, DumpView, QuotaObject, QuotaView } from "./view.ts";
+import type { DumpView, QuotaObject, QuotaView } from "./view.ts";
 
 /** Writes at once in one namespace. */
 const AT_ONCE = 8;
 
 export class QuotaKeeper {
   readonly #http: KubeHttp;
-  readonly #dumps: Mirror<CoredumpObject, DumpView>;
+  readonly #dumps: Mirror<Coredump, DumpView>;
   readonly #quotas: Mirror<QuotaObject, QuotaView>;
   /** By uid, the version of a quota up to which our view of the dumps is at least as new as whoever wrote it had. */
   readonly #confirmed = new Map<string, string>();
 
-  constructor(http: KubeHttp, dumps: Mirror<CoredumpObject, DumpView>, quotas: Mirror<QuotaObject, QuotaView>) {
+  constructor(http: KubeHttp, dumps: Mirror<Coredump, DumpView>, quotas: Mirror<QuotaObject, QuotaView>) {
     this.#http = http;
     this.#dumps = dumps;
     this.#quotas = quotas;

@@ -4,13 +4,13 @@
  */
 
 import { ifThere } from "../../kube/answers.ts";
-import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
+import { type Coredump, removeCoredump, writeCondition } from "../../kube/coredump.ts";
+import type { KubeHttp } from "../../kube/http.ts";
 import type { Mirror } from "../../kube/mirror.ts";
-import { COREDUMP_API, member } from "../../kube/objects.ts";
 import { collapse } from "../policy/collapse.ts";
-import { COUNTS, type Condition, type CoredumpObject, type DumpView } from "./view.ts";
+import { COUNTS, type DumpView } from "./view.ts";
 
-type Dumps = Mirror<CoredumpObject, DumpView>;
+type Dumps = Mirror<Coredump, DumpView>;
 
 /** As many uids as a condition's message has room for: 4096 characters. */
 const BATCH = 100;
@@ -26,7 +26,10 @@ export async function keepRecords(
   const { spent, groups } = collapse(dumps.in(namespace), most, BATCH);
   for (const { heir, records } of groups) await count(http, dumps, heir, records, signal);
   const going = [...spent, ...groups.flatMap(({ records }) => records)];
-  for (const record of going) await remove(http, dumps, record, signal);
+  for (const record of going) {
+    await ifThere(removeCoredump(http, record, signal));
+    dumps.remove(namespace, record.name, record.uid);
+  }
   return going.length;
 }
 
@@ -37,31 +40,12 @@ async function count(
   records: readonly DumpView[],
   signal: AbortSignal,
 ): Promise<void> {
-  const path = member(COREDUMP_API, "coredumps", heir.name, heir.namespace);
-  const { status } = await http.json<CoredumpObject>({ verb: "get", resource: "coredumps", path, signal });
-  const others = (status?.conditions ?? []).filter(({ type }) => type !== COUNTS);
-  const counts: Condition = {
+  const counts = {
     type: COUNTS,
     status: "True",
-    lastTransitionTime: new Date().toISOString(),
     reason: "RecordsCollapsed",
     message: records.map(({ uid }) => uid).join(" "),
-  };
-  const body = {
-    metadata: { uid: heir.uid, resourceVersion: heir.resourceVersion },
-    status: {
-      repeats: records.reduce((sum, { repeats }) => sum + repeats + 1, heir.repeats),
-      conditions: [...others, counts],
-    },
-  };
-  const patch = { verb: "patch", resource: "coredumps/status", path: `${path}/status`, body, signal } as const;
-  dumps.put(await http.json<CoredumpObject>({ ...patch, contentType: MERGE_PATCH }));
-}
-
-async function remove(http: KubeHttp, dumps: Dumps, record: DumpView, signal: AbortSignal): Promise<void> {
-  const { namespace, name, uid, resourceVersion } = record;
-  const path = member(COREDUMP_API, "coredumps", name, namespace);
-  const body = { preconditions: { uid, resourceVersion } };
-  await ifThere(http.json({ verb: "delete", resource: "coredumps", path, body, signal }));
-  dumps.remove(namespace, name, uid);
+  } as const;
+  const repeats = records.reduce((sum, { repeats }) => sum + repeats + 1, heir.repeats);
+  dumps.put(await writeCondition(http, heir, counts, { repeats }, signal));
 }

@@ -1,33 +1,10 @@
 /** What the controller keeps of the objects that it follows: little, for there may be many thousands. */
 import { parseQuantity } from "../../domain/quantity.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import type { Mirrored } from "../../kube/mirror.ts";
 import type { KubeObject } from "../../kube/objects.ts";
 import type { Idle } from "../policy/collapse.ts";
 import type { Charge, Quota } from "../policy/quota.ts";
-
-export interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly lastTransitionTime: string;
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** A Coredump, as far as the controller reads it. Only our own identities write it (install/admission). */
-export interface CoredumpObject extends KubeObject {
-  readonly spec: {
-    readonly containerName?: string;
-    readonly filename?: string;
-    readonly dumptime?: string;
-    readonly size?: string | number;
-    readonly signal?: { readonly name?: string };
-  };
-  readonly status?: {
-    readonly state?: string;
-    readonly repeats?: number;
-    readonly conditions?: readonly Condition[];
-  };
-}
 
 export interface QuotaObject extends KubeObject {
   readonly spec: { readonly hard: string | number };
@@ -43,7 +20,7 @@ export interface QuotaView extends Mirrored, Quota {}
 /** Condition of a Coredump that counts others: its message holds the uids of those counted last. */
 export const COUNTS = "Counts";
 
-export function dumpView({ metadata, spec, status }: CoredumpObject): DumpView {
+export function dumpView({ metadata, spec, status }: Coredump): DumpView {
   const { name, namespace = "", uid, resourceVersion, creationTimestamp = "" } = metadata;
   const counts = status?.conditions?.find(({ type }) => type === COUNTS);
   return {
@@ -56,7 +33,7 @@ export function dumpView({ metadata, spec, status }: CoredumpObject): DumpView {
     timeMs: timeOf(spec.dumptime) ?? timeOf(creationTimestamp) ?? 0,
     likeness: shared(JSON.stringify([spec.containerName, spec.filename, spec.signal?.name])),
     repeats: status?.repeats ?? 0,
-    counted: counts === undefined ? NONE : counts.message.split(" "),
+    counted: counts?.message?.split(" ") ?? NONE,
   };
 }
 

@@ -1,16 +1,9 @@
 /** What one asks of a dump, each with a yes, a no or a not yet. */
 import type { DumpDelivery, DumpRecord } from "../../domain/dump.ts";
 import { printable } from "../../domain/text.ts";
+import type { Condition } from "../../kube/objects.ts";
 
-export interface Condition {
-  readonly type: string;
-  readonly status: "True" | "False" | "Unknown";
-  readonly reason: string;
-  readonly message: string;
-  readonly lastTransitionTime: string;
-}
-
-type Answer = Omit<Condition, "type" | "lastTransitionTime">;
+type Answer = Required<Omit<Condition, "type" | "lastTransitionTime">>;
 
 /** @param before those of the object so far: the time of the last change stays while the answer does */
 export function conditionsOf(record: DumpRecord, before: readonly Condition[], now: Date): Condition[] {

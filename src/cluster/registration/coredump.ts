@@ -5,28 +5,15 @@
 import { type DumpPod, type DumpRecord, isOrdinary, type State } from "../../domain/dump.ts";
 import { printable } from "../../domain/text.ts";
 import { formatBytes } from "../../domain/units.ts";
-import { COREDUMP_API, type KubeObject } from "../../kube/objects.ts";
-import { type Condition, conditionsOf } from "./conditions.ts";
+import type { Coredump } from "../../kube/coredump.ts";
+import { COREDUMP_API } from "../../kube/objects.ts";
+import { conditionsOf } from "./conditions.ts";
 import { labelsOf, objectName } from "./names.ts";
 
 /** A record whose pod is known: what can be registered. */
 export type PodRecord = DumpRecord & { readonly pod: DumpPod };
 
 export const hasPod = (record: DumpRecord): record is PodRecord => record.owner === "pod" && record.pod !== null;
-
-export interface Coredump extends KubeObject {
-  readonly spec: Readonly<Record<string, unknown>> & {
-    readonly id: string;
-    readonly node: string;
-    readonly volume?: string;
-    readonly size?: string | number;
-  };
-  readonly status?: Readonly<Record<string, unknown>> & {
-    readonly state?: State;
-    readonly message?: string;
-    readonly conditions?: readonly Condition[];
-  };
-}
 
 /** The object as it is created: what happened. What became of it (`statusOf`) is a second write, as the API wants it. */
 export function coredumpOf(record: PodRecord, namespaceUid: string) {
@@ -63,7 +50,7 @@ export function coredumpOf(record: PodRecord, namespaceUid: string) {
 }
 
 /** Each set once, as soon as it is known. */
-export const lateFields = ({ core, bundle }: DumpRecord): { size?: string; volume?: string } => ({
+export const lateFields = ({ core, bundle }: DumpRecord): Pick<Coredump["spec"], "size" | "volume"> => ({
   ...(core.storedBytes !== null && { size: String(core.storedBytes) }),
   ...(bundle && { volume: bundle.volume }),
 });

@@ -3,25 +3,16 @@
 import type { ClaimPod } from "../../domain/claim.ts";
 import { DumpError, isCode } from "../../domain/failures.ts";
 import { ifThere } from "../../kube/answers.ts";
+import { type Coredump, coredumpAt, coredumpsIn } from "../../kube/coredump.ts";
 import type { KubeHttp, KubeRequest } from "../../kube/http.ts";
 import { follow } from "../../kube/informer.ts";
 import { LABELS, labelValue } from "../../kube/labels.ts";
-import {
-  COREDUMP_API,
-  type Conditioned,
-  collection,
-  isTrue,
-  type KubeObject,
-  member,
-  type Namespace,
-} from "../../kube/objects.ts";
-import { type Coredump, coredumpOf, lateFields, type PodRecord, statusOf } from "./coredump.ts";
+import { COREDUMP_API, type Conditioned, isTrue, type KubeObject, member, type Namespace } from "../../kube/objects.ts";
+import { coredumpOf, lateFields, type PodRecord, statusOf } from "./coredump.ts";
 import { labelsOf, objectName } from "./names.ts";
 import type { Changes, PodSeen, Registry, Standing } from "./registry.ts";
 
 const CRD = member("apiextensions.k8s.io/v1", "customresourcedefinitions", "coredumps.coredump.fujitsu.com");
-const dumpsIn = (namespace: string): string => collection(COREDUMP_API, "coredumps", namespace);
-const dumpAt = (namespace: string, name: string): string => member(COREDUMP_API, "coredumps", name, namespace);
 
 /** With the fields, and the labels, that were not known when it was made. */
 const completed = (seen: Coredump, record: PodRecord, late: object): object => ({
@@ -74,7 +65,7 @@ export class KubeRegistry implements Registry {
   }
 
   async create(record: PodRecord, namespaceUid: string, signal: AbortSignal): Promise<Coredump> {
-    const path = dumpsIn(record.pod.namespace);
+    const path = coredumpsIn(record.pod.namespace);
     const body = coredumpOf(record, namespaceUid);
     try {
       return await this.#http.json<Coredump>({ verb: "create", resource: "coredumps", path, body, signal });
@@ -87,17 +78,18 @@ export class KubeRegistry implements Registry {
   }
 
   read({ pod }: PodRecord, name: string, signal: AbortSignal): Promise<Coredump | undefined> {
-    return this.#get<Coredump>("coredumps", dumpAt(pod.namespace, name), signal);
+    return this.#get<Coredump>("coredumps", coredumpAt(pod.namespace, name), signal);
   }
 
   async report(record: PodRecord, seen: Coredump, signal: AbortSignal): Promise<Coredump> {
-    const path = dumpAt(record.pod.namespace, seen.metadata.name);
+    const path = coredumpAt(record.pod.namespace, seen.metadata.name);
     const update = (request: Pick<KubeRequest, "resource" | "path"> & { body: object }) =>
       this.#http.json<Coredump>({ verb: "update", ...request, signal });
     const late = { ...lateFields(record), ...setFields(seen) };
     const label = labelsOf(record)[LABELS.crash]; // an object that was made while the core came in has none
     const isNew =
-      Object.keys(late).some((field) => seen.spec[field] === undefined) ||
+      (late.size !== undefined && seen.spec.size === undefined) ||
+      (late.volume !== undefined && seen.spec.volume === undefined) ||
       (label !== undefined && seen.metadata.labels?.[LABELS.crash] !== label);
     const specced = isNew ? await update({ resource: "coredumps", path, body: completed(seen, record, late) }) : seen;
     const status = statusOf(record, specced.status, this.#now());
@@ -105,7 +97,7 @@ export class KubeRegistry implements Registry {
   }
 
   async note(seen: Coredump, message: string, signal: AbortSignal): Promise<void> {
-    const path = `${dumpAt(seen.metadata.namespace ?? "", seen.metadata.name)}/status`;
+    const path = `${coredumpAt(seen.metadata.namespace ?? "", seen.metadata.name)}/status`;
     const body = { apiVersion: COREDUMP_API, kind: "Coredump", ...seen, status: { ...seen.status, message } };
     await this.#http.json({ verb: "update", resource: "coredumps/status", path, body, signal });
   }
@@ -131,20 +123,14 @@ export class KubeRegistry implements Registry {
       changed: (coredump: Coredump) => void (isOurs(coredump) && changes.changed(coredump)),
       deleted: (coredump: Coredump) => void (isOurs(coredump) && changes.deleted(coredump)),
     };
-    await follow(
-      this.#http,
-      { resource: "coredumps", path: collection(COREDUMP_API, "coredumps"), query },
-      follower,
-      onProblem,
-      signal,
-    );
+    await follow(this.#http, { resource: "coredumps", path: coredumpsIn(), query }, follower, onProblem, signal);
   }
 
   async #list(namespace: string, signal: AbortSignal): Promise<string> {
     const request = {
       verb: "list",
       resource: "coredumps",
-      path: dumpsIn(namespace),
+      path: coredumpsIn(namespace),
       query: { limit: "1" },
       signal,
     } as const;
@@ -158,7 +144,7 @@ export class KubeRegistry implements Registry {
 }
 
 /** What an earlier report set stays: each is set once. */
-const setFields = ({ spec: { volume, size } }: Coredump): { volume?: string; size?: string | number } => ({
+const setFields = ({ spec: { volume, size } }: Coredump): Pick<Coredump["spec"], "volume" | "size"> => ({
   ...(volume !== undefined && { volume }),
   ...(size !== undefined && { size }),
 });

@@ -1,7 +1,8 @@
 /** What the node needs of the cluster, and no more. */
 import type { ClaimPod } from "../../domain/claim.ts";
 import type { DumpCluster } from "../../domain/dump.ts";
-import type { Coredump, PodRecord } from "./coredump.ts";
+import type { Coredump } from "../../kube/coredump.ts";
+import type { PodRecord } from "./coredump.ts";
 
 /** Who the cluster is at this moment: what tells a deletion that somebody wanted from an API that lost its memory. */
 export interface Standing {

@@ -3,9 +3,10 @@
 import type { DumpRecord, State } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { isDumpId } from "../../domain/id.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import type { WorkQueue } from "../../kube/workqueue.ts";
 import type { Cache } from "../../node/cache/cache.ts";
-import { type Coredump, stateInApi } from "../registration/coredump.ts";
+import { stateInApi } from "../registration/coredump.ts";
 import { type Changes, isNotOlder } from "../registration/registry.ts";
 
 /** More than are ever looked at behind their deletion. */
@@ -50,11 +51,11 @@ export function changesFor(cache: Cache, queues: Queues, { deleted, forgotten }:
       strayed.changed.forEach(changed);
       strayed.gone.forEach(gone);
     },
-    changed: ({ spec }) => changed(spec.id),
+    changed: ({ spec }) => changed(spec.id ?? ""),
     deleted: ({ spec, metadata }) => {
       deleted.add(metadata.uid);
       if (deleted.size > MOST_DELETED) deleted.delete(deleted.values().next().value ?? "");
-      gone(spec.id);
+      gone(spec.id ?? "");
     },
   };
 }

@@ -1,7 +1,8 @@
 /** A dump's entry into the cluster's book: in the namespace that it crashed in, and in no other of that name. */
 import type { DumpCluster, DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
-import type { Coredump, PodRecord } from "../registration/coredump.ts";
+import type { Coredump } from "../../kube/coredump.ts";
+import type { PodRecord } from "../registration/coredump.ts";
 import { bindingOf, type Standing } from "../registration/registry.ts";
 import type { Seat } from "./desk.ts";
 

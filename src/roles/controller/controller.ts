@@ -7,8 +7,9 @@ import { API_SERVICE, watchApiService } from "../../cluster/controller/apiservic
 import { NODES, NodeKeeper } from "../../cluster/controller/nodes.ts";
 import { QuotaKeeper } from "../../cluster/controller/quotas.ts";
 import { keepRecords } from "../../cluster/controller/records.ts";
-import { type CoredumpObject, dumpView, type QuotaObject, quotaView } from "../../cluster/controller/view.ts";
+import { dumpView, type QuotaObject, quotaView } from "../../cluster/controller/view.ts";
 import type { ControllerSettings } from "../../config/cluster-options.ts";
+import { type Coredump, coredumpsIn } from "../../kube/coredump.ts";
 import { connect, type KubeHttp } from "../../kube/http.ts";
 import { follow, type Kind } from "../../kube/informer.ts";
 import { leasesPath } from "../../kube/lease.ts";
@@ -21,7 +22,7 @@ import { ControllerDiary } from "./diary.ts";
 import { ControllerMetrics } from "./metrics.ts";
 
 const LEASE = "coredump-controller";
-const DUMPS: Kind = { resource: "coredumps", path: collection(COREDUMP_API, "coredumps") };
+const DUMPS: Kind = { resource: "coredumps", path: coredumpsIn() };
 const QUOTAS: Kind = { resource: "coredumpquotas", path: collection(COREDUMP_API, "coredumpquotas") };
 
 /** Namespaces, and nodes, at once. */
@@ -59,7 +60,7 @@ async function decide(office: ControllerParts, signal: AbortSignal): Promise<voi
     onFailure: (namespace, error) => diary.trouble(`namespace ${namespace}`, error),
     ...{ signal, atOnce: AT_ONCE, settleMs: SETTLE_MS },
   });
-  const dumps = new Mirror<CoredumpObject, ReturnType<typeof dumpView>>(dumpView, (namespace) => queue.add(namespace));
+  const dumps = new Mirror<Coredump, ReturnType<typeof dumpView>>(dumpView, (namespace) => queue.add(namespace));
   const quotas = new Mirror<QuotaObject, ReturnType<typeof quotaView>>(quotaView, (namespace) => queue.add(namespace));
   const keeper = new QuotaKeeper(http, dumps, quotas);
   metrics.watch(dumps, quotas, () => queue.depth);

@@ -1,7 +1,8 @@
 /** What the controller tells of itself. */
 import { Gauge } from "prom-client";
-import type { CoredumpObject, DumpView, QuotaObject, QuotaView } from "../../cluster/controller/view.ts";
+import type { DumpView, QuotaObject, QuotaView } from "../../cluster/controller/view.ts";
 import { parseQuantity } from "../../domain/quantity.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import type { Mirror } from "../../kube/mirror.ts";
 import { Metrics } from "../../system/metrics.ts";
 
@@ -24,11 +25,7 @@ export class ControllerMetrics extends Metrics {
   }
 
   /** Figures that are counted when they are asked for. */
-  watch(
-    dumps: Mirror<CoredumpObject, DumpView>,
-    quotas: Mirror<QuotaObject, QuotaView>,
-    queueDepth: () => number,
-  ): void {
+  watch(dumps: Mirror<Coredump, DumpView>, quotas: Mirror<QuotaObject, QuotaView>, queueDepth: () => number): void {
     this.#counted("coredump_controller_queue_depth", "Namespaces that wait for a round", [], (gauge) =>
       gauge.set(queueDepth()),
     );

@@ -1,30 +1,11 @@
 /** What the API server says of dumps and their namespaces. Names are checked first: they become parts of a path. */
 
-import type { State } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
+import { type Coredump, coredumpAt, coredumpsIn } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { LABELS, labelValue } from "../../kube/labels.ts";
 import { isName, isNamespace } from "../../kube/names.ts";
-import {
-  COREDUMP_API,
-  collection,
-  isTerminating,
-  type KubeObject,
-  member,
-  type Namespace,
-} from "../../kube/objects.ts";
-import type { CoredumpIdentity } from "../bundle/key.ts";
-
-/** A Coredump, as far as the download reads it. */
-export interface StoredCoredump extends KubeObject {
-  readonly spec: Partial<CoredumpIdentity> & { readonly namespaceUid?: string; readonly volume?: string };
-  readonly status?: {
-    readonly state?: State;
-    readonly reason?: string;
-    readonly message?: string;
-    readonly checksum?: string;
-  };
-}
+import { isTerminating, member, type Namespace } from "../../kube/objects.ts";
 
 /** @throws DumpError NOT_FOUND when there is none, or another one came; API_… */
 export async function coredumpOf(
@@ -32,10 +13,10 @@ export async function coredumpOf(
   namespace: string,
   name: string,
   signal: AbortSignal,
-): Promise<StoredCoredump> {
+): Promise<Coredump> {
   if (!isNamespace(namespace) || !isName(name)) throw noDump(name);
-  const path = member(COREDUMP_API, "coredumps", name, namespace);
-  const coredump = await kube.json<StoredCoredump>({ verb: "get", resource: "coredumps", path, signal });
+  const path = coredumpAt(namespace, name);
+  const coredump = await kube.json<Coredump>({ verb: "get", resource: "coredumps", path, signal });
   if (coredump.metadata?.name !== name || coredump.metadata.namespace !== namespace) throw noDump(name);
   return coredump;
 }
@@ -46,11 +27,11 @@ export async function coredumpsOf(
   namespace: string,
   podUid: string,
   signal: AbortSignal,
-): Promise<readonly StoredCoredump[]> {
+): Promise<readonly Coredump[]> {
   if (!isNamespace(namespace)) return [];
   const query = { labelSelector: `${LABELS.podUid}=${labelValue(podUid)}` };
-  const path = collection(COREDUMP_API, "coredumps", namespace);
-  const { items = [] } = await kube.json<{ items?: readonly StoredCoredump[] }>({
+  const path = coredumpsIn(namespace);
+  const { items = [] } = await kube.json<{ items?: readonly Coredump[] }>({
     verb: "list",
     resource: "coredumps",
     path,

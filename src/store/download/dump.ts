@@ -1,8 +1,9 @@
 import { DumpError, isCode } from "../../domain/failures.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import { keyOfCoredump } from "../bundle/key.ts";
 import type { DumpSource, Stored } from "../ports/source.ts";
 import type { BundleIdentity, OpenBundle } from "./bundles.ts";
-import { coredumpOf, namespaceUidOf, type StoredCoredump } from "./coredumps.ts";
+import { coredumpOf, namespaceUidOf } from "./coredumps.ts";
 import { type Deps, type Download, type DownloadPart, type DumpRequest, digestOf } from "./download.ts";
 import { storedBytes } from "./ranges.ts";
 import { refusalOf } from "./refusal.ts";
@@ -28,7 +29,7 @@ export async function openDump(
 
 /** @throws DumpError as openDump() does */
 export async function openBundle(
-  coredump: StoredCoredump,
+  coredump: Coredump,
   namespaceUid: string,
   { bundles }: Deps,
   signal: AbortSignal,
@@ -41,7 +42,7 @@ export async function openBundle(
 
 /** What lies where its bundle should be; whose it is was not looked at. @throws DumpError as openDump() does */
 export async function headOf(
-  coredump: StoredCoredump,
+  coredump: Coredump,
   namespaceUid: string,
   { bundles: { source } }: Deps,
   signal: AbortSignal,
@@ -52,10 +53,7 @@ export async function headOf(
 }
 
 /** @throws DumpError DUMP_NOT_HELD, and the dump's refusal */
-function placeOf(
-  coredump: StoredCoredump,
-  namespaceUid: string,
-): { readonly key: string; readonly claim: BundleIdentity } {
+function placeOf(coredump: Coredump, namespaceUid: string): { readonly key: string; readonly claim: BundleIdentity } {
   const { name, namespace = "" } = coredump.metadata;
   const refusal = refusalOf(coredump);
   if (refusal) throw refusal;
@@ -72,7 +70,7 @@ function placeOf(
   return { key, claim: { id, namespaceUid, podUid: uid, checksum: coredump.status?.checksum } };
 }
 
-function worded(cause: unknown, { metadata, spec }: StoredCoredump, volume: string): unknown {
+function worded(cause: unknown, { metadata, spec }: Coredump, volume: string): unknown {
   if (!isCode(cause, "NOT_FOUND")) return cause;
   return new DumpError("DUMP_NOT_HELD", `Cannot serve the core of ${metadata.name}: ${volume} has it no more`, {
     cause,

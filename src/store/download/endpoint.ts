@@ -1,6 +1,7 @@
 import { DumpError } from "../../domain/failures.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import type { Stored } from "../ports/source.ts";
-import { coredumpsOf, namespaceUidOf, type StoredCoredump } from "./coredumps.ts";
+import { coredumpsOf, namespaceUidOf } from "./coredumps.ts";
 import { type Deps, type Download, type DownloadPart, digestOf, type EndpointRequest } from "./download.ts";
 import { bundleDownload, downloadOf, headOf, openBundle } from "./dump.ts";
 import { refusalOf } from "./refusal.ts";
@@ -42,7 +43,7 @@ export async function openEndpoint(request: EndpointRequest, deps: Deps, signal:
 type EndpointFile = TarFile & Pick<Download, "etag">;
 
 async function filesOf(
-  coredumps: readonly StoredCoredump[],
+  coredumps: readonly Coredump[],
   { namespaceUid, part }: EndpointRequest,
   deps: Deps,
   signal: AbortSignal,
@@ -65,7 +66,7 @@ async function filesOf(
   return done;
 }
 
-function fileOf({ spec }: StoredCoredump, { key }: Stored, { filename, ...download }: Download): EndpointFile {
+function fileOf({ spec }: Coredump, { key }: Stored, { filename, ...download }: Download): EndpointFile {
   const [folder = ""] = key.split("/").slice(-2);
   return { ...download, path: `${folder}/${filename}`, mtime: new Date(spec.dumptime ?? 0) };
 }

@@ -1,6 +1,6 @@
 import type { State } from "../../domain/dump.ts";
 import { DumpError, type FailureCode } from "../../domain/failures.ts";
-import type { StoredCoredump } from "./coredumps.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 
 type RefusalWords = readonly [code: FailureCode, why: string, hint?: string];
 
@@ -28,7 +28,7 @@ const BY_STATE: Readonly<Record<Exclude<State, "Saved">, RefusalWords>> = {
 };
 
 /** Why this dump cannot be downloaded, and what its owner can do about it; undefined when it can. */
-export function refusalOf({ metadata, status = {} }: StoredCoredump): DumpError | undefined {
+export function refusalOf({ metadata, status = {} }: Coredump): DumpError | undefined {
   const { state, reason, message } = status;
   if (state === "Saved") return undefined;
   const isRestricted = reason === "NotDumpable";

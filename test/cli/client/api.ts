@@ -6,7 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
-import type { Coredump, Endpoint } from "../../../src/cli/client/objects.ts";
+import type { Endpoint } from "../../../src/cli/client/objects.ts";
+import type { Coredump } from "../../../src/kube/coredump.ts";
 import { answerFor } from "../../../src/store/download/answer.ts";
 import { bundled, testDump } from "../../store/upload/dumps.ts";
 import { type TempDir, tempDir } from "../../support/tmp.ts";

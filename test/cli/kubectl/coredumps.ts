@@ -1,5 +1,5 @@
 /** Coredumps as the API has them: one of each kind that looks different. */
-import type { Coredump } from "../../../src/cli/client/objects.ts";
+import type { Coredump } from "../../../src/kube/coredump.ts";
 
 export const NOW = new Date("2026-11-21T07:21:15.600Z");
 const SHA256 = "4be0".padEnd(64, "0");

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { QuotaKeeper } from "../../../src/cluster/controller/quotas.ts";
-import { type CoredumpObject, dumpView, type QuotaObject, quotaView } from "../../../src/cluster/controller/view.ts";
+import { dumpView, type QuotaObject, quotaView } from "../../../src/cluster/controller/view.ts";
+import type { Coredump } from "../../../src/kube/coredump.ts";
 import { Mirror } from "../../../src/kube/mirror.ts";
 import { FakeApi } from "../../roles/fake-api.ts";
 import { runs } from "../../support/runs.ts";
@@ -14,7 +15,7 @@ const HOLDING = ["Allowed", "Saved", "FailedToSave"];
 
 /** A controller with its own view, which sees of the log only what `see` shows it. */
 class Controller {
-  readonly dumps = new Mirror<CoredumpObject, ReturnType<typeof dumpView>>(dumpView, () => undefined);
+  readonly dumps = new Mirror<Coredump, ReturnType<typeof dumpView>>(dumpView, () => undefined);
   readonly quotas = new Mirror<QuotaObject, ReturnType<typeof quotaView>>(quotaView, () => undefined);
   readonly #api: FakeApi;
   readonly #keeper: QuotaKeeper;
@@ -24,7 +25,7 @@ class Controller {
   constructor(api: FakeApi, gate: () => Promise<void>) {
     this.#api = api;
     for (const each of api.of("coredumpquotas")) this.quotas.listed(each as unknown as QuotaObject);
-    for (const each of api.of("coredumps")) this.dumps.listed(each as unknown as CoredumpObject);
+    for (const each of api.of("coredumps")) this.dumps.listed(each as unknown as Coredump);
     this.#seen.coredumps = this.#seen.coredumpquotas = api.log.length;
     this.#keeper = new QuotaKeeper(api.client(gate), this.dumps, this.quotas);
     this.#keeper.confirmAll();
@@ -35,11 +36,8 @@ class Controller {
     const until = Math.min(this.#api.log.length, this.#seen[kind] + most);
     for (const event of this.#api.log.slice(this.#seen[kind], until)) {
       if (event.kind !== kind) continue;
-      const mirror = (kind === "coredumps" ? this.dumps : this.quotas) as Mirror<
-        CoredumpObject,
-        ReturnType<typeof dumpView>
-      >;
-      const object = structuredClone(event.object) as unknown as CoredumpObject;
+      const mirror = (kind === "coredumps" ? this.dumps : this.quotas) as Mirror<Coredump, ReturnType<typeof dumpView>>;
+      const object = structuredClone(event.object) as unknown as Coredump;
       if (event.type === "DELETED") mirror.deleted(object);
       else mirror.changed(object);
     }
@@ -172,7 +170,7 @@ test("QuotaKeeper.keep() goes by what is there when another, stopped between its
   other.see("coredumpquotas", Number.POSITIVE_INFINITY);
   const old = { size: "6", dumptime: "2026-01-01T00:00:00Z" };
   api.put("coredumps", "old", old, { state: "Created" });
-  other.dumps.changed(api.of("coredumps").at(-1) as unknown as CoredumpObject);
+  other.dumps.changed(api.of("coredumps").at(-1) as unknown as Coredump);
   await other.round();
   goOn();
   await round;

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Coredump, coredumpOf, stateInApi, statusOf } from "../../../src/cluster/registration/coredump.ts";
+import { coredumpOf, stateInApi, statusOf } from "../../../src/cluster/registration/coredump.ts";
 import { objectName } from "../../../src/cluster/registration/names.ts";
 import { newDumpId, shortId } from "../../../src/domain/id.ts";
+import type { Coredump } from "../../../src/kube/coredump.ts";
 import { labelValue } from "../../../src/kube/labels.ts";
 import { signalOf as signalFrom } from "../../../src/node/cache/examine.ts";
 import { anyRecord, podRecord, UID } from "./records.ts";

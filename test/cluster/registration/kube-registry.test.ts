@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Coredump, coredumpOf } from "../../../src/cluster/registration/coredump.ts";
+import { coredumpOf } from "../../../src/cluster/registration/coredump.ts";
 import { KubeRegistry } from "../../../src/cluster/registration/kube-registry.ts";
 import { type Crash, shortened } from "../../../src/domain/crash.ts";
+import type { Coredump } from "../../../src/kube/coredump.ts";
 import type { KubeHttp, KubeRequest } from "../../../src/kube/http.ts";
 import { LABELS } from "../../../src/kube/labels.ts";
 import { anyCrash } from "../../support/any-crash.ts";

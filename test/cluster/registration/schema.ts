@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { ROOT } from "../../support/paths.ts";
 
-interface Schema {
+export interface Schema {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
@@ -20,7 +20,11 @@ interface Schema {
 }
 
 const crd = parse(readFileSync(join(ROOT, "install/crd/coredumps.yaml"), "utf8"));
-export const COREDUMP_SCHEMA: Schema = crd.spec.versions[0].schema.openAPIV3Schema;
+const [version] = crd.spec.versions;
+export const COREDUMP_SCHEMA: Schema = version.schema.openAPIV3Schema;
+export const COLUMNS: readonly { readonly name: string; readonly jsonPath: string }[] =
+  version.additionalPrinterColumns;
+export const SELECTABLE: readonly { readonly jsonPath: string }[] = version.selectableFields;
 
 /** What the API server would find fault with, or drop without a word; empty when nothing. */
 export function faults(value: unknown, schema: Schema, path = ""): string[] {

@@ -1,12 +1,6 @@
 /** A cluster in memory, a cache in a folder, and a store that is a list; each call may be told to fail. */
 import { writeFileSync } from "node:fs";
-import {
-  type Coredump,
-  coredumpOf,
-  lateFields,
-  type PodRecord,
-  statusOf,
-} from "../../../src/cluster/registration/coredump.ts";
+import { coredumpOf, lateFields, type PodRecord, statusOf } from "../../../src/cluster/registration/coredump.ts";
 import type { PodSeen, Registry, Standing } from "../../../src/cluster/registration/registry.ts";
 import type { Desk, Next } from "../../../src/cluster/steps/desk.ts";
 import { advanceDump } from "../../../src/cluster/steps/steps.ts";
@@ -15,6 +9,7 @@ import { CAPTURE_OPTIONS, NODE_OPTIONS } from "../../../src/config/options.ts";
 import { valuesOf } from "../../../src/config/values.ts";
 import type { DumpRecord, State } from "../../../src/domain/dump.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
+import type { Coredump } from "../../../src/kube/coredump.ts";
 import { readRecord } from "../../../src/node/cache/record.ts";
 import { podRecord, UID } from "../../cluster/registration/records.ts";
 import { testSpool } from "../../node/cache/caches.ts";

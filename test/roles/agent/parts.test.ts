@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Coredump, PodRecord } from "../../../src/cluster/registration/coredump.ts";
+import type { PodRecord } from "../../../src/cluster/registration/coredump.ts";
 import { podEvent } from "../../../src/cluster/registration/events.ts";
 import { strayedFrom } from "../../../src/cluster/steps/changes.ts";
 import { missingFrom, missingWords, tellMissing } from "../../../src/cluster/steps/missing.ts";
@@ -10,6 +10,7 @@ import { listenForHandlers, tellAgent } from "../../../src/cluster/steps/socket.
 import { type Crash, shortened } from "../../../src/domain/crash.ts";
 import type { State } from "../../../src/domain/dump.ts";
 import { DumpError, reasonOf } from "../../../src/domain/failures.ts";
+import type { Coredump } from "../../../src/kube/coredump.ts";
 import { openCache } from "../../../src/node/cache/cache.ts";
 import type { KernelLog, KernelRefusal } from "../../../src/node/kernel/kmsg.ts";
 import { recordLost } from "../../../src/roles/agent/lost.ts";

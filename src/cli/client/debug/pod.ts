@@ -5,10 +5,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { DumpError, reasonOf } from "../../../domain/failures.ts";
+import type { Coredump } from "../../../kube/coredump.ts";
 import type { KubeHttp } from "../../../kube/http.ts";
 import { COREDUMP_API, collection, member } from "../../../kube/objects.ts";
 import { type Pod, removePod, troubleOf } from "../../../kube/pods.ts";
-import type { Coredump } from "../objects.ts";
 import { explained } from "../trouble.ts";
 import { type ImageRef, referencesOf } from "./engine.ts";
 

@@ -1,8 +1,8 @@
 /** Coredumps as a table, as `kubectl get` would show them. */
 import { printable } from "../../../domain/text.ts";
 import { formatDuration } from "../../../domain/units.ts";
+import type { Coredump } from "../../../kube/coredump.ts";
 import { byAge, crashedAtMs } from "../../client/named.ts";
-import type { Coredump } from "../../client/objects.ts";
 import { programName } from "../../output/describe.ts";
 import { colourOf } from "../../output/list.ts";
 import type { Column } from "../../output/table.ts";

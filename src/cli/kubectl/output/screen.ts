@@ -4,7 +4,7 @@ import { crashFrom } from "../../../domain/crash.ts";
 import { signalCodeText } from "../../../domain/signals.ts";
 import { printable } from "../../../domain/text.ts";
 import { formatDuration } from "../../../domain/units.ts";
-import type { Coredump } from "../../client/objects.ts";
+import type { Coredump } from "../../../kube/coredump.ts";
 import { refusalOf } from "../../client/refusal.ts";
 import { crashLines, stackLines } from "../../output/crash.ts";
 import { programName, safeName } from "../../output/describe.ts";
