@@ -1,4 +1,4 @@
-/** The shape of a core that is already on the disk, however many program headers it has. */
+/** The shape of a core, however many program headers it has. */
 import { type Checked, type ReadAt, refuse } from "./bytes.ts";
 import { ELF_HEADER_BYTES, type ElfHeader, parseElfHeader } from "./header.ts";
 import { expectedBytes, headerCount, type ProgramHeader, programHeaders } from "./program-headers.ts";
@@ -7,11 +7,12 @@ export interface CoreLayout {
   readonly header: ElfHeader;
   /** The length that the whole core has. */
   readonly expectedBytes: bigint;
-  /** All of them, streamed anew each time. */
+  readonly count: number;
+  /** All `count` of them, decoded again each time: as objects a million of them would take 200 MiB. */
   readonly headers: Iterable<ProgramHeader>;
 }
 
-/** What the headers say; nothing of the table is kept. */
+/** What the headers say; nothing of the table is kept. @param read reaches the table at least */
 export function layoutOf(read: ReadAt): Checked<CoreLayout> {
   const header = parseElfHeader(read(0n, ELF_HEADER_BYTES));
   if (header === undefined) return refuse("it is no ELF core");
@@ -22,5 +23,5 @@ export function layoutOf(read: ReadAt): Checked<CoreLayout> {
   if (read(lastByte, 1).length === 0) return refuse("it ends within its program headers");
   const headers = { [Symbol.iterator]: () => programHeaders(read, header, count) };
   const expected = expectedBytes(header, headers);
-  return expected.ok ? { ok: true, header, expectedBytes: expected.bytes, headers } : expected;
+  return expected.ok ? { ok: true, header, expectedBytes: expected.bytes, count, headers } : expected;
 }

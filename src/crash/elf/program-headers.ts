@@ -58,7 +58,7 @@ export function headerCount(read: ReadAt, header: ElfHeader): Checked<{ readonly
 }
 
 /**
- * How many of the core's first bytes must be held for `parseProgramHeaders()`: ELF header and table.
+ * How many of the core's first bytes must be held for `layoutOf()`: ELF header and table.
  * @param head the core's first bytes: at least ELF header and one program header (120 bytes always suffice for the
  *   kernel's own cores)
  */
@@ -67,18 +67,6 @@ export function tableBytes(head: Uint8Array, header: ElfHeader): Checked<{ reado
   if (!counted.ok) return counted;
   const bytes = Number(header.phoff) + counted.count * header.phentsize;
   return bytes <= MAX_HELD_BYTES ? { ok: true, bytes } : refuse(`its ${counted.count} program headers are too many`);
-}
-
-/** All program headers. @param bytes the core's first bytes, as many as `tableBytes()` says or more */
-export function parseProgramHeaders(
-  bytes: Uint8Array,
-  header: ElfHeader,
-): Checked<{ readonly headers: readonly ProgramHeader[] }> {
-  const table = tableBytes(bytes, header);
-  if (!table.ok) return table;
-  if (table.bytes > bytes.length) return refuse("it ends within its program headers");
-  const count = (table.bytes - Number(header.phoff)) / header.phentsize;
-  return { ok: true, headers: [...programHeaders(readerOf(bytes), header, count)] };
 }
 
 /** The first `count` program headers, one window at a time; fewer where the data end. */

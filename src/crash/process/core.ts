@@ -66,7 +66,7 @@ export function processOf(read: ReadAt): Checked<{ readonly process: ProcessStat
     break; // no producer of cores writes two
   }
   if (notes.threads.length === 0) return refuse("it holds no registers");
-  const segments = new Segments(layout.headers);
+  const segments = new Segments(layout);
   const core = segments.reader(read);
   const known = notes.known();
   const mappings = known.mappings.length > 0 ? known.mappings : executableOnly(known.auxv, segments, core);

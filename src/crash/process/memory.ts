@@ -3,12 +3,13 @@
  * data). Addresses are bigint, because a hostile register may hold any.
  */
 import type { ReadAt } from "../elf/bytes.ts";
+import type { CoreLayout } from "../elf/layout.ts";
 import { type ProgramHeader, PT_LOAD } from "../elf/program-headers.ts";
 import { Pages } from "./pages.ts";
 
 const NOTHING = new Uint8Array();
-/** Twice the largest vm.max_map_count that a distribution sets is two million: 32 bytes each for so many are held. */
-const MAX_SEGMENTS = 1 << 17;
+/** The largest vm.max_map_count that a distribution sets; 33 bytes are held of each. */
+const MAX_SEGMENTS = 1 << 20;
 const EXECUTABLE = 1;
 
 /** Bytes at an address; fewer, or none, where there are none. */
@@ -22,30 +23,47 @@ interface MemorySegment {
   readonly held: bigint;
 }
 
-/** The core's table of memory, by address. */
+/** The core's table of memory, by address, in columns. */
 export class Segments {
-  readonly #starts: BigUint64Array;
-  readonly #ends: BigUint64Array;
-  readonly #offsets: BigUint64Array;
-  readonly #held: BigUint64Array;
-  readonly #flags: Uint8Array;
-  readonly count: number;
+  #starts: BigUint64Array;
+  #ends: BigUint64Array;
+  #offsets: BigUint64Array;
+  #held: BigUint64Array;
+  #flags: Uint8Array;
+  #count = 0;
 
-  constructor(headers: Iterable<ProgramHeader>) {
-    const all: ProgramHeader[] = [];
-    for (const header of headers) {
-      if (header.type !== PT_LOAD || header.memBytes === 0n || header.vaddr + header.memBytes > 2n ** 64n - 1n)
-        continue;
-      if (all.push(header) === MAX_SEGMENTS) break;
-    }
+  constructor({ headers, count }: Pick<CoreLayout, "headers" | "count">) {
+    const most = Math.min(count, MAX_SEGMENTS);
+    const column = () => new BigUint64Array(most);
+    [this.#starts, this.#ends, this.#offsets, this.#held] = [column(), column(), column(), column()];
+    this.#flags = new Uint8Array(most);
+    for (const header of headers) if (this.#count < most) this.#add(header);
     // kernel.core_sort_vma (6.15) orders by size
-    all.sort((a, b) => (a.vaddr < b.vaddr ? -1 : a.vaddr > b.vaddr ? 1 : 0));
-    this.count = all.length;
-    this.#starts = BigUint64Array.from(all, ({ vaddr }) => vaddr);
-    this.#ends = BigUint64Array.from(all, ({ vaddr, memBytes }) => vaddr + memBytes);
-    this.#offsets = BigUint64Array.from(all, ({ offsetBytes }) => offsetBytes);
-    this.#held = BigUint64Array.from(all, ({ fileBytes, memBytes }) => (fileBytes < memBytes ? fileBytes : memBytes));
-    this.#flags = Uint8Array.from(all, ({ flags }) => flags & 7);
+    if (this.#starts.some((start, at) => at < this.#count && start < (this.#starts[at - 1] ?? 0n))) this.#sort();
+  }
+
+  #add({ type, vaddr, memBytes, fileBytes, offsetBytes, flags }: ProgramHeader): void {
+    if (type !== PT_LOAD || memBytes === 0n || vaddr + memBytes > 2n ** 64n - 1n) return;
+    const at = this.#count++;
+    this.#starts[at] = vaddr;
+    this.#ends[at] = vaddr + memBytes;
+    this.#offsets[at] = offsetBytes;
+    this.#held[at] = fileBytes < memBytes ? fileBytes : memBytes;
+    this.#flags[at] = flags & 7;
+  }
+
+  #sort(): void {
+    const starts = this.#starts;
+    const order = Uint32Array.from({ length: this.#count }, (_, at) => at);
+    order.sort((a, b) => ((starts[a] ?? 0n) < (starts[b] ?? 0n) ? -1 : 1));
+    const sorted = (column: BigUint64Array) => BigUint64Array.from(order, (at) => column[at] ?? 0n);
+    [this.#starts, this.#ends, this.#offsets, this.#held] = [
+      sorted(this.#starts),
+      sorted(this.#ends),
+      sorted(this.#offsets),
+      sorted(this.#held),
+    ];
+    this.#flags = this.#flags.map((_, at) => this.#flags[order[at] ?? 0] ?? 0);
   }
 
   /** Index of the segment that holds the address, -1: none. */
@@ -61,7 +79,7 @@ export class Segments {
 
   /** How many begin at or below the address. */
   #upTo(address: bigint): number {
-    let [low, high] = [0, this.count];
+    let [low, high] = [0, this.#count];
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((this.#starts[middle] ?? 0n) <= address) low = middle + 1;
@@ -75,7 +93,7 @@ export class Segments {
   }
 
   get(index: number): MemorySegment | undefined {
-    const start = this.#starts[index];
+    const start = index < this.#count ? this.#starts[index] : undefined;
     if (start === undefined) return undefined;
     return {
       start,

@@ -2,6 +2,7 @@
 import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { ifPossible, reasonOf } from "../../domain/failures.ts";
 import { formatBytes } from "../../domain/units.ts";
+import { staySmall } from "../../system/footprint.ts";
 import { statusField } from "../../system/proc.ts";
 import type { OpenEntry } from "../cache/begin.ts";
 import { threadsIn } from "../cache/examine.ts";
@@ -38,11 +39,15 @@ export interface Copied {
   readonly keepSmall: (room: boolean) => Promise<readonly string[]>;
 }
 
+/** Of some 5,000 program headers: decoding so many makes garbage that V8 would give room to rather than collect. */
+const MANY_HEADERS_BYTES = 256 << 10;
+
 /** A place, the head, the room, then the bytes; identity and facts beside them. */
 export async function copyCore(scene: Scene, open: OpenEntry, pipe: CorePipe, world: World): Promise<Refusal | Copied> {
   const { settings } = world;
   using _slot = await takeSlot(open.spool, settings.maxDumps, settings.slotWaitMs).catch(() => undefined); // late or crowded is better than lost
   const { head, explaining } = await looked(await readHead(pipe), pipe, scene, settings);
+  if (head.bytes.length > MANY_HEADERS_BYTES) staySmall();
   const limits = limitsFor(open.spool.dir, settings);
   const reservation = new Reservation(open.spool, open.entry, limits);
   const estimate = estimateBytes(head, scene.process);

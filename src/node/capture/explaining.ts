@@ -3,7 +3,6 @@ import { closeSync, constants, existsSync, openSync, rmSync, writeFileSync } fro
 import type { HandlerSettings } from "../../config/options.ts";
 import type { ReadAt } from "../../crash/elf/bytes.ts";
 import { fileReader } from "../../crash/elf/file-reader.ts";
-import { ELF_HEADER_BYTES, parseElfHeader } from "../../crash/elf/header.ts";
 import { type Crash, shortened } from "../../domain/crash.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import type { Explain } from "../cache/abandoned.ts";
@@ -25,14 +24,6 @@ export interface Explaining {
 /** A process chooses its names, and so how long it is; of an ordinary one some ten thousand. */
 const MAX_FILE_LENGTH = 512 << 10;
 
-/** The table of so many takes 40 MiB, and more would lead over the handler's ceiling (ceiling.ts). Servers have some thousand. */
-const MOST_SEGMENTS = 20_000;
-
-function isDear(core: ReadAt): boolean {
-  const header = parseElfHeader(core(0n, ELF_HEADER_BYTES));
-  return header !== undefined && (header.extendedCount || header.phnum > MOST_SEGMENTS);
-}
-
 /** What the record keeps, and why there is less than there could be. */
 interface Explained {
   readonly crash: Crash | null;
@@ -51,8 +42,6 @@ export async function explain(entry: Entry, explaining: Explaining): Promise<Exp
     if (how === "off" || (path === undefined && !glimpse)) return { crash: null, warnings: [] };
     fd = path === undefined ? undefined : openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     const core = inTurn(fd === undefined ? undefined : upTo(coreBytes, fileReader(fd)), glimpse);
-    if (isDear(core))
-      return { crash: null, warnings: [`its stack was not read: of more than ${MOST_SEGMENTS} segments`] };
     const { crashOf } = await import("../../crash/crash.ts");
     files?.released();
     const crash = crashOf({

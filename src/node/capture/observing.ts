@@ -4,7 +4,6 @@ import { blankRecord, type DumpRecord } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { newDumpId } from "../../domain/id.ts";
 import { textOf } from "../../domain/text.ts";
-import { formatBytes } from "../../domain/units.ts";
 import { startTicks, statusField, TICK_MS } from "../../system/proc.ts";
 import { signalOf } from "../cache/examine.ts";
 import type { Identification } from "../identity/runtime.ts";
@@ -12,7 +11,6 @@ import type { KernelCall } from "../kernel/arguments.ts";
 import { type CrashedProcess, openCrashedProcess } from "../kernel/crashed-process.ts";
 import { leftOut } from "../kernel/filter.ts";
 import { statOfExecutable } from "../kernel/local-files.ts";
-import { mapsFit } from "./ceiling.ts";
 import { type Own, whoseProgram } from "./own.ts";
 import type { World } from "./world.ts";
 
@@ -29,7 +27,6 @@ export interface Scene extends Disposable {
 /** Looks at all there is; never throws, because no look is worth a core. */
 export function observe(kernelCall: KernelCall, world: World, warnings: readonly string[]): Scene {
   const [process, gone] = attempt(() => openCrashedProcess(kernelCall.call, world.settings.environ, world.proc));
-  keepBelowCeiling(process);
   const facts = process?.facts;
   const [known, failed] = attempt(() => facts?.has("cgroup") && world.identify.quickly(facts, world.settings));
   const quick = known || nobody(gone ?? failed ?? "the process's cgroup cannot be read");
@@ -63,12 +60,6 @@ function replacedFile(process: CrashedProcess): string | undefined {
   return file && file.nlink > 0n
     ? undefined
     : "its executable was replaced or deleted while it ran: what is at its path now is another file";
-}
-
-function keepBelowCeiling(crashed: CrashedProcess | undefined): void {
-  const bytes = crashed?.facts.get("maps")?.length ?? 0;
-  if (bytes > 0 && !mapsFit(bytes, process.memoryUsage.rss()))
-    crashed?.forget("maps", `its maps (${formatBytes(bytes)}) would take too much memory: not kept`);
 }
 
 function attempt<T>(act: () => T): [T | undefined, string | undefined] {

@@ -40,8 +40,6 @@ export interface CrashedProcess extends Disposable {
   readonly facts: ReadonlyMap<string, Buffer>;
   /** Facts that are longer than what is read of them, in words. */
   readonly cut: readonly string[];
-  /** Gives up a fact. @param why  in words */
-  forget(name: string, why: string): void;
   /** UTS name as the process saw it. */
   readonly hostname: string | undefined;
   /** The process or thread behind `memory`, in the initial pid namespace. */
@@ -92,8 +90,7 @@ export function openCrashedProcess(
     );
   }
   const pid = memory === main ? call.hostPid : (call.hostTid ?? call.hostPid);
-  const forget = (name: string, why: string) => void (facts.delete(name) && cut.push(why));
-  return { facts, cut, forget, hostname: named(), pid, memory, main, unchanged, [Symbol.dispose]: dispose };
+  return { facts, cut, hostname: named(), pid, memory, main, unchanged, [Symbol.dispose]: dispose };
 
   function source(name: string): ProcDirectory {
     return OF_MEMORY.has(name) ? memory : main;

@@ -6,15 +6,15 @@
  * offset up to which the core is certain: the pipe still has all of it.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import type { Segment } from "../../crash/elf/segments.ts";
+import type { DirectPlan } from "../../crash/elf/segments.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { readAt } from "../../system/io.ts";
 import { statusField } from "../../system/proc.ts";
 import { ProcessReader, sharesMemory } from "../../system/process-memory.ts";
 import { refusedRead } from "../../system/ptrace.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
-import type { Mapping } from "./memory-map.ts";
-import { type Run, runBytesFor, runsOf } from "./pages.ts";
+import type { Mappings } from "./memory-map.ts";
+import { type Run, runsOf, type Sizes } from "./pages.ts";
 import { CannotKeep, type SparseFile } from "./sparse-file.ts";
 
 /** Two reads in flight: one alone is slower than the pipe, more only take memory. */
@@ -35,18 +35,16 @@ export interface Doubt {
 
 /**
  * @param mappings  all of the process's
- * @param segments  ascending in the core and contiguous
  * @returns undefined when all of it is in the file
  * @throws CannotKeep when the disk or the limits say no
  */
 export async function copyDirectly(
   process: CrashedProcess,
-  mappings: readonly Mapping[],
-  segments: readonly Segment[],
+  mappings: Mappings,
+  { prefixBytes, segments }: DirectPlan,
   file: SparseFile,
-  pageBytes: number,
+  sizes: Sizes,
 ): Promise<Doubt | undefined> {
-  const first = segments[0]?.offsetBytes ?? 0n;
   const fds: number[] = [];
   try {
     const mem = opened("mem");
@@ -54,13 +52,11 @@ export async function copyDirectly(
     const comm = opened("comm");
     const readPagemap = async (entries: Uint32Array, page: bigint, count: number) =>
       Math.floor((await readAt(pagemap, new Uint8Array(entries.buffer), count * 8, page * 8n)) / 8);
-    const last = segments.at(-1);
-    const runBytes = runBytesFor(last ? last.offsetBytes + last.fileBytes : 0n);
-    const runs = runsOf(segments, mappings, readPagemap, { pageBytes, runBytes });
-    return await copyRuns({ mem, comm, reader: readerOf(process) }, runs, runBytes, file);
+    const runs = runsOf(segments, mappings, readPagemap, sizes);
+    return await copyRuns({ mem, comm, reader: readerOf(process) }, runs, sizes.runBytes, file);
   } catch (error) {
     if (error instanceof CannotKeep) throw error;
-    return { why: refusedRead(error) ?? reasonOf(error), certainBytes: first, stalled: false };
+    return { why: refusedRead(error) ?? reasonOf(error), certainBytes: prefixBytes, stalled: false };
   } finally {
     for (const fd of fds) closeSync(fd);
   }

@@ -4,11 +4,12 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { fieldsOf, type ReadAt, readerOf } from "../../crash/elf/bytes.ts";
+import type { CoreLayout } from "../../crash/elf/layout.ts";
 import { walkNotes } from "../../crash/elf/notes.ts";
 import { type ProgramHeader, PT_LOAD, PT_NOTE } from "../../crash/elf/program-headers.ts";
 import { readAt } from "../../system/io.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
-import type { CoreHead, CoreTable } from "./head.ts";
+import type { CoreHead } from "./head.ts";
 import type { CorePipe } from "./pipe.ts";
 import { difference } from "./same-process.ts";
 
@@ -33,7 +34,7 @@ interface Glimpsed {
 
 /** Takes the notes from the pipe, and the stack from the process. Never throws: the copy goes on whatever is seen here. */
 export async function glimpse(head: CoreHead, pipe: CorePipe, process: CrashedProcess | undefined): Promise<Glimpsed> {
-  const notes = head.table?.headers.find(({ type }) => type === PT_NOTE);
+  const notes = head.table && Iterator.from(head.table.headers).find(({ type }) => type === PT_NOTE);
   const end = notes && notes.offsetBytes + notes.fileBytes;
   const follows =
     notes && notes.offsetBytes >= BigInt(head.bytes.length) && pipe.positionBytes === BigInt(head.bytes.length);
@@ -66,7 +67,7 @@ const within = ({ offsetBytes, endBytes }: Stack, offset: bigint): boolean =>
 
 /** From the stack pointer on, or from the next segment where that has run out of its own (a stack overflow). */
 async function stackOf(
-  { header, headers }: CoreTable,
+  { header, headers }: CoreLayout,
   notes: ProgramHeader,
   read: ReadAt,
   process: CrashedProcess,
@@ -83,7 +84,7 @@ async function stackOf(
   const segment =
     sp === undefined
       ? undefined
-      : headers.find(({ type, vaddr, memBytes }) => type === PT_LOAD && sp < vaddr + memBytes);
+      : Iterator.from(headers).find(({ type, vaddr, memBytes }) => type === PT_LOAD && sp < vaddr + memBytes);
   if (sp === undefined || !segment) return undefined;
   const page = sp - (sp % PAGE_BYTES); // readers ask for whole pages, and leaf functions use what is below
   const from = page > segment.vaddr ? page : segment.vaddr;

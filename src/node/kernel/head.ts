@@ -1,13 +1,9 @@
-import { ELF_HEADER_BYTES, type ElfHeader, parseElfHeader } from "../../crash/elf/header.ts";
-import { expectedBytes, type ProgramHeader, parseProgramHeaders, tableBytes } from "../../crash/elf/program-headers.ts";
+import { readerOf } from "../../crash/elf/bytes.ts";
+import { ELF_HEADER_BYTES, parseElfHeader } from "../../crash/elf/header.ts";
+import { type CoreLayout, layoutOf } from "../../crash/elf/layout.ts";
+import { tableBytes } from "../../crash/elf/program-headers.ts";
 import { type DirectPlan, directlyCopyable } from "../../crash/elf/segments.ts";
 import type { CorePipe } from "./pipe.ts";
-
-/** What the first bytes say. */
-export interface CoreTable {
-  readonly header: ElfHeader;
-  readonly headers: readonly ProgramHeader[];
-}
 
 /** The core's first bytes, before any memory: enough to know how long it should become. */
 export interface CoreHead {
@@ -16,7 +12,7 @@ export interface CoreHead {
   /** Undefined when the stream is no ELF core, or its table is too long to hold. */
   readonly expectedBytes: bigint | undefined;
   /** Undefined likewise. */
-  readonly table: CoreTable | undefined;
+  readonly table: CoreLayout | undefined;
   readonly plan: DirectPlan | undefined;
   /** Why there is no plan. */
   readonly noPlan: string | undefined;
@@ -36,14 +32,13 @@ export async function readHead(pipe: CorePipe): Promise<CoreHead> {
   const whole = Buffer.allocUnsafeSlow(Math.max(table.bytes, start.length));
   start.copy(whole);
   const bytes = whole.subarray(0, await pipe.fill(whole, start.length, table.bytes));
-  const parsed = parseProgramHeaders(bytes, header);
-  if (!parsed.ok) return without(bytes, parsed.why);
-  const expected = expectedBytes(header, parsed.headers);
-  const plan = directlyCopyable(header, parsed.headers);
+  const layout = layoutOf(readerOf(bytes));
+  if (!layout.ok) return without(bytes, layout.why);
+  const plan = directlyCopyable(header, layout.headers);
   return {
     bytes,
-    expectedBytes: expected.ok ? expected.bytes : undefined,
-    table: { header, headers: parsed.headers },
+    expectedBytes: layout.expectedBytes,
+    table: layout,
     plan: plan.ok ? plan : undefined,
     noPlan: plan.ok ? undefined : plan.why,
   };

@@ -19,21 +19,53 @@ const NEWLINE = 0x0a;
 /** What is looked at of a line. Addresses to inode take 90 bytes at the most, the name of an anonymous mapping 87 (prctl(2)). */
 const LINE_BYTES = 256;
 
+const PAGES = ["anonymous", "none", "any"] as const satisfies Mapping["pages"][];
+
 /**
- * Parses /proc/P/maps (proc_pid_maps(5)); a line that does not look like one is left out, so its pages are read. Line by
- * line: the file may have 32 MiB, and a string of it would be as large again.
+ * /proc/P/maps (proc_pid_maps(5)) by address, in 17 bytes a mapping: a process can have a million. A line that does not look
+ * like one is left out, so its pages are read.
  */
-export function parseMaps(maps: Buffer): Mapping[] {
-  const found: Mapping[] = [];
-  for (const line of linesOf(maps)) {
-    const match = LINE.exec(line.toString("latin1", 0, LINE_BYTES));
-    if (!match) continue;
+export class Mappings {
+  readonly #starts: BigUint64Array;
+  readonly #ends: BigUint64Array;
+  /** Into PAGES. */
+  readonly #pages: Uint8Array;
+  #count = 0;
+
+  constructor(maps: Buffer) {
+    let lines = 1;
+    for (let at = maps.indexOf(NEWLINE); at >= 0; at = maps.indexOf(NEWLINE, at + 1)) lines++;
+    this.#starts = new BigUint64Array(lines);
+    this.#ends = new BigUint64Array(lines);
+    this.#pages = new Uint8Array(lines);
+    for (const line of linesOf(maps)) this.#add(line.toString("latin1", 0, LINE_BYTES));
+  }
+
+  #add(line: string): void {
+    const match = LINE.exec(line);
+    if (!match) return;
     const [, start = "0", end = "0", access = "", device, inode, name = ""] = match;
     const noFile = device === "00:00" && inode === "0" && access[3] === "p";
     const pages = noFile && ANONYMOUS_NAME.test(name) ? "anonymous" : noFile && VVAR.test(name) ? "none" : "any";
-    found.push({ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`), pages });
+    this.#starts[this.#count] = BigInt(`0x${start}`);
+    this.#ends[this.#count] = BigInt(`0x${end}`);
+    this.#pages[this.#count++] = PAGES.indexOf(pages);
   }
-  return found;
+
+  /** Those that overlap [from, to), in order. */
+  *within(from: bigint, to: bigint): Generator<Mapping, void> {
+    let low = 0;
+    for (let high = this.#count; low < high; ) {
+      const middle = (low + high) >> 1;
+      if ((this.#ends[middle] ?? 0n) <= from) low = middle + 1;
+      else high = middle;
+    }
+    for (let at = low; at < this.#count; at++) {
+      const [start = 0n, end = 0n, pages = "any"] = [this.#starts[at], this.#ends[at], PAGES[this.#pages[at] ?? 0]];
+      if (start >= to) return;
+      yield { start, end, pages };
+    }
+  }
 }
 
 /** A mapping of a file's code. */
@@ -114,19 +146,4 @@ function* linesOf(bytes: Buffer): Generator<Buffer> {
 export function isVsyscallWithoutPage(maps: Buffer, vaddr: bigint): boolean {
   const last = maps.subarray(maps.lastIndexOf(NEWLINE, -2) + 1).toString("latin1", 0, LINE_BYTES);
   return last.startsWith(`${vaddr.toString(16)}-`) && /--xp .*\[vsyscall\]\n?$/.test(last);
-}
-
-/** The mappings that overlap [from, to), in order. `mappings` is sorted, as the kernel prints it. */
-export function* mappingsIn(mappings: readonly Mapping[], from: bigint, to: bigint): Iterable<Mapping> {
-  let low = 0;
-  for (let high = mappings.length; low < high; ) {
-    const middle = (low + high) >> 1;
-    if ((mappings[middle]?.end ?? 0n) <= from) low = middle + 1;
-    else high = middle;
-  }
-  for (let at = low; at < mappings.length; at++) {
-    const mapping = mappings[at];
-    if (!mapping || mapping.start >= to) return;
-    yield mapping;
-  }
 }

@@ -1,5 +1,5 @@
-import type { Segment } from "../../crash/elf/segments.ts";
-import { type Mapping, mappingsIn } from "./memory-map.ts";
+import type { ProgramHeader } from "../../crash/elf/program-headers.ts";
+import type { Mapping, Mappings } from "./memory-map.ts";
 
 /** A stretch of the process's memory and where it goes in the core: within one window of the file. */
 export interface Run {
@@ -24,7 +24,7 @@ interface Piece {
 /** Reads 64-bit pagemap entries (one a page) for pages from `firstPage` on; fewer than asked means: unknown. */
 type ReadPagemap = (entries: Uint32Array, firstPage: bigint, count: number) => Promise<number>;
 
-interface Sizes {
+export interface Sizes {
   /** The machine's page. */
   readonly pageBytes: number;
   /** Longest run, and the windows of the file that runs keep to: a multiple of the page. */
@@ -55,17 +55,17 @@ const EXCLUSIVE = 1 << 24;
  * (MADV_GUARD_INSTALL; glibc puts them below stacks), which cannot be read at all: the kernel dumps them as zeros.
  */
 export async function* runsOf(
-  segments: readonly Omit<Segment, "memBytes">[],
-  mappings: readonly Mapping[],
+  segments: Iterable<Place>,
+  mappings: Mappings,
   readPagemap: ReadPagemap,
   sizes: Sizes,
 ): AsyncGenerator<Run, void> {
   const entries = new Uint32Array(ENTRIES * 2);
-  for (const { vaddr, fileBytes, offsetBytes } of segments) {
+  for (const { vaddr, fileBytes, offsetBytes } of joined(segments, asOneSegment)) {
     const end = vaddr + fileBytes;
     const toOffset = offsetBytes - vaddr;
     let at = vaddr;
-    for (const mapping of mappingsIn(mappings, vaddr, end)) {
+    for (const mapping of joined(mappings.within(vaddr, end), asOneMapping)) {
       if (mapping.pages === "any") continue;
       const from = mapping.start > at ? mapping.start : at;
       const to = mapping.end < end ? mapping.end : end;
@@ -76,6 +76,27 @@ export async function* runsOf(
     yield* windows(at, end, toOffset, sizes.runBytes);
   }
 }
+
+type Place = Pick<ProgramHeader, "vaddr" | "fileBytes" | "offsetBytes">;
+
+/** Neighbours are looked at and read as one: a process may have 65,000 mappings of a page each. */
+function* joined<T>(all: Iterable<T>, asOne: (last: T, next: T) => T | undefined): Generator<T, void> {
+  let last: T | undefined;
+  for (const next of all) {
+    const one = last && asOne(last, next);
+    if (last && !one) yield last;
+    last = one ?? next;
+  }
+  if (last) yield last;
+}
+
+const asOneSegment = (last: Place, next: Place): Place | undefined =>
+  last.vaddr + last.fileBytes === next.vaddr && last.offsetBytes + last.fileBytes === next.offsetBytes
+    ? { ...last, fileBytes: last.fileBytes + next.fileBytes }
+    : undefined;
+
+const asOneMapping = (last: Mapping, next: Mapping): Mapping | undefined =>
+  last.end === next.start && last.pages === next.pages ? { ...last, end: next.end } : undefined;
 
 /** All of [from, to), cut where the file's windows end. */
 function* windows(from: bigint, to: bigint, toOffset: bigint, runBytes: number): Generator<Run, void> {

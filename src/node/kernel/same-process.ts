@@ -5,14 +5,13 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import type { ReadAt } from "../../crash/elf/bytes.ts";
+import type { CoreLayout } from "../../crash/elf/layout.ts";
 import { walkNotes } from "../../crash/elf/notes.ts";
-import { PT_NOTE } from "../../crash/elf/program-headers.ts";
-import type { Segment } from "../../crash/elf/segments.ts";
+import { type ProgramHeader, PT_NOTE } from "../../crash/elf/program-headers.ts";
 import { MAX_PRPSINFO_BYTES, PRSTATUS_BYTES, processIn, threadIn } from "../../crash/elf/structures.ts";
 import { PROC_FILE_BYTES, statusField } from "../../system/proc.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
-import type { CoreTable } from "./head.ts";
-import { type Mapping, mappingsIn } from "./memory-map.ts";
+import type { Mappings } from "./memory-map.ts";
 
 /** Why a core cannot be taken for the process's. */
 interface Difference {
@@ -29,7 +28,7 @@ const NT_PRPSINFO = 3;
 const NT_AUXV = 6;
 
 /** @param read  the core; it needs to reach the first notes only. @returns undefined when it is the process's */
-export function difference(read: ReadAt, table: CoreTable, { facts, memory }: CrashedProcess): Difference | undefined {
+export function difference(read: ReadAt, table: CoreLayout, { facts, memory }: CrashedProcess): Difference | undefined {
   const core = firstNotes(read, table);
   const auxv = facts.get("auxv");
   if (!core.auxv || !auxv || core.pid === undefined) return unknown("its notes do not tell whose it is");
@@ -58,9 +57,9 @@ interface FirstNotes {
   auxv?: Buffer;
 }
 
-function firstNotes(read: ReadAt, { header, headers }: CoreTable): FirstNotes {
+function firstNotes(read: ReadAt, { header, headers }: CoreLayout): FirstNotes {
   const found: FirstNotes = {};
-  const notes = headers.find(({ type }) => type === PT_NOTE);
+  const notes = Iterator.from(headers).find(({ type }) => type === PT_NOTE);
   if (!notes) return found;
   const { offsetBytes } = notes;
   const fileBytes = notes.fileBytes < FIRST_NOTES_BYTES ? notes.fileBytes : FIRST_NOTES_BYTES;
@@ -76,9 +75,9 @@ function firstNotes(read: ReadAt, { header, headers }: CoreTable): FirstNotes {
 /**
  * Whether each segment is one of the mappings, from its beginning to its end, as the kernel makes them (dump_vma_snapshot()).
  */
-export const segmentsAreMappings = (segments: readonly Segment[], mappings: readonly Mapping[]): boolean =>
-  segments.every(({ vaddr, memBytes }) => {
-    const [mapping] = mappingsIn(mappings, vaddr, vaddr + memBytes);
+export const segmentsAreMappings = (segments: Iterable<ProgramHeader>, mappings: Mappings): boolean =>
+  Iterator.from(segments).every(({ vaddr, memBytes }) => {
+    const [mapping] = mappings.within(vaddr, vaddr + memBytes);
     return mapping?.start === vaddr && mapping.end === vaddr + memBytes;
   });
 

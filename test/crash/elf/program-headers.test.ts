@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { readerOf } from "../../../src/crash/elf/bytes.ts";
 import { type ElfHeader, parseElfHeader } from "../../../src/crash/elf/header.ts";
+import { layoutOf } from "../../../src/crash/elf/layout.ts";
 import {
   expectedBytes,
   MAX_HELD_BYTES,
   type ProgramHeader,
-  parseProgramHeaders,
   tableBytes,
 } from "../../../src/crash/elf/program-headers.ts";
 import { ABIS, buildCore, type Part } from "./build.ts";
@@ -14,8 +15,8 @@ import { fixture, NAMES } from "./fixtures.ts";
 
 const headerOf = (core: Uint8Array): ElfHeader => parseElfHeader(core) ?? assert.fail("no ELF core");
 const headersOf = (core: Uint8Array): readonly ProgramHeader[] => {
-  const parsed = parseProgramHeaders(core, headerOf(core));
-  return parsed.ok ? parsed.headers : assert.fail(parsed.why);
+  const layout = layoutOf(readerOf(core));
+  return layout.ok ? [...layout.headers] : assert.fail(layout.why);
 };
 
 for (const name of NAMES) {
@@ -25,7 +26,7 @@ for (const name of NAMES) {
   });
 }
 
-test("parseProgramHeaders() reads what readelf -l prints", () => {
+test("layoutOf() reads what readelf -l prints", () => {
   const [notes, text, , , , , , , stack, vsyscall] = headersOf(fixture("segv"));
   const none = { vaddr: 0n, memBytes: 0n };
   assert.deepEqual(notes, { type: 4, flags: 0, offsetBytes: 0x270n, fileBytes: 0x10bcn, ...none });
@@ -36,7 +37,7 @@ test("parseProgramHeaders() reads what readelf -l prints", () => {
   assert.deepEqual(vsyscall, { type: 1, flags: 1, offsetBytes: 0x2c000n, vaddr: 0xffffffffff600000n, ...page });
 });
 
-test("parseProgramHeaders() reads an i386 core, as readelf -l prints it", () => {
+test("layoutOf() reads an i386 core, as readelf -l prints it", () => {
   const vvar = { type: 1, flags: 4, offsetBytes: 0x2000n, vaddr: 0xf7ef7000n, fileBytes: 0x4000n, memBytes: 0x4000n };
   assert.deepEqual(headersOf(fixture("i386"))[4], vvar);
 });
@@ -51,7 +52,7 @@ const parts = fc.array(
   { minLength: 1, maxLength: 20 },
 );
 
-test("parseProgramHeaders() and expectedBytes() say of a core what it was built from", () => {
+test("layoutOf() and expectedBytes() say of a core what it was built from", () => {
   fc.assert(
     fc.property(fc.constantFrom(...ABIS), parts, (abi, built) => {
       const core = buildCore({ abi, parts: built });
@@ -125,9 +126,9 @@ test("tableBytes() refuses PN_XNUM where the first program header is missing or 
   assert.equal(tableBytes(load, headerOf(load)).ok, false);
 });
 
-test("parseProgramHeaders() refuses a table that is cut short", () => {
+test("layoutOf() refuses a table that is cut short", () => {
   const core = fixture("segv");
-  assert.equal(parseProgramHeaders(core.subarray(0, 64 + 10 * 56 - 1), headerOf(core)).ok, false);
+  assert.equal(layoutOf(readerOf(core.subarray(0, 64 + 10 * 56 - 1))).ok, false);
 });
 
 const load = (offsetBytes: bigint, fileBytes: bigint): ProgramHeader => ({

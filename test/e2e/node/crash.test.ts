@@ -123,6 +123,18 @@ test("the handler takes at most 110 MiB for a small program, the reading of its 
   assert.ok(mib > 0 && mib <= 110, `${mib} MiB`);
 });
 
+test("a program with 65,000 mappings is copied from memory, has its stack, and takes the handler at most 120 MiB", {
+  skip,
+}, async () => {
+  using handler = new Handler();
+  await using _held = await holdPattern(handler.pattern());
+  const mib = await peakMib(handler, () => crash(compiled("memory"), "mappings", "32600"));
+  assert.ok(mib > 0 && mib <= 120, `${mib} MiB`);
+  const { core, crash: read, warnings } = await handler.record();
+  assert.deepEqual([core.capture, core.complete, warnings], ["direct", true, []]);
+  assert.equal(names(read)[0], "main");
+});
+
 test("--crash off reads nothing", { skip }, async () => {
   const record = await crashed(["plain"], { crash: "off" });
   assert.deepEqual([record.crash, record.warnings], [null, []]);

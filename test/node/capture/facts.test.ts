@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { test } from "node:test";
-import { CEILING_BYTES, mapsFit } from "../../../src/node/capture/ceiling.ts";
 import { handled } from "../../roles/worlds.ts";
 
 const KIB = 1024;
@@ -34,12 +33,4 @@ test("a dump of which nothing came keeps no large facts either", async () => {
   using done = await handled({ proc: { maps: MAPS }, stream: Buffer.alloc(0) });
   assert.equal(done.record.state, "Lost");
   assert.equal(existsSync(done.entry.path("facts/maps")), false);
-});
-
-test("mapsFit() keeps the handler below its ceiling", () => {
-  const now = 90 << 20;
-  assert.ok(mapsFit(8 << 20, now));
-  assert.equal(mapsFit(32 << 20, now), false);
-  assert.equal(mapsFit(1 << 20, CEILING_BYTES), false);
-  assert.ok(mapsFit(64 << 10, CEILING_BYTES)); // it adds nothing to speak of
 });

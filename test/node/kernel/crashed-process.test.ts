@@ -241,14 +241,6 @@ test("coredump_filter is read where the kernel has it: of the process, not of it
   assert.equal(process.facts.get("coredump_filter")?.toString(), "00000000\n");
 });
 
-test("a fact that would take too much memory can be given up, and that is said once", () => {
-  using fake = fakeProc({ maps: "x" });
-  using process = openCrashedProcess(CALL, false, fake.proc);
-  process.forget("maps", "too much");
-  process.forget("maps", "too much");
-  assert.deepEqual([process.facts.has("maps"), process.cut], [false, ["too much"]]);
-});
-
 test("readUpTo() reads a file without end to its bound, and the next file from its beginning", () => {
   assert.deepEqual([readUpTo("/dev/zero", 1 << 20).bytes.length, readUpTo("/dev/zero", 1 << 20).cut], [1 << 20, true]);
   assert.equal(readUpTo("/dev/zero", 8).bytes.toString("hex"), "00".repeat(8));

@@ -7,11 +7,12 @@ import {
   fileAt,
   isVsyscallWithoutPage,
   type Mapping,
-  mappingsIn,
-  parseMaps,
+  Mappings,
 } from "../../../src/node/kernel/memory-map.ts";
+import { mappingsOf } from "./maps.ts";
 import { stopped } from "./streams.ts";
 
+const parsed = (maps: Buffer): Mapping[] => [...new Mappings(maps).within(0n, 2n ** 64n)];
 const line = (rest: string) => `7f0000000000-7f0000002000 ${rest}\n`;
 const cases: readonly { line: string; pages: Mapping["pages"] }[] = [
   { line: line("rw-p 00000000 00:00 0 "), pages: "anonymous" },
@@ -32,28 +33,28 @@ const cases: readonly { line: string; pages: Mapping["pages"] }[] = [
   { line: line("rw-p 00000000 00:00 0                          [new in Linux 9]"), pages: "any" },
 ];
 for (const { line, pages } of cases) {
-  test(`parseMaps() takes ${line.slice(26).trim().replace(/ +/g, " ")} for ${pages}`, () => {
-    assert.deepEqual(parseMaps(Buffer.from(line)), [{ start: 0x7f0000000000n, end: 0x7f0000002000n, pages }]);
+  test(`new Mappings() takes ${line.slice(26).trim().replace(/ +/g, " ")} for ${pages}`, () => {
+    assert.deepEqual(parsed(Buffer.from(line)), [{ start: 0x7f0000000000n, end: 0x7f0000002000n, pages }]);
   });
 }
 
-test("parseMaps() leaves out what does not look like a line, so that it is read", () => {
+test("new Mappings() leaves out what does not look like a line, so that it is read", () => {
   const text = `\n${line("rw-p 0 00:00 0")}garbage\n7f00-zz rw-p 0 00:00 0\n${line("rw-p 0 00:00 0").trim()}`;
-  assert.equal(parseMaps(Buffer.from(text)).length, 2);
+  assert.equal(parsed(Buffer.from(text)).length, 2);
 });
 
-test("parseMaps() reads a real map as the kernel prints it: sorted, whole, the heap anonymous", async () => {
+test("new Mappings() reads a real map as the kernel prints it: sorted, whole, the heap anonymous", async () => {
   using child = await stopped();
   const text = readFileSync(`/proc/${child.pid}/maps`);
-  const maps = parseMaps(text);
+  const maps = parsed(text);
   assert.equal(maps.length, text.toString("latin1").trimEnd().split("\n").length);
   assert.ok(maps.every(({ start, end }, at) => start < end && (maps[at - 1]?.end ?? 0n) <= start));
   assert.ok(maps.some(({ pages }) => pages === "anonymous"));
 });
 
-test("parseMaps() reads past names of any length and bytes", () => {
+test("new Mappings() reads past names of any length and bytes", () => {
   const long = line(`r--s 00000000 fe:00 77                         /${"a".repeat(4000)}\r`);
-  const maps = parseMaps(Buffer.from(long + line("rw-p 00000000 00:00 0 ") + long, "latin1"));
+  const maps = parsed(Buffer.from(long + line("rw-p 00000000 00:00 0 ") + long, "latin1"));
   assert.deepEqual(
     maps.map(({ pages }) => pages),
     ["any", "anonymous", "any"],
@@ -69,8 +70,8 @@ test("isVsyscallWithoutPage() believes the last line only", () => {
     assert.equal(is(other), false);
 });
 
-test("parseMaps() throws at no bytes", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => void parseMaps(Buffer.from(bytes))));
+test("new Mappings() throws at no bytes", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => void parsed(Buffer.from(bytes))));
 });
 
 /** Mappings in order, with and without gaps between them. */
@@ -86,12 +87,12 @@ const sorted = fc
   });
 const address = fc.bigInt({ min: 0n, max: 120n });
 
-test("mappingsIn() gives those that overlap, in order", () => {
+test("within() gives those that overlap, in order", () => {
   fc.assert(
     fc.property(sorted, address, address, (mappings, a, b) => {
       const [from, to] = a < b ? [a, b] : [b, a + 1n];
       const want = mappings.filter(({ start, end }) => start < to && end > from);
-      assert.deepEqual([...mappingsIn(mappings, from, to)], want);
+      assert.deepEqual([...mappingsOf(mappings).within(from, to)], want);
     }),
   );
 });

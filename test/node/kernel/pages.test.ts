@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Segment } from "../../../src/crash/elf/segments.ts";
+import type { ProgramHeader } from "../../../src/crash/elf/program-headers.ts";
 import type { Mapping } from "../../../src/node/kernel/memory-map.ts";
 import { type Run, runsOf } from "../../../src/node/kernel/pages.ts";
+import { mappingsOf } from "./maps.ts";
 
 const RUN_BYTES = 4 << 20;
 const PAGE = 4096;
@@ -22,7 +23,7 @@ type PageState = keyof typeof STATES;
 
 interface Memory {
   readonly mappings: readonly Mapping[];
-  readonly segments: readonly Omit<Segment, "memBytes">[];
+  readonly segments: readonly Pick<ProgramHeader, "vaddr" | "fileBytes" | "offsetBytes">[];
   /** By page number; `untouched` where it says nothing. */
   readonly pages: ReadonlyMap<number, PageState>;
   /** From here on pagemap gives no answer. */
@@ -38,7 +39,9 @@ async function runs({ mappings, segments, pages, silentFrom }: Memory): Promise<
     }
     return known;
   };
-  return await Array.fromAsync(runsOf(segments, mappings, readPagemap, { pageBytes: PAGE, runBytes: RUN_BYTES }));
+  return await Array.fromAsync(
+    runsOf(segments, mappingsOf(mappings), readPagemap, { pageBytes: PAGE, runBytes: RUN_BYTES }),
+  );
 }
 
 const mapping = (from: number, to: number, pages: Mapping["pages"] = "anonymous"): Mapping => ({
@@ -46,7 +49,11 @@ const mapping = (from: number, to: number, pages: Mapping["pages"] = "anonymous"
   end: at(to),
   pages,
 });
-const segment = (from: number, to: number, offsetPage: number): Omit<Segment, "memBytes"> => ({
+const segment = (
+  from: number,
+  to: number,
+  offsetPage: number,
+): Pick<ProgramHeader, "vaddr" | "fileBytes" | "offsetBytes"> => ({
   vaddr: at(from),
   fileBytes: at(to - from),
   offsetBytes: at(offsetPage),
@@ -152,6 +159,17 @@ const cases: readonly { on: string; memory: Memory; want: number[][] }[] = [
     ],
   },
   {
+    on: "neighbours in memory and in the core, as one",
+    memory: memory({
+      segments: [segment(0, 5, 10), segment(5, 9, 15), segment(9, 12, 30)],
+      mappings: [mapping(0, 5, "any"), mapping(5, 9, "any"), mapping(9, 12, "any")],
+    }),
+    want: [
+      [0, 10, 9],
+      [9, 30, 3],
+    ],
+  },
+  {
     on: "a long stretch, in runs that end where the file's windows of 4 MiB do",
     memory: memory({ segments: [segment(0, 2500, 1)], mappings: [] }),
     want: [
@@ -224,14 +242,14 @@ test("runsOf() covers what holds data, exactly once, upwards in the core, and ne
         assert.ok(length > 0 && length <= RUN_BYTES && length % PAGE === 0);
         assert.ok(offsetBytes >= end, "upwards, nothing twice");
         end = offsetBytes + BigInt(length);
-        const home = memory.segments.find((s) => s.vaddr <= vaddr && vaddr + BigInt(length) <= s.vaddr + s.fileBytes);
-        assert.ok(home && offsetBytes - home.offsetBytes === vaddr - home.vaddr, "at its place");
         const inPieces = new Set<number>();
         for (const piece of pieces)
           for (let page = (Number(vaddr) + piece.at) / PAGE, i = 0; i < piece.length / PAGE; i++)
             inPieces.add(page + i);
         for (let page = Number(vaddr) / PAGE, i = 0; i < length / PAGE; i++) {
           read.add(page + i);
+          const home = memory.segments.find((s) => s.vaddr <= at(page + i) && at(page + i) < s.vaddr + s.fileBytes);
+          assert.ok(home && offsetBytes - home.offsetBytes === vaddr - home.vaddr, "at its place");
           const must = verdict(memory, page + i);
           assert.equal(inPieces.has(page + i), must === true, "what was never touched is not read, what was is");
           assert.ok(!alone || must !== true || isAlone(memory, page + i), "nothing is pinned but what is its alone");

@@ -105,7 +105,6 @@ async function copy(
       : {
           facts: factsOf(process.pid, mapped),
           cut: [],
-          forget() {},
           hostname: undefined,
           pid: process.pid,
           memory: main,
