@@ -55,7 +55,7 @@ const EXCLUSIVE = 1 << 24;
  * (MADV_GUARD_INSTALL; glibc puts them below stacks), which cannot be read at all: the kernel dumps them as zeros.
  */
 export async function* runsOf(
-  segments: Iterable<Place>,
+  segments: Iterable<SegmentPlace>,
   mappings: Mappings,
   readPagemap: ReadPagemap,
   sizes: Sizes,
@@ -77,7 +77,7 @@ export async function* runsOf(
   }
 }
 
-type Place = Pick<ProgramHeader, "vaddr" | "fileBytes" | "offsetBytes">;
+type SegmentPlace = Pick<ProgramHeader, "vaddr" | "fileBytes" | "offsetBytes">;
 
 /** Neighbours are looked at and read as one: a process may have 65,000 mappings of a page each. */
 function* joined<T>(all: Iterable<T>, asOne: (last: T, next: T) => T | undefined): Generator<T, void> {
@@ -90,7 +90,7 @@ function* joined<T>(all: Iterable<T>, asOne: (last: T, next: T) => T | undefined
   if (last) yield last;
 }
 
-const asOneSegment = (last: Place, next: Place): Place | undefined =>
+const asOneSegment = (last: SegmentPlace, next: SegmentPlace): SegmentPlace | undefined =>
   last.vaddr + last.fileBytes === next.vaddr && last.offsetBytes + last.fileBytes === next.offsetBytes
     ? { ...last, fileBytes: last.fileBytes + next.fileBytes }
     : undefined;
