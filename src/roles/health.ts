@@ -2,15 +2,24 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DumpError, reasonOf } from "../domain/failures.ts";
+import type { Metrics } from "../system/metrics.ts";
 
 interface Health {
   /** Why it would be better started anew; undefined while it would not. */
-  alive?(): string | undefined;
+  readonly alive?: () => string | undefined;
   /** Why the role is not doing all of its work; empty when it is. */
-  problems(): readonly string[];
+  readonly problems: () => readonly string[];
   /** In Prometheus's text format. */
-  metrics(): Promise<string>;
+  readonly metrics: () => Promise<string>;
 }
+
+/** Serves what a role reports of itself until it is disposed of; nothing where the settings say port 0. */
+export const serveRole = async (
+  { metricsPort }: { readonly metricsPort: number },
+  { registry }: Metrics,
+  role: Omit<Health, "metrics">,
+): Promise<AsyncDisposable | undefined> =>
+  metricsPort === 0 ? undefined : await serveHealth(metricsPort, { ...role, metrics: () => registry.metrics() });
 
 /**
  * @param port 0: any free one

@@ -8,7 +8,7 @@
 import type { Gauge } from "prom-client";
 import { DumpError, mayPass, reasonOf } from "../domain/failures.ts";
 import { backoffMs, pause } from "../system/backoff.ts";
-import type { Diary } from "./diary.ts";
+import type { RoleLog } from "./role-log.ts";
 
 interface StoreStatus {
   /** The store's name, as it stands in records. */
@@ -26,7 +26,7 @@ interface StoreUnderWatch {
   readonly volume: string;
   /** @throws why it does not let us in */
   readonly probe: (signal: AbortSignal) => Promise<unknown>;
-  readonly diary: Diary;
+  readonly log: RoleLog;
   readonly up: Gauge;
   /** Which failures make the role not ready until the store has let us in; default: any. */
   readonly blocks?: (error: unknown) => boolean;
@@ -74,7 +74,7 @@ export class StoreHealth {
 
   /** What came of an act on the store. @param error undefined: it did it; what is not the store's says nothing of it */
   saw(error: unknown): void {
-    const { diary, up, volume, blocks = () => true } = this.#of;
+    const { log, up, volume, blocks = () => true } = this.#of;
     if (error !== undefined && !isStores(error)) return;
     const wasUp = this.#status.isUp;
     const isUp = error === undefined;
@@ -83,8 +83,8 @@ export class StoreHealth {
     this.#isProven ||= isUp;
     up.set(isUp ? 1 : 0);
     const isBlocked = !isUp && !this.#isProven && blocks(error);
-    diary.trouble("store", isBlocked ? error : undefined);
-    diary.state("store", isUp || isBlocked ? undefined : reasonOf(error), "warn");
+    log.trouble("store", isBlocked ? error : undefined);
+    log.state("store", isUp || isBlocked ? undefined : reasonOf(error), "warn");
     if (wasUp && !isUp) this.#news.resolve(); // asked again soon, so that it is known when it is back
   }
 }

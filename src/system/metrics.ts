@@ -3,11 +3,13 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 /** What a role tells of itself, for Prometheus: `coredump_<role>_…`, and of its process what prom-client knows. */
 export class Metrics {
   readonly registry = new Registry();
+  readonly failures: Counter;
   readonly #prefix: string;
 
   constructor(role: string) {
     this.#prefix = `coredump_${role}_`;
     collectDefaultMetrics({ register: this.registry });
+    this.failures = this.counter("failures_total", "Failures, by code; each is tried again", ["code"]);
   }
 
   protected counter(name: string, help: string, labelNames: string[] = []): Counter {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { pino } from "pino";
 import { DumpError } from "../../src/domain/failures.ts";
-import { Diary } from "../../src/roles/diary.ts";
+import { RoleLog } from "../../src/roles/role-log.ts";
 import { isForGood, StoreHealth } from "../../src/roles/store-health.ts";
 import { readProbe, writeProbe } from "../../src/store/probe.ts";
 import { eventually } from "../support/eventually.ts";
@@ -19,9 +19,9 @@ function healthOf(probe: (signal: AbortSignal) => Promise<void>, blocks?: (error
   const [said, set]: [{ level: string; msg: string }[], number[]] = [[], []];
   const how = { base: null, formatters: { level: (level: string) => ({ level }) } };
   const log = pino(how, { write: (line) => said.push(JSON.parse(line)) });
-  const diary = new Diary(log, () => undefined);
+  const diary = new RoleLog(log, () => undefined);
   const up = { set: (value: number) => set.push(value) } as never;
-  const watch = { volume: "s3://cores", probe, diary, up, ...(blocks && { blocks }) };
+  const watch = { volume: "s3://cores", probe, log: diary, up, ...(blocks && { blocks }) };
   return { health: new StoreHealth(watch, () => new Date(0)), diary, said, set };
 }
 

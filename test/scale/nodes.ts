@@ -66,7 +66,7 @@ async function startNode(kubeconfig: string, number: number, folder: string, sig
     trouble: (_: string, error: unknown) => problem(error),
     pulse: (what: "scan" | "list") => void (what === "list" && listed.resolve()),
   };
-  const world = { settings, node, diary, ship, deliver: undefined };
+  const world = { settings, node, log: diary, ship, deliver: undefined };
   const registry = new KubeRegistry(http);
   void runAgent({ ...world, registry, teller: tellerFor(http, node, problem) }, signal).catch(problem);
   void keepLease(http, { namespace: settings.systemNamespace, node }, () => true, problem, signal);

@@ -17,7 +17,6 @@ export class ApiMetrics extends Metrics {
   readonly downloads = this.gauge("downloads", "Downloads that are under way");
   readonly downloadedBytes = this.counter("downloaded_bytes_total", "Bytes of dumps that were sent");
   readonly storeUp = this.gauge("store_up", "1 while the store lets the server in, as of the last probe");
-  readonly failures = this.counter("failures_total", "Failures, by code", ["code"]);
 
   constructor() {
     super("apiserver");

@@ -13,6 +13,9 @@ const verb =
   async () =>
     (await load()).command as CommandModule;
 
+const role = (name: "agent" | "controller" | "webhook" | "apiserver" | "gc") =>
+  verb(async () => ({ command: (await import("./roles.ts"))[name] }));
+
 /** Loaded when called; all of them only where help or a suggestion needs their words. */
 export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   list: verb(() => import("./list.ts")),
@@ -25,11 +28,11 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   install: verb(() => import("./install.ts")),
   uninstall: verb(() => import("./uninstall.ts")),
   doctor: verb(() => import("./doctor.ts")),
-  controller: verb(() => import("./controller.ts")),
-  webhook: verb(() => import("./webhook.ts")),
-  apiserver: verb(() => import("./apiserver.ts")),
-  gc: verb(() => import("./gc.ts")),
-  agent: verb(() => import("./agent.ts")),
+  controller: role("controller"),
+  webhook: role("webhook"),
+  apiserver: role("apiserver"),
+  gc: role("gc"),
+  agent: role("agent"),
   sweep: verb(() => import("./sweep.ts")),
   crds: verb(() => import("./crds.ts")),
   "crash-test": verb(() => import("./crash-test.ts")),

@@ -7,6 +7,7 @@ import { type Farewell, removePod, retireNodes } from "../../roles/retire.ts";
 import { print } from "../output/print.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
 import { settingsGiven } from "./given.ts";
+import { untilStopped } from "./roles.ts";
 
 const OPTIONS = {
   kubeconfig: NODE_OPTIONS.kubeconfig,
@@ -22,11 +23,10 @@ export const command: CommandModule<object, Parsed> = {
   builder: (yargs) => yargs.options(flagsOf(OPTIONS)),
   async handler(argv) {
     const { kubeconfig, systemNamespace, waitMs, testPod } = settingsGiven(argv, OPTIONS);
-    const stopping = new AbortController();
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
+    const signal = untilStopped();
     const http = await connect(kubeconfig);
-    const { farewells, labelled } = await retireNodes(http, systemNamespace, waitMs, stopping.signal);
-    if (testPod !== undefined) await removePod(http, systemNamespace, testPod, stopping.signal);
+    const { farewells, labelled } = await retireNodes(http, systemNamespace, waitMs, signal);
+    if (testPod !== undefined) await removePod(http, systemNamespace, testPod, signal);
     const labels = labelled.map((node) => `${node}: still labelled; kubectl label node ${node} coredump-\n`);
     await print([...farewells.map(line), ...labels].join("") || "no node has an agent\n");
   },

@@ -5,9 +5,9 @@ import { printable } from "../../domain/text.ts";
 import { parseDurationMs } from "../../domain/units.ts";
 import { sweep } from "../../roles/agent/sweep.ts";
 import { say } from "../output/print.ts";
-import { AGENT_FLAGS, agentSettings } from "./agent-settings.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
 import { asRoot } from "./node-flags.ts";
+import { AGENT_FLAGS, agentSettings, untilStopped } from "./roles.ts";
 
 export const command: CommandModule<object, Parsed> = {
   command: "sweep",
@@ -22,8 +22,6 @@ export const command: CommandModule<object, Parsed> = {
     const waitMs = parseDurationMs(String(argv["wait"]));
     if (waitMs === undefined)
       throw new DumpError("USAGE", `Cannot use --wait=${argv["wait"]}: not a duration such as 30s`);
-    const stopping = new AbortController();
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
     let left = 0;
     await sweep(
       settings,
@@ -32,7 +30,7 @@ export const command: CommandModule<object, Parsed> = {
         say(`${shortId(id)} ${state}${waits === undefined ? "" : `: ${printable(waits)}`}`);
         if (waits !== undefined) left++;
       },
-      stopping.signal,
+      untilStopped(),
     );
     if (left > 0)
       throw new DumpError("DUMP_BUSY", `Cannot sweep all: ${left} dump${left === 1 ? "" : "s"} still on this node`);

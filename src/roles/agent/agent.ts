@@ -10,26 +10,14 @@ import { missingFrom, missingWords, tellMissing } from "../../cluster/steps/miss
 import { listenForHandlers } from "../../cluster/steps/socket.ts";
 import { advanceDump } from "../../cluster/steps/steps.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
-import type { DumpDelivery } from "../../domain/dump.ts";
 import { type QueueOptions, WorkQueue } from "../../kube/workqueue.ts";
 import { AT_ONCE_BYTES, finishIfAbandoned } from "../../node/cache/abandoned.ts";
 import { type Cache, openCache } from "../../node/cache/cache.ts";
 import { readRecord } from "../../node/cache/record.ts";
 import { explainLater } from "../../node/capture/explaining.ts";
 import { backoffMs, repeat } from "../../system/backoff.ts";
+import type { AgentLog } from "./agent-log.ts";
 import { forgetOld, heldBy, isOpen, watchCache } from "./upkeep.ts";
-
-/** What the agent tells of itself, in words (log) and figures (metrics). */
-export interface AgentReport {
-  advanced(id: string, next: Next): void;
-  /** One try for its pod's claim, and what came of it. */
-  delivered(id: string, delivery: DumpDelivery): void;
-  failed(id: string, error: unknown, againMs: number): void;
-  /** @param error undefined: what was wrong there is well again */
-  trouble(where: string, error: unknown): void;
-  /** The cache was looked through; the API's list of this node's dumps came in. */
-  pulse(what: "scan" | "list"): void;
-}
 
 interface AgentWorld {
   readonly settings: AgentSettings;
@@ -39,7 +27,8 @@ interface AgentWorld {
   readonly storeDownSince?: Desk["storeDownSince"];
   readonly deliver: Deliver | undefined;
   readonly teller: Teller;
-  readonly diary: AgentReport;
+  /** What becomes of each dump, in words and figures. */
+  readonly log: Pick<AgentLog, "advanced" | "delivered" | "failed" | "trouble" | "pulse">;
 }
 
 /** How long until a dump is looked at again when nobody says that something happened to it. */
@@ -61,7 +50,7 @@ type Ending = Required<Pick<QueueOptions, "signal" | "park">>;
 
 /** Runs until `signal`; uploads may then go on for the grace period. */
 export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<void> {
-  const { settings, diary } = world;
+  const { settings, log } = world;
   const cache = openCache(settings.dumpDir, { create: true, explain: explainLater(settings.crash) });
   const absent: Absent = { deleted: new Set(), forgotten: new Set() };
   const queues = queuesOf(world, cache, absent, endingOf(signal, settings.graceMs));
@@ -70,18 +59,18 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
   using _watching = watchCache(settings.dumpDir, noted);
   const changes = changesFor(cache, queues, absent);
   const listed: Changes["listed"] = (coredumps, version) => {
-    diary.pulse("list");
+    log.pulse("list");
     changes.listed(coredumps, version);
     const words = missingWords(settings.dumpDir);
     const missing = missingFrom(cache.records(), coredumps, words);
     tellMissing(world.registry, missing, words, signal).then(
-      () => diary.trouble("missing", undefined),
-      (error) => signal.aborted || diary.trouble("missing", error),
+      () => log.trouble("missing", undefined),
+      (error) => signal.aborted || log.trouble("missing", error),
     );
   };
   let isCutOff = false;
   const heard = (problem: unknown) => {
-    diary.trouble("watch", problem);
+    log.trouble("watch", problem);
     if (problem === undefined && isCutOff) hasten(queues);
     isCutOff = problem !== undefined;
   };
@@ -92,7 +81,7 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
 
 /** Steps that take moments in the one, transfers in the others: a long upload keeps no crash from being seen. */
 function queuesOf(
-  { settings, node, registry, ship, storeDownSince, deliver, teller, diary }: AgentWorld,
+  { settings, node, registry, ship, storeDownSince, deliver, teller, log }: AgentWorld,
   cache: Cache,
   absent: Absent,
   ending: Ending,
@@ -104,10 +93,10 @@ function queuesOf(
     now: () => new Date(),
   };
   const queue = (atOnce: number, work: QueueOptions["work"]) =>
-    new WorkQueue({ ...ending, atOnce, work, onFailure: (...failed) => diary.failed(...failed), pauseMs });
+    new WorkQueue({ ...ending, atOnce, work, onFailure: (...failed) => log.failed(...failed), pauseMs });
   const step = async (id: string, mayShip: boolean, signal: AbortSignal) => {
     const next = await advanceDump({ entry: spool.entry(id), desk, mayShip, signal });
-    diary.advanced(id, next);
+    log.advanced(id, next);
     return next;
   };
   const uploads = queue(settings.uploads, async (id, signal) => {
@@ -134,7 +123,7 @@ function queuesOf(
     const isDue = isDeliveryPending(readRecord(entry));
     const next = await deliverDump({ entry, desk, mayShip: false, signal });
     const { delivery } = readRecord(entry) ?? {};
-    if (isDue && delivery && next !== "busy") diary.delivered(id, delivery);
+    if (isDue && delivery && next !== "busy") log.delivered(id, delivery);
     if (next !== "busy") quick.hasten(id); // the object is to say it
     return next === "waiting" ? REDELIVER_MS : AGAIN_MS[next];
   });
@@ -149,7 +138,7 @@ function endingOf(signal: AbortSignal, graceMs: number): Ending {
 }
 
 /** All that is there at the start; then whatever nobody told of. */
-async function keepUp({ settings, diary }: AgentWorld, cache: Cache, { quick, seals }: Queues, signal: AbortSignal) {
+async function keepUp({ settings, log }: AgentWorld, cache: Cache, { quick, seals }: Queues, signal: AbortSignal) {
   let isFirst = true;
   const scan = async () => {
     for (const id of await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES })) seals.offer(id);
@@ -159,8 +148,8 @@ async function keepUp({ settings, diary }: AgentWorld, cache: Cache, { quick, se
   };
   const scanned = (problem: unknown) => {
     isFirst = false;
-    diary.trouble("cache", problem);
-    diary.pulse("scan");
+    log.trouble("cache", problem);
+    log.pulse("scan");
   };
   await repeat(scan, SCAN_MS, scanned, signal);
 }

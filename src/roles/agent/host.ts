@@ -10,11 +10,11 @@ import { openCache } from "../../node/cache/cache.ts";
 import { locationOf, volumeOf } from "../../store/ports/location.ts";
 import { writeProbe } from "../../store/probe.ts";
 import { forgetStart, giveBackLarge } from "../../system/footprint.ts";
-import { serveHealth } from "../health.ts";
-import { logOf } from "../led.ts";
+import { serveRole } from "../health.ts";
+import { logOf } from "../role.ts";
 import { StoreHealth } from "../store-health.ts";
 import { runAgent } from "./agent.ts";
-import { AgentDiary } from "./diary.ts";
+import { AgentLog } from "./agent-log.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { type NodeService, serveNode } from "./node.ts";
 import { shipTo } from "./store.ts";
@@ -33,30 +33,28 @@ export async function agentOnHost(
   const cache = openCache(settings.dumpDir, { create: true });
   const http = await connect(settings.kubeconfig);
   const metrics = new AgentMetrics(cache);
-  const log = await logOf(settings, 2);
-  const diary = new AgentDiary(log, metrics, cache);
-  const store = storeHealth(settings, diary, metrics);
+  const log = new AgentLog(await logOf(settings, 2), metrics, cache);
+  const store = storeHealth(settings, log, metrics);
   const world = {
-    ...{ settings, node, diary },
+    ...{ settings, node, log },
     registry: new KubeRegistry(http),
     ship: watched(shipTo(settings), store, metrics),
     storeDownSince: () => (store?.status.isUp === false ? store.status.since : undefined),
     deliver: deliverBy(settings),
-    teller: tellerFor(http, node, (error) => diary.mishap("event", error)),
+    teller: tellerFor(http, node, (error) => log.mishap("event", error)),
   };
-  const health = { alive: diary.alive, problems: diary.problems, metrics: () => metrics.registry.metrics() };
-  await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
-  log.info({ node, dumps: settings.dumpDir, store: settings.store ?? null }, "agent started");
+  await using _server = await serveRole(settings, metrics, log);
+  log.note("agent started", { node, dumps: settings.dumpDir, store: settings.store ?? null });
   forgetStart();
   const waiting = metrics.waiting(WAITING_MS);
-  const status = () => ({ problems: diary.problems(), ...(store && { store: store.status }), ...waiting() });
-  const service = { settings, forHandler, node, cache, http, diary, hasStore: world.ship !== undefined, status };
+  const status = () => ({ problems: log.problems(), ...(store && { store: store.status }), ...waiting() });
+  const service = { settings, forHandler, node, cache, http, log, hasStore: world.ship !== undefined, status };
   await Promise.all([runAgent(world, signal), serveNode(service, signal), store?.run(signal)]);
-  log.info("agent ended");
+  log.note("agent ended");
 }
 
 /** @returns undefined where no store is named */
-function storeHealth(settings: AgentSettings, diary: AgentDiary, metrics: AgentMetrics): StoreHealth | undefined {
+function storeHealth(settings: AgentSettings, log: AgentLog, metrics: AgentMetrics): StoreHealth | undefined {
   const { store } = settings;
   if (store === undefined) return undefined;
   const [volume, letIn] = [volumeOf(locationOf(store)), writeProbe({ ...settings, store })];
@@ -64,7 +62,7 @@ function storeHealth(settings: AgentSettings, diary: AgentDiary, metrics: AgentM
     await letIn(signal);
     forgetStart(); // as much as the store's client took to load
   };
-  return new StoreHealth({ volume, probe, diary, up: metrics.storeUp });
+  return new StoreHealth({ volume, probe, log, up: metrics.storeUp });
 }
 
 /** What becomes of each bundle is counted, and tells how the store is. */

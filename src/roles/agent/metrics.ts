@@ -19,7 +19,6 @@ export class AgentMetrics extends Metrics {
   readonly deliveries = this.counter("deliveries_total", "Tries for pods' own claims, by what came of them", [
     "reason",
   ]);
-  readonly failed = this.counter("failures_total", "Steps that failed, by code; each is tried again", ["code"]);
   readonly conflicts = this.counter("pattern_conflicts_total", "Times that somebody else set core_pattern");
   readonly storeUp = this.gauge("store_up", "1 while the store lets this node in, as of the last act or probe");
   readonly kernelLog = this.gauge(

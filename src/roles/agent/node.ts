@@ -9,7 +9,7 @@ import type { KubeHttp } from "../../kube/http.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { mountedHost, thisHost } from "../../node/install/host.ts";
 import { pause, repeat } from "../../system/backoff.ts";
-import type { AgentDiary } from "./diary.ts";
+import type { AgentLog } from "./agent-log.ts";
 import { keepLease } from "./lease.ts";
 import { type LostWorld, recordLost, thisKernel } from "./lost.ts";
 import { keepPattern, type PatternOrder } from "./pattern.ts";
@@ -22,7 +22,7 @@ export interface NodeService {
   readonly node: string;
   readonly cache: Cache;
   readonly http: KubeHttp;
-  readonly diary: AgentDiary;
+  readonly log: AgentLog;
   readonly hasStore: boolean;
   /** For the Lease. */
   readonly status: () => AgentStatus;
@@ -34,26 +34,26 @@ const KMSG_MS = 10_000;
 
 /** Runs until the signal. Never throws: what fails is told, and tried again. */
 export async function serveNode(service: NodeService, signal: AbortSignal): Promise<void> {
-  const { settings, forHandler, node, cache, http, diary, hasStore } = service;
+  const { settings, forHandler, node, cache, http, log, hasStore } = service;
   const order = patternOrder(settings, forHandler);
   const retirement = new Retirement({ cache, dumpDir: settings.dumpDir, installed: order, hasStore }, signal);
   const leaseRead = Promise.withResolvers<void>();
   const leaseTold = (error: unknown) => {
-    diary.trouble("lease", error);
+    log.trouble("lease", error);
     leaseRead.resolve();
   };
   const place = { namespace: settings.systemNamespace, node };
-  const isWell = () => diary.alive() === undefined;
+  const isWell = () => log.alive() === undefined;
   await Promise.all([
     keepLease(http, place, isWell, leaseTold, signal, (annotations) => ({
       [STATUS]: statusText(service.status()),
       ...retirement.heed(annotations),
     })),
-    readKernelLog(cache, node, diary, signal),
+    readKernelLog(cache, node, log, signal),
     order &&
       Promise.race([leaseRead.promise, pause(LEASE_MS, signal)]).then(() =>
         // it may say that the node is retired
-        keepPattern(order, patternDiary(service), AbortSignal.any([signal, retirement.ordered])),
+        keepPattern(order, patternLog(service), AbortSignal.any([signal, retirement.ordered])),
       ),
   ]);
 }
@@ -70,12 +70,12 @@ function patternOrder(settings: AgentSettings, forHandler: PatternOrder["setting
   };
 }
 
-const patternDiary = ({ diary, http, node }: NodeService) => ({
-  trouble: (where: "handler" | "pattern", problem: unknown) => diary.trouble(where, problem),
-  installed: (...steps: Parameters<AgentDiary["installed"]>) => diary.installed(...steps),
+const patternLog = ({ log, http, node }: NodeService) => ({
+  trouble: (where: "handler" | "pattern", problem: unknown) => log.trouble(where, problem),
+  installed: (...steps: Parameters<AgentLog["installed"]>) => log.installed(...steps),
   conflict: (pattern: string) => {
-    diary.conflict(pattern);
-    void tellOfConflict(http, node, pattern, (error) => diary.mishap("event", error));
+    log.conflict(pattern);
+    void tellOfConflict(http, node, pattern, (error) => log.mishap("event", error));
   },
 });
 
@@ -86,20 +86,20 @@ const UNREADABLE: ReadonlySet<string | undefined> = new Set(["ENOENT", "EPERM", 
 export async function readKernelLog(
   cache: Cache,
   node: string,
-  diary: Pick<AgentDiary, "advanced" | "trouble" | "readsKernelLog">,
+  log: Pick<AgentLog, "advanced" | "trouble" | "readsKernelLog">,
   signal: AbortSignal,
   { open = thisKernel, lookMs = KMSG_MS }: { readonly open?: () => LostWorld; readonly lookMs?: number } = {},
 ): Promise<void> {
   let kernel: LostWorld | undefined;
   const read = async () => {
     kernel ??= open();
-    diary.readsKernelLog(undefined);
-    for (const id of await recordLost(cache.spool, node, kernel)) diary.advanced(id, "done");
+    log.readsKernelLog(undefined);
+    for (const id of await recordLost(cache.spool, node, kernel)) log.advanced(id, "done");
   };
   const onProblem = (problem: unknown) => {
     if (problem !== undefined && kernel === undefined && UNREADABLE.has(errnoOf(problem)))
-      return diary.readsKernelLog(errnoOf(problem));
-    diary.trouble("kernel log", problem);
+      return log.readsKernelLog(errnoOf(problem));
+    log.trouble("kernel log", problem);
     if (problem === undefined) return;
     kernel?.[Symbol.dispose]();
     kernel = undefined; // what was read and not recorded is read again

@@ -7,9 +7,9 @@ import { DumpError } from "../../domain/failures.ts";
 import { type Host, seen } from "../../node/install/host.ts";
 import { type InstallOrder, install } from "../../node/install/install.ts";
 import { placesFor } from "../../node/install/place.ts";
-import type { Step } from "../../node/install/step.ts";
 import { programOf, readPattern, readSetting } from "../../node/kernel/core-pattern.ts";
 import { repeat } from "../../system/backoff.ts";
+import type { AgentLog } from "./agent-log.ts";
 
 export interface PatternOrder {
   readonly host: Host;
@@ -20,41 +20,36 @@ export interface PatternOrder {
   readonly onConflict: "report" | "retake";
 }
 
-export interface PatternDiary {
-  /** @param problem undefined: all is well there */
-  trouble(where: "handler" | "pattern", problem: unknown): void;
-  installed(steps: readonly Step[]): void;
-  /** Somebody else has the pattern: once for each time that it is seen to have changed. */
-  conflict(pattern: string): void;
-}
+/** Gets what is wrong there, what was installed, and that another program has taken the pattern: once for each time. */
+export type PatternLog = Pick<AgentLog, "trouble" | "installed" | "conflict">;
 
 const LOOK_MS = 10_000;
 
 /** Runs until the signal. Whatever fails is told, and tried again. */
 export async function keepPattern(
   order: PatternOrder,
-  diary: PatternDiary,
+  log: PatternLog,
   signal: AbortSignal,
   { lookMs = LOOK_MS }: { readonly lookMs?: number } = {},
 ): Promise<void> {
-  const keeper = new PatternKeeper(order, diary);
+  const keeper = new PatternKeeper(order, log);
   await repeat(
     () => keeper.look(),
     lookMs,
-    (problem) => diary.trouble("handler", problem),
+    (problem) => log.trouble("handler", problem),
     signal,
   );
 }
 
 class PatternKeeper {
   readonly #order: PatternOrder;
-  readonly #diary: PatternDiary;
+  readonly #log: PatternLog;
   #isInstalled = false;
   #others: string | undefined;
 
-  constructor(order: PatternOrder, diary: PatternDiary) {
+  constructor(order: PatternOrder, log: PatternLog) {
     this.#order = order;
-    this.#diary = diary;
+    this.#log = log;
   }
 
   async look(): Promise<void> {
@@ -64,23 +59,23 @@ class PatternKeeper {
     const pattern = readPattern(host.procSys);
     const isOurs = programOf(pattern) === binary && Number(readSetting("pipeLimit", host.procSys)) > 0;
     if (isOurs) return this.#well();
-    if (this.#others !== pattern) this.#diary.conflict(pattern);
+    if (this.#others !== pattern) this.#log.conflict(pattern);
     this.#others = pattern;
     if (onConflict === "retake") return await this.#install(true);
     const hint = "Crashes are not captured: see who sets it, or start the agents with --on-conflict=retake";
-    this.#diary.trouble("pattern", new DumpError("PATTERN_REFUSED", `core_pattern is ${pattern}: not ours`, { hint }));
+    this.#log.trouble("pattern", new DumpError("PATTERN_REFUSED", `core_pattern is ${pattern}: not ours`, { hint }));
   }
 
   async #install(patternOnly: boolean): Promise<void> {
     const { host, onConflict: _, ...order } = this.#order;
     const steps = await install({ ...order, settingsAreAll: true, patternOnly, atBoot: false }, host, new Date());
     this.#isInstalled = true;
-    this.#diary.installed(steps);
+    this.#log.installed(steps);
     this.#well();
   }
 
   #well(): void {
     this.#others = undefined;
-    this.#diary.trouble("pattern", undefined);
+    this.#log.trouble("pattern", undefined);
   }
 }

@@ -34,8 +34,8 @@ import { readProbe } from "../../store/probe.ts";
 import { openSource } from "../../store/source.ts";
 import { forgetStart, giveBackLarge, growSlowly } from "../../system/footprint.ts";
 import { type KeyPair, type KeyPairFiles, keyPairsIn } from "../../system/key-pair.ts";
-import { Diary } from "../diary.ts";
-import { logOf } from "../led.ts";
+import { logOf } from "../role.ts";
+import { RoleLog } from "../role-log.ts";
 import { isForGood, StoreHealth } from "../store-health.ts";
 import { exportKeys, storeSettingsOf } from "./store.ts";
 
@@ -51,8 +51,8 @@ interface ApiserverParts {
   readonly storage: ObjectStorage;
   readonly downloads: Downloads;
   readonly metrics: ApiMetrics;
-  readonly log: Logger;
-  readonly diary: Diary;
+  readonly audit: Logger;
+  readonly log: RoleLog;
   readonly store: StoreHealth | undefined;
 }
 
@@ -60,31 +60,31 @@ interface ApiserverParts {
 export async function runApiserver(settings: ApiserverSettings, signal: AbortSignal): Promise<void> {
   giveBackLarge();
   growSlowly();
-  const log = await logOf(settings);
   const metrics = new ApiMetrics();
-  const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
+  const audit = await logOf(settings);
+  const log = new RoleLog(audit, (code) => metrics.failures.inc({ code }));
   const kube = await connect(settings.kubeconfig);
   const downloads = await downloadsOf(settings, kube);
   const keys = new Keys(settings.etcdPrefix);
   await using storage = new SharedWatch(await openStorage(settings), keys.in(undefined));
-  const store = storeHealth(settings, diary, metrics);
-  await serve({ settings, kube, keys, storage, downloads, metrics, log, diary, store }, signal);
+  const store = storeHealth(settings, log, metrics);
+  await serve({ settings, kube, keys, storage, downloads, metrics, audit, log, store }, signal);
 }
 
-async function serve(office: ApiserverParts, ending: AbortSignal): Promise<void> {
-  const { settings, kube, log, diary, store } = office;
+async function serve(parts: ApiserverParts, ending: AbortSignal): Promise<void> {
+  const { settings, kube, log, store } = parts;
   const files = tlsFiles(settings);
   const signal = later(ending, Math.min(settings.graceMs, LINGER_MS));
   let [pair, app]: [KeyPair | undefined, FastifyInstance | undefined] = [undefined, undefined];
   const trust = new ClusterTrust(() => renew());
   const renew = () => pair && app && (app.server as Server).setSecureContext(tlsOptions(pair, trust.pem));
   const probing = store?.run(signal);
-  const following = follow<TrustMap>(kube, TRUST, trust, (problem) => diary.trouble("configmaps", problem), signal);
-  for await (pair of keyPairsIn(files, (problem) => diary.trouble("certificate", problem), signal)) {
+  const following = follow<TrustMap>(kube, TRUST, trust, (problem) => log.trouble("configmaps", problem), signal);
+  for await (pair of keyPairsIn(files, (problem) => log.trouble("certificate", problem), signal)) {
     if (app) renew();
     else {
-      app = assemble(office, trust, pair, { ending, stopping: signal });
-      log.info({ address: await listen(app, settings) }, "Serving");
+      app = assemble(parts, trust, pair, { ending, stopping: signal });
+      log.note("Serving", { address: await listen(app, settings) });
       forgetStart();
     }
   }
@@ -111,39 +111,39 @@ interface Ends {
 }
 
 function assemble(
-  office: ApiserverParts,
+  parts: ApiserverParts,
   trust: ClusterTrust,
   pair: KeyPair,
   { ending, stopping }: Ends,
 ): FastifyInstance {
-  const { settings, kube, keys, storage, downloads, metrics, log, diary } = office;
+  const { settings, kube, keys, storage, downloads, metrics, audit, log } = parts;
   const endpoints = new Endpoints(storage, keys, new ClusterUids(kube));
   const guard = guardOf(new Authentication(trust, kube), new Authorization(kube));
   const pinged = new TimedCache<boolean>(() => PING_EVERY_MS);
   const answers = () =>
     storage.ping(AbortSignal.timeout(PING_MS)).then(
-      () => diary.trouble("storage", undefined),
-      (error) => diary.trouble("storage", error),
+      () => log.trouble("storage", undefined),
+      (error) => log.trouble("storage", error),
     );
   // For anybody to read: reasons, with names and addresses in them, are in the log alone.
   const problems = async () => {
     if (ending.aborted) return ["ending"];
     await pinged.get("storage", () => answers().then(() => true));
     return [
-      ...(diary.isTroubled("storage") ? ["the storage of endpoints does not answer: see the log"] : []),
-      ...(diary.isTroubled("store") ? ["the store of dumps cannot be used: see the log"] : []),
+      ...(log.isTroubled("storage") ? ["the storage of endpoints does not answer: see the log"] : []),
+      ...(log.isTroubled("store") ? ["the store of dumps cannot be used: see the log"] : []),
       ...(trust.known ? [] : ["the cluster's authorities are not known yet: see the log"]),
     ];
   };
-  const app = createServer(tlsOptions(pair, trust.pem), { guard, metrics, log, problems });
+  const app = createServer(tlsOptions(pair, trust.pem), { guard, metrics, log: audit, problems });
   const watchParts = { storage, keys, guard, metrics, stopping };
   addRoutes(app, { storage, keys, endpoints, serveWatch: (request, reply) => serveWatch(request, reply, watchParts) });
-  addDumpRoutes(app, { downloads, endpoints, metrics, audit: log, perUser: settings.downloadsPerUser });
+  addDumpRoutes(app, { downloads, endpoints, metrics, audit, perUser: settings.downloadsPerUser });
   return app;
 }
 
 /** One that is away is no reason not to serve: without this server no namespace's deletion ends. Settings that are wrong are. */
-function storeHealth(settings: ApiserverSettings, diary: Diary, metrics: ApiMetrics): StoreHealth | undefined {
+function storeHealth(settings: ApiserverSettings, log: RoleLog, metrics: ApiMetrics): StoreHealth | undefined {
   const { store, ...rest } = storeSettingsOf(settings);
   if (store === undefined) return undefined;
   const [volume, letIn] = [volumeOf(locationOf(store)), readProbe({ ...rest, store })];
@@ -151,7 +151,7 @@ function storeHealth(settings: ApiserverSettings, diary: Diary, metrics: ApiMetr
     await letIn(signal);
     forgetStart(); // as much as the store's client took to load
   };
-  return new StoreHealth({ volume, probe, diary, up: metrics.storeUp, blocks: isForGood });
+  return new StoreHealth({ volume, probe, log, up: metrics.storeUp, blocks: isForGood });
 }
 
 async function downloadsOf(settings: ApiserverSettings, kube: KubeHttp): Promise<Downloads> {

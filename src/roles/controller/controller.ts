@@ -7,8 +7,10 @@ import { API_SERVICE, watchApiService } from "../../cluster/controller/apiservic
 import { NODES, NodeKeeper } from "../../cluster/controller/nodes.ts";
 import { QuotaKeeper } from "../../cluster/controller/quotas.ts";
 import { keepRecords } from "../../cluster/controller/records.ts";
-import { dumpView, type QuotaObject, quotaView } from "../../cluster/controller/view.ts";
+import { type DumpView, dumpView, type QuotaObject, quotaView } from "../../cluster/controller/view.ts";
+import type { Judgement } from "../../cluster/policy/quota.ts";
 import type { ControllerSettings } from "../../config/cluster-options.ts";
+import { DumpError } from "../../domain/failures.ts";
 import { type Coredump, coredumpsIn } from "../../kube/coredump.ts";
 import { connect, type KubeHttp } from "../../kube/http.ts";
 import { follow, type Kind } from "../../kube/informer.ts";
@@ -16,9 +18,9 @@ import { leasesPath } from "../../kube/lease.ts";
 import { Mirror } from "../../kube/mirror.ts";
 import { COREDUMP_API, collection } from "../../kube/objects.ts";
 import { WorkQueue } from "../../kube/workqueue.ts";
-import { serveHealth } from "../health.ts";
-import { logOf, underLease } from "../led.ts";
-import { ControllerDiary } from "./diary.ts";
+import { serveRole } from "../health.ts";
+import { roleLog, underLease } from "../role.ts";
+import type { RoleLog } from "../role-log.ts";
 import { ControllerMetrics } from "./metrics.ts";
 
 const LEASE = "coredump-controller";
@@ -33,31 +35,29 @@ const SETTLE_MS = 50;
 interface ControllerParts {
   readonly http: KubeHttp;
   readonly settings: ControllerSettings;
-  readonly diary: ControllerDiary;
+  readonly log: RoleLog;
   readonly metrics: ControllerMetrics;
 }
 
 /** Runs until `signal`: stands by until it has the lead, then decides, until it loses it. */
 export async function runController(settings: ControllerSettings, signal: AbortSignal): Promise<void> {
-  const log = await logOf(settings);
   const metrics = new ControllerMetrics();
-  const diary = new ControllerDiary(log, metrics);
+  const log = await roleLog(settings, metrics);
   const http = counting(await connect(settings.kubeconfig), metrics);
-  const health = { problems: diary.problems, metrics: () => metrics.registry.metrics() };
-  await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
-  const office = { http, settings, diary, metrics };
+  await using _server = await serveRole(settings, metrics, log);
+  const parts = { http, settings, log, metrics };
   const work = async (leading: AbortSignal) => {
-    await Promise.all([decide(office, leading), keepNodes(office, leading), watchOver(office, leading)]);
+    await Promise.all([decide(parts, leading), keepNodes(parts, leading), watchOver(parts, leading)]);
   };
-  await underLease(office, LEASE, work, signal);
+  await underLease(parts, LEASE, work, signal);
 }
 
-async function decide(office: ControllerParts, signal: AbortSignal): Promise<void> {
-  const { http, settings, diary, metrics } = office;
+async function decide(parts: ControllerParts, signal: AbortSignal): Promise<void> {
+  const { http, settings, log, metrics } = parts;
   const queue = new WorkQueue({
     work: (namespace, signal) => round(namespace, signal),
     closed: true,
-    onFailure: (namespace, error) => diary.trouble(`namespace ${namespace}`, error),
+    onFailure: (namespace, error) => log.trouble(`namespace ${namespace}`, error),
     ...{ signal, atOnce: AT_ONCE, settleMs: SETTLE_MS },
   });
   const dumps = new Mirror<Coredump, ReturnType<typeof dumpView>>(dumpView, (namespace) => queue.add(namespace));
@@ -67,17 +67,17 @@ async function decide(office: ControllerParts, signal: AbortSignal): Promise<voi
 
   const round = async (namespace: string, signal: AbortSignal) => {
     const startMs = performance.now();
-    diary.decided(namespace, await keeper.keep(namespace, signal));
+    report(parts, namespace, await keeper.keep(namespace, signal));
     metrics.collapsed.inc(await keepRecords(http, dumps, namespace, settings.maxRecords, signal));
-    diary.trouble(`namespace ${namespace}`, undefined);
+    log.trouble(`namespace ${namespace}`, undefined);
     metrics.rounds.observe((performance.now() - startMs) / 1000);
     return undefined;
   };
 
   // Quotas first: a ledger that was read before all dumps were knows of no dump that we do not.
-  const following = [follow(http, QUOTAS, quotas, troubleWith(diary, QUOTAS), signal)];
+  const following = [follow(http, QUOTAS, quotas, troubleWith(log, QUOTAS), signal)];
   await quotas.whenSynced(signal);
-  following.push(follow(http, DUMPS, dumps, troubleWith(diary, DUMPS), signal));
+  following.push(follow(http, DUMPS, dumps, troubleWith(log, DUMPS), signal));
   await dumps.whenSynced(signal);
   keeper.confirmAll();
   queue.open();
@@ -85,24 +85,42 @@ async function decide(office: ControllerParts, signal: AbortSignal): Promise<voi
   await queue.ended();
 }
 
-async function keepNodes({ http, settings, diary }: ControllerParts, signal: AbortSignal): Promise<void> {
+/** What was decided, and which quotas cannot be read. */
+function report(
+  { log, metrics }: ControllerParts,
+  namespace: string,
+  { allowed, denied, unreadable }: Judgement<DumpView>,
+): void {
+  for (const [decision, verdicts] of Object.entries({ Allowed: allowed, Denied: denied })) {
+    if (verdicts.length > 0) metrics.decisions.inc({ decision }, verdicts.length);
+    for (const { dump, denial } of verdicts)
+      log.note("Decided", { namespace, dump: dump.name, decision, ...(denial && { why: denial }) });
+  }
+  const words = unreadable.map(
+    (name) => `CoredumpQuota ${namespace}/${name} has no readable spec.hard; its dumps wait`,
+  );
+  const problem = words.length > 0 ? new DumpError("API_INVALID", words.join("; ")) : undefined;
+  log.trouble(`quotas of ${namespace}`, problem);
+}
+
+async function keepNodes({ http, settings, log }: ControllerParts, signal: AbortSignal): Promise<void> {
   const { systemNamespace: namespace } = settings;
   const leases: Kind = { resource: "leases", path: leasesPath(namespace) };
   const keeper = new NodeKeeper(http, namespace, (node) => queue.add(node));
   const queue = new WorkQueue({
     work: async (node, signal) => {
       const { labelled, againMs } = await keeper.keep(node, signal);
-      if (labelled !== undefined) diary.note(labelled ? "Labelled" : "Label removed", { node });
-      diary.trouble(`node ${node}`, undefined);
+      if (labelled !== undefined) log.note(labelled ? "Labelled" : "Label removed", { node });
+      log.trouble(`node ${node}`, undefined);
       return againMs;
     },
     closed: true,
-    onFailure: (node, error) => diary.trouble(`node ${node}`, error),
+    onFailure: (node, error) => log.trouble(`node ${node}`, error),
     ...{ signal, atOnce: AT_ONCE, settleMs: SETTLE_MS },
   });
   const following = [
-    follow(http, leases, keeper.leases, troubleWith(diary, leases), signal),
-    follow(http, NODES, keeper.nodes, troubleWith(diary, NODES), signal),
+    follow(http, leases, keeper.leases, troubleWith(log, leases), signal),
+    follow(http, NODES, keeper.nodes, troubleWith(log, NODES), signal),
   ];
   await Promise.all([keeper.leases.whenSynced(signal), keeper.nodes.whenSynced(signal)]);
   queue.open();
@@ -110,21 +128,21 @@ async function keepNodes({ http, settings, diary }: ControllerParts, signal: Abo
   await queue.ended();
 }
 
-async function watchOver({ http, settings, diary }: ControllerParts, signal: AbortSignal): Promise<void> {
+async function watchOver({ http, settings, log }: ControllerParts, signal: AbortSignal): Promise<void> {
   if (!settings.watchApiService) return;
   const watchdog = {
     ...{ http, namespace: settings.systemNamespace, graceMs: settings.apiServiceGraceMs },
-    onChange: (isThere: boolean) => diary.note(isThere ? "APIService put back" : "APIService taken away"),
-    onProblem: (problem: unknown) => diary.trouble(`apiservice ${API_SERVICE}`, problem),
-    onState: (words: string | undefined) => diary.state(`apiservice ${API_SERVICE}`, words),
+    onChange: (isThere: boolean) => log.note(isThere ? "APIService put back" : "APIService taken away"),
+    onProblem: (problem: unknown) => log.trouble(`apiservice ${API_SERVICE}`, problem),
+    onState: (words: string | undefined) => log.state(`apiservice ${API_SERVICE}`, words),
   };
   await watchApiService(watchdog, signal);
 }
 
 const troubleWith =
-  (diary: ControllerDiary, { resource }: Kind) =>
+  (log: RoleLog, { resource }: Kind) =>
   (error: unknown) =>
-    diary.trouble(resource, error);
+    log.trouble(resource, error);
 
 function counting(http: KubeHttp, { requests }: ControllerMetrics): KubeHttp {
   return {

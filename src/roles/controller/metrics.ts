@@ -12,7 +12,6 @@ export class ControllerMetrics extends Metrics {
   readonly decisions = this.counter("decisions_total", "Dumps that were Allowed or Denied", ["decision"]);
   readonly collapsed = this.counter("records_collapsed_total", "Records without storage that gave way to younger ones");
   readonly requests = this.counter("requests_total", "Requests to the API server", ["verb", "resource"]);
-  readonly failures = this.counter("failures_total", "Failures, by code; each is tried again", ["code"]);
   readonly rounds = this.histogram(
     "round_seconds",
     "Time of one round in one namespace",

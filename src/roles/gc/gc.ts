@@ -17,9 +17,9 @@ import { WorkQueue } from "../../kube/workqueue.ts";
 import type { Shelf } from "../../store/ports/shelf.ts";
 import { openShelf } from "../../store/shelf.ts";
 import { exportKeys, storeSettingsOf } from "../apiserver/store.ts";
-import { Diary } from "../diary.ts";
-import { serveHealth } from "../health.ts";
-import { logOf, underLease } from "../led.ts";
+import { serveRole } from "../health.ts";
+import { roleLog, underLease } from "../role.ts";
+import type { RoleLog } from "../role-log.ts";
 import { StoreHealth } from "../store-health.ts";
 import { GcMetrics } from "./metrics.ts";
 
@@ -39,7 +39,7 @@ interface CollectorParts {
   readonly http: KubeHttp;
   readonly shelf: Shelf;
   readonly settings: GcSettings;
-  readonly diary: Diary;
+  readonly log: RoleLog;
   readonly metrics: GcMetrics;
   readonly store: StoreHealth;
 }
@@ -47,16 +47,14 @@ interface CollectorParts {
 /** Runs until `signal`: stands by until it has the lead, then collects, until it loses it. */
 export async function runGc(settings: GcSettings, signal: AbortSignal): Promise<void> {
   const shelf = await shelfOf(settings);
-  const log = await logOf(settings);
   const metrics = new GcMetrics();
-  const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
-  const health = { problems: diary.problems, metrics: () => metrics.registry.metrics() };
-  await using _server = settings.metricsPort > 0 ? await serveHealth(settings.metricsPort, health) : undefined;
+  const log = await roleLog(settings, metrics);
+  await using _server = await serveRole(settings, metrics, log);
   const http = await connect(settings.kubeconfig);
   const probe = (signal: AbortSignal) => peek(shelf, signal);
-  const store = new StoreHealth({ volume: shelf.volume, probe, diary, up: metrics.storeUp });
-  const office = { http, shelf, settings, diary, metrics, store };
-  const led = underLease(office, LEASE, (leading) => collect(office, leading), signal);
+  const store = new StoreHealth({ volume: shelf.volume, probe, log, up: metrics.storeUp });
+  const parts = { http, shelf, settings, log, metrics, store };
+  const led = underLease(parts, LEASE, (leading) => collect(parts, leading), signal);
   await Promise.all([led, store.run(signal)]); // one that stands by is to find out, too
 }
 
@@ -104,33 +102,33 @@ function shelfOf(settings: GcSettings): Promise<Shelf> {
 }
 
 /** As the leader. Never throws: what fails is told, and tried again. */
-async function collect(office: CollectorParts, signal: AbortSignal): Promise<void> {
+async function collect(parts: CollectorParts, signal: AbortSignal): Promise<void> {
   try {
-    await work(office, signal);
+    await work(parts, signal);
   } finally {
-    office.metrics.alarm.set(0);
+    parts.metrics.alarm.set(0);
   }
 }
 
-async function work(office: CollectorParts, signal: AbortSignal): Promise<void> {
-  const { http, shelf, settings, diary, metrics } = office;
+async function work(parts: CollectorParts, signal: AbortSignal): Promise<void> {
+  const { http, shelf, settings, log, metrics } = parts;
   let rounds: GcRounds | undefined;
   const cluster = new GcCluster(http, (namespace) => rounds && queue.add(namespace));
-  const done = (act: Act) => tellAct(office, act);
-  const held = (alarm: DumpError | undefined) => raise(office, HELD, alarm, signal);
+  const done = (act: Act) => tellAct(parts, act);
+  const held = (alarm: DumpError | undefined) => raise(parts, HELD, alarm, signal);
   const queue = new WorkQueue({
     work: async (scope, signal) => {
       const clusterUid = await clusterUidOf(http, signal);
       rounds ??= new GcRounds({ http, shelf, settings, cluster, clusterUid, done, held, counted: metrics.counted });
-      queue.add(ALL, await timed(office, rounds, scope, signal));
+      queue.add(ALL, await timed(parts, rounds, scope, signal));
       return undefined;
     },
     closed: true,
-    onFailure: (scope, error) => diary.trouble(placeOf(scope), error),
+    onFailure: (scope, error) => log.trouble(placeOf(scope), error),
     ...{ signal, atOnce: 1, settleMs: SETTLE_MS },
   });
   const following = cluster.follow((resource, problem) => {
-    diary.trouble(resource, unlessUnserved(resource, problem));
+    log.trouble(resource, unlessUnserved(resource, problem));
   }, signal);
   await cluster.whenSynced(signal);
   queue.add(ALL, 0);
@@ -140,20 +138,20 @@ async function work(office: CollectorParts, signal: AbortSignal): Promise<void> 
 }
 
 /** @returns in how many milliseconds to look at everything again */
-async function timed(office: CollectorParts, rounds: GcRounds, scope: string, signal: AbortSignal): Promise<number> {
-  const { settings, diary, metrics, store } = office;
+async function timed(parts: CollectorParts, rounds: GcRounds, scope: string, signal: AbortSignal): Promise<number> {
+  const { settings, log, metrics, store } = parts;
   const startMs = performance.now();
   try {
     const nextMs = (await rounds.round(scope, signal)) ?? Number.POSITIVE_INFINITY;
     metrics.rounds.observe({ over: scope === ALL ? "all" : "namespace" }, (performance.now() - startMs) / 1000);
-    diary.trouble(placeOf(scope), undefined);
+    log.trouble(placeOf(scope), undefined);
     store.saw(undefined); // it was listed
-    if (scope === ALL) await raise(office, STOPPED, undefined, signal);
+    if (scope === ALL) await raise(parts, STOPPED, undefined, signal);
     return Math.max(Math.min(settings.intervalMs, nextMs - Date.now(), MOST_MS), SETTLE_MS);
   } catch (error) {
     if (!(error instanceof DumpError) || error.code !== "RETENTION_STOPPED") throw error;
-    diary.trouble(placeOf(scope), undefined); // whatever failed there before: nobody may come there again
-    await raise(office, STOPPED, error, signal);
+    log.trouble(placeOf(scope), undefined); // whatever failed there before: nobody may come there again
+    await raise(parts, STOPPED, error, signal);
     return Math.max(Math.min(settings.intervalMs, ALARM_MS), SETTLE_MS);
   }
 }
@@ -163,22 +161,22 @@ const [STOPPED, HELD] = ["alarm", "held back"];
 
 /** @param alarm undefined: that one is over */
 async function raise(
-  { http, settings, diary, metrics }: CollectorParts,
+  { http, settings, log, metrics }: CollectorParts,
   where: string,
   alarm: DumpError | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  diary.trouble(where, alarm);
-  metrics.alarm.set(diary.isTroubled(STOPPED) || diary.isTroubled(HELD) ? 1 : 0);
+  log.trouble(where, alarm);
+  metrics.alarm.set(log.isTroubled(STOPPED) || log.isTroubled(HELD) ? 1 : 0);
   if (!alarm) return;
   await tellAlarm(http, settings.systemNamespace, LEASE, alarm, signal).then(
-    () => diary.mishap("event", undefined),
-    (error: unknown) => diary.mishap("event", error),
+    () => log.mishap("event", undefined),
+    (error: unknown) => log.mishap("event", error),
   );
 }
 
-function tellAct({ diary, metrics }: CollectorParts, { verb, what, name, why, sizeBytes = 0 }: Act): void {
-  diary.note(`${verb} ${what}`, { name, why });
+function tellAct({ log, metrics }: CollectorParts, { verb, what, name, why, sizeBytes = 0 }: Act): void {
+  log.note(`${verb} ${what}`, { name, why });
   if (verb === "remove") metrics.removed.inc({ what, why });
   if (what === "bundle") metrics.removedBytes.inc(sizeBytes);
 }

@@ -10,7 +10,6 @@ export class GcMetrics extends Metrics {
   readonly bundles = this.gauge("bundles", "Bundles in the store at the last whole round");
   readonly bundleBytes = this.gauge("bundle_bytes", "Bytes that the bundles take");
   readonly alarm = this.gauge("alarm", "1 while nothing is removed because something seems wrong");
-  readonly failures = this.counter("failures_total", "Failures, by code; each is tried again", ["code"]);
   readonly rounds = this.histogram("round_seconds", "Time of one round", [0.05, 0.2, 1, 5, 20, 60, 300], ["over"]);
   readonly storeUp = this.gauge("store_up", "1 while the store lets the collector in, as of the last probe");
   readonly leading = this.gauge("leading", "1 while this one collects, 0 while it stands by");

@@ -13,11 +13,6 @@ export class WebhookMetrics extends Metrics {
     "Time from the whole request to its answer",
     [0.0005, 0.001, 0.005, 0.02, 0.1, 0.5],
   );
-  readonly failures = this.counter(
-    "failures_total",
-    "Failures of its certificates' upkeep, by code; each is tried again",
-    ["code"],
-  );
   readonly expires = this.gauge("certificate_expires_timestamp_seconds", "When the served certificate ends");
 
   constructor() {

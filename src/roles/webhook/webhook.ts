@@ -6,36 +6,34 @@ import { pause } from "../../system/backoff.ts";
 import { expiryMs, type KeyPair, keyPairsIn } from "../../system/key-pair.ts";
 import { namesOf, ownKeyPairs } from "../../webhook/certificates.ts";
 import { type Listener, type ReviewServer, serveReviews } from "../../webhook/server.ts";
-import { Diary } from "../diary.ts";
-import { serveHealth } from "../health.ts";
-import { logOf } from "../led.ts";
+import { serveRole } from "../health.ts";
+import { roleLog } from "../role.ts";
+import type { RoleLog } from "../role-log.ts";
 import { WebhookMetrics } from "./metrics.ts";
 
 /** Runs until `signal`. @throws DumpError when it cannot even begin */
 export async function runWebhook(settings: WebhookSettings, signal: AbortSignal): Promise<void> {
-  const log = await logOf(settings);
   const metrics = new WebhookMetrics();
-  const diary = new Diary(log, (code) => metrics.failures.inc({ code }));
+  const log = await roleLog(settings, metrics);
   let expiresMs: number | undefined;
-  const problems = () => [...diary.problems(), ...problemsOf(expiresMs, signal)];
-  const health = { problems, metrics: () => metrics.registry.metrics() };
+  const problems = () => [...log.problems(), ...problemsOf(expiresMs, signal)];
   await using servers = new AsyncDisposableStack();
-  if (settings.metricsPort > 0) servers.use(await serveHealth(settings.metricsPort, health));
+  servers.use(await serveRole(settings, metrics, { problems }));
   let server: ReviewServer | undefined;
-  for await (const pair of await keyPairs(settings, diary, signal)) {
+  for await (const pair of await keyPairs(settings, log, signal)) {
     server?.use(pair);
-    server ??= servers.use(await serveReviews(settings.port, pair, listenerFor(diary, metrics)));
+    server ??= servers.use(await serveReviews(settings.port, pair, listenerFor(log, metrics)));
     expiresMs = expiryMs(pair);
     metrics.expires.set(expiresMs / 1000);
-    diary.note("Serving", { port: server.port, certificateUntil: new Date(expiresMs).toISOString() });
+    log.note("Serving", { port: server.port, certificateUntil: new Date(expiresMs).toISOString() });
   }
   if (!server) return;
   server.retire();
   await pause(settings.graceMs, new AbortController().signal); // callers go on until they have noticed that we are not ready
 }
 
-async function keyPairs(settings: WebhookSettings, diary: Diary, signal: AbortSignal): Promise<AsyncIterable<KeyPair>> {
-  const onProblem = (problem: unknown) => diary.trouble("certificate", problem);
+async function keyPairs(settings: WebhookSettings, log: RoleLog, signal: AbortSignal): Promise<AsyncIterable<KeyPair>> {
+  const onProblem = (problem: unknown) => log.trouble("certificate", problem);
   const { certFile, keyFile, clientCaFile } = settings;
   if (settings.selfSigned && (certFile ?? keyFile) === undefined) {
     namesOf(settings); // a bad one is not to be tried again and again
@@ -55,11 +53,11 @@ function problemsOf(expiresMs: number | undefined, signal: AbortSignal): string[
   return expiresMs > Date.now() ? [] : [`the certificate expired at ${new Date(expiresMs).toISOString()}`];
 }
 
-const listenerFor = (diary: Diary, metrics: WebhookMetrics): Listener => ({
+const listenerFor = (log: RoleLog, metrics: WebhookMetrics): Listener => ({
   answered: ({ verdict, namespace }, tookMs) => {
     metrics.reviews.inc({ verdict: verdict.kind });
     metrics.seconds.observe(tookMs / 1000);
-    if (verdict.kind === "denied") diary.note("Denied", { namespace, why: verdict.message });
+    if (verdict.kind === "denied") log.note("Denied", { namespace, why: verdict.message });
   },
   refused: (status) => metrics.refusals.inc({ status }),
 });

@@ -3,14 +3,14 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { patternFor } from "../../../src/node/kernel/core-pattern.ts";
-import { keepPattern, type PatternDiary, type PatternOrder } from "../../../src/roles/agent/pattern.ts";
+import { keepPattern, type PatternLog, type PatternOrder } from "../../../src/roles/agent/pattern.ts";
 import { type FakeHost, fakeHost, program } from "../../node/install/fake-host.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const OURS = patternFor("/coredump/coredump-detector", "6.18.1");
 const THEIRS = "|/usr/share/apport/apport %p";
 
-class Heard implements PatternDiary {
+class Heard implements PatternLog {
   readonly conflicts: string[] = [];
   readonly troubles = new Map<string, unknown>();
   installs = 0;

@@ -3,17 +3,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Logger, pino } from "pino";
 import { DumpError } from "../../src/domain/failures.ts";
-import { Diary } from "../../src/roles/diary.ts";
-import { underLease } from "../../src/roles/led.ts";
+import { underLease } from "../../src/roles/role.ts";
+import { RoleLog } from "../../src/roles/role-log.ts";
 import { scriptedHttp } from "../kube/scripted-http.ts";
 import { eventually } from "../support/eventually.ts";
 
 const silent: Logger = pino({ level: "silent" });
 const AWAY = new DumpError("API_UNAVAILABLE", "Cannot get leases: away");
 
-test("Diary keeps trouble until it is over, and forgets a mishap after ten minutes", () => {
+test("RoleLog keeps trouble until it is over, and forgets a mishap after ten minutes", () => {
   let nowMs = 0;
-  const diary = new Diary(
+  const diary = new RoleLog(
     silent,
     () => undefined,
     () => nowMs,
@@ -28,10 +28,10 @@ test("Diary keeps trouble until it is over, and forgets a mishap after ten minut
   assert.deepEqual(diary.problems(), []);
 });
 
-test("Diary.state() is told once and when it changes, and is neither failure nor problem", () => {
+test("RoleLog.state() is told once and when it changes, and is neither failure nor problem", () => {
   const [said, failures]: [string[], string[]] = [[], []];
   const log = pino({ base: null }, { write: (line) => said.push(JSON.parse(line).msg) });
-  const diary = new Diary(log, (code) => failures.push(code));
+  const diary = new RoleLog(log, (code) => failures.push(code));
   for (const words of ["no log here", "no log here", undefined, undefined]) diary.state("kernel log", words);
   assert.deepEqual([said, failures, diary.problems()], [["no log here", "Well again"], [], []]);
 });
@@ -42,12 +42,12 @@ for (const isLeader of [false, true])
     const metadata = { name: "l", uid: "uid", resourceVersion: "1" };
     const spec = { leaseDurationSeconds: 3600, ...(!isLeader && { holderIdentity: "another" }) };
     const http = scriptedHttp(({ verb, body }) => (isAway ? AWAY : verb === "get" ? { metadata, spec } : (body ?? {})));
-    const diary = new Diary(silent, () => undefined);
+    const diary = new RoleLog(silent, () => undefined);
     const stop = new AbortController();
     t.after(() => stop.abort());
     const led = {
       http,
-      diary,
+      log: diary,
       settings: { systemNamespace: "ns", leaseMs: 1000 },
       metrics: { leading: { set: () => undefined } },
     };

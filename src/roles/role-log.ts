@@ -10,22 +10,22 @@ import { DumpError, isCode, reasonOf } from "../domain/failures.ts";
 const MOST_PROBLEMS = 10;
 const LAPSE_MS = 600_000;
 
-interface Problem {
+interface KnownProblem {
   readonly message: string;
   /** By the monotonic clock. */
   readonly untilMs: number;
 }
 
-export class Diary {
-  protected readonly log: Logger;
+export class RoleLog {
+  protected readonly lines: Logger;
   readonly #onFailure: (code: string) => void;
   readonly #now: () => number;
-  readonly #problems = new Map<string, Problem>();
+  readonly #problems = new Map<string, KnownProblem>();
   readonly #states = new Map<string, string>();
 
   /** @param onFailure  for a figure of failures by code. @param now  a monotonic clock, in milliseconds */
-  constructor(log: Logger, onFailure: (code: string) => void, now: () => number = () => performance.now()) {
-    this.log = log;
+  constructor(lines: Logger, onFailure: (code: string) => void, now: () => number = () => performance.now()) {
+    this.lines = lines;
     this.#onFailure = onFailure;
     this.#now = now;
   }
@@ -44,7 +44,7 @@ export class Diary {
   }
 
   note(message: string, facts: object = {}): void {
-    this.log.info(facts, message);
+    this.lines.info(facts, message);
   }
 
   /** What was wrong, there or anywhere, is another's to find out. */
@@ -74,7 +74,7 @@ export class Diary {
     if (this.#states.get(where) === words) return;
     if (words === undefined) this.#states.delete(where);
     else this.#states.set(where, words);
-    this.log[words === undefined ? "info" : level]({ where }, words ?? "Well again");
+    this.lines[words === undefined ? "info" : level]({ where }, words ?? "Well again");
   }
 
   protected count(error: unknown): { readonly code: string; readonly hint: string | undefined } {
@@ -95,14 +95,14 @@ export class Diary {
 
   #tell(where: string, error: unknown, forMs: number): void {
     if (error === undefined) {
-      if (this.#problems.delete(where)) this.log.info({ where }, "Well again");
+      if (this.#problems.delete(where)) this.lines.info({ where }, "Well again");
       return;
     }
     const { code, hint } = this.count(error);
-    this.log[this.remember(where, error, forMs) ? "error" : "debug"]({ where, code, hint }, reasonOf(error));
+    this.lines[this.remember(where, error, forMs) ? "error" : "debug"]({ where, code, hint }, reasonOf(error));
   }
 
-  #at(where: string): Problem | undefined {
+  #at(where: string): KnownProblem | undefined {
     const problem = this.#problems.get(where);
     if (problem === undefined || problem.untilMs > this.#now()) return problem;
     this.#problems.delete(where);

@@ -7,10 +7,8 @@ import { reasonOf } from "../../domain/failures.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { readRecord } from "../../node/cache/record.ts";
 import type { Step } from "../../node/install/step.ts";
-import { Diary } from "../diary.ts";
-import type { AgentReport as Told } from "./agent.ts";
+import { RoleLog } from "../role-log.ts";
 import type { AgentMetrics } from "./metrics.ts";
-import type { PatternDiary } from "./pattern.ts";
 
 /** A scan comes once a minute. */
 const SILENCE_MS = 300_000;
@@ -18,7 +16,7 @@ const SILENCE_MS = 300_000;
 /** What keeps nothing from its place: fewer dumps are known to be lost. */
 const DISPENSABLE = "kernel log";
 
-export class AgentDiary extends Diary implements Told, PatternDiary {
+export class AgentLog extends RoleLog {
   readonly #metrics: AgentMetrics;
   readonly #cache: Cache;
   /** Dumps that are in the figures. Those that are there already were counted by the agent before us. */
@@ -26,8 +24,8 @@ export class AgentDiary extends Diary implements Told, PatternDiary {
   #scannedMs = performance.now();
   #isListed = false;
 
-  constructor(log: Logger, metrics: AgentMetrics, cache: Cache) {
-    super(log, (code) => metrics.failed.inc({ code }));
+  constructor(lines: Logger, metrics: AgentMetrics, cache: Cache) {
+    super(lines, (code) => metrics.failures.inc({ code }));
     this.#metrics = metrics;
     this.#cache = cache;
     this.#counted = new Set(cache.records().flatMap(({ id, state }) => (state === "Capturing" ? [] : [id])));
@@ -44,7 +42,7 @@ export class AgentDiary extends Diary implements Told, PatternDiary {
   };
 
   advanced(dump: string, next: Next): void {
-    this.log.debug({ dump, next }, "advanced");
+    this.lines.debug({ dump, next }, "advanced");
     if (next === "busy") return; // whoever is at it may refuse it yet
     this.forget(dump);
     const record = this.#counted.has(dump) ? undefined : readRecord(this.#cache.spool.entry(dump));
@@ -52,7 +50,7 @@ export class AgentDiary extends Diary implements Told, PatternDiary {
     this.#counted.add(dump);
     this.#metrics.seen(record);
     const { state, reason, executable, pod, message } = record;
-    this.log.info(
+    this.lines.info(
       { dump, state, reason, executable, pod: pod && `${pod.namespace}/${pod.name}` },
       message ?? "captured",
     );
@@ -60,23 +58,23 @@ export class AgentDiary extends Diary implements Told, PatternDiary {
 
   delivered(dump: string, { state, claim, reason, message }: DumpDelivery): void {
     this.#metrics.deliveries.inc({ reason: reason ?? state });
-    this.log[state === "Delivered" ? "info" : "warn"]({ dump, claim, reason }, `delivery: ${message}`);
+    this.lines[state === "Delivered" ? "info" : "warn"]({ dump, claim, reason }, `delivery: ${message}`);
   }
 
   /** What is wrong with one dump or its store stands in its Coredump; without the API server nothing of it can be told. */
   failed(dump: string, error: unknown, againMs: number): void {
     const { code, hint } = this.count(error);
     if (code.startsWith("API_")) this.remember(dump, error);
-    this.log.warn({ dump, code, againS: Math.round(againMs / 1000), hint }, reasonOf(error));
+    this.lines.warn({ dump, code, againS: Math.round(againMs / 1000), hint }, reasonOf(error));
   }
 
   installed(steps: readonly Step[]): void {
-    for (const { what, text, hint, level } of steps) this.log[level === "ok" ? "info" : "warn"]({ what, hint }, text);
+    for (const { what, text, hint, level } of steps) this.lines[level === "ok" ? "info" : "warn"]({ what, hint }, text);
   }
 
   conflict(pattern: string): void {
     this.#metrics.conflicts.inc();
-    this.log.warn({ pattern }, "somebody else set core_pattern");
+    this.lines.warn({ pattern }, "somebody else set core_pattern");
   }
 
   /** @param why  an errno, where it cannot be read */

@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
-import type { Gauge } from "prom-client";
+import type { Counter, Gauge } from "prom-client";
 import type { KubeHttp } from "../kube/http.ts";
 import { lead } from "../kube/lease.ts";
-import type { Diary } from "./diary.ts";
+import { RoleLog } from "./role-log.ts";
 
 /**
  * JSON lines, with times as ISO 8601 in milliseconds and levels by name: in every role alike, and as the handler's own log
@@ -20,16 +20,22 @@ export async function logOf({ verbosity }: { readonly verbosity: number }, fd: 1
   return pino(how, pino.destination({ fd, sync: true }));
 }
 
+/** The log of a role that has no lines of its own kind. */
+export const roleLog = async (
+  settings: { readonly verbosity: number },
+  { failures }: { readonly failures: Counter },
+): Promise<RoleLog> => new RoleLog(await logOf(settings), (code) => failures.inc({ code }));
+
 interface Led {
   readonly http: KubeHttp;
   readonly settings: { readonly systemNamespace: string; readonly leaseMs: number };
-  readonly diary: Diary;
+  readonly log: RoleLog;
   readonly metrics: { readonly leading: Gauge };
 }
 
 /** Stands by until it has the lead, then works until it loses it, until `signal`. @param work never throws */
 export async function underLease(
-  { http, settings, diary, metrics }: Led,
+  { http, settings, log, metrics }: Led,
   lease: string,
   work: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
@@ -39,19 +45,19 @@ export async function underLease(
     lease,
     identity: `${hostname()}_${randomUUID()}`,
     durationS: Math.max(Math.ceil(settings.leaseMs / 1000), 1),
-    onProblem: (error: unknown) => diary.trouble(`lease ${lease}`, error),
+    onProblem: (error: unknown) => log.trouble(`lease ${lease}`, error),
   };
   const leadIt = async (leading: AbortSignal) => {
-    diary.note("Leading");
+    log.note("Leading");
     metrics.leading.set(1);
     try {
       await work(leading);
     } finally {
       metrics.leading.set(0);
-      diary.forget();
-      diary.note("No longer leading");
+      log.forget();
+      log.note("No longer leading");
     }
   };
-  diary.note("Standing by", { identity: candidate.identity });
+  log.note("Standing by", { identity: candidate.identity });
   await lead(http, candidate, leadIt, signal);
 }

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { ROOT } from "../support/paths.ts";
 
 const SCRIPT = (fd: number) => `
-  import { logOf } from ${JSON.stringify(join(ROOT, "src/roles/led.ts"))};
+  import { logOf } from ${JSON.stringify(join(ROOT, "src/roles/role.ts"))};
   (await logOf({ verbosity: 0 }, ${fd})).warn({ where: "store" }, "away");
 `;
 
