@@ -8,24 +8,7 @@
  */
 import { CRASH } from "./crash.ts";
 import { flag, list, number, OTHER, object, oneOf, orNull, text, type ValueOf } from "./fields.ts";
-
-/** The same words on the node, in the API and in the code. */
-export const STATES = [
-  "Capturing",
-  "Captured",
-  "Created",
-  "Allowed",
-  "Denied",
-  "Saved",
-  "FailedToSave",
-  "Refused",
-  "Restricted",
-  "Evicted",
-  "Deleted",
-  "Lost",
-] as const;
-
-export type State = (typeof STATES)[number];
+import { type Reason, STATES } from "./states.ts";
 
 const [maybeText, maybeNumber] = [orNull(text()), orNull(number())];
 
@@ -269,18 +252,3 @@ export type Truncation =
   | "source-cut-short" // the kernel's stream ended early: the process was killed, or a sandbox sends nothing
   | "handler-killed" // we died; what was on the disk was kept
   | "not-elf"; // the stream is no ELF core: nothing to expect
-
-export type Reason =
-  | "OptedOut" // the label, or RLIMIT_CORE where it is honoured
-  | "HostIgnored" // host process, and the policy is not to keep those
-  | "Chained" // host process, passed on to the pattern's former owner
-  | "TooBig" // known before the first byte of memory
-  | "NoRoom" // no room in the cache or on its disk, even after eviction
-  | "OverQuota" // the controller's Denied
-  | "NotDumpable" // %d ≠ 1, or not known
-  | "NothingReceived" // 0 bytes came
-  | "Truncated" // kept, but cut short: `core.truncation` says why
-  | "MadeRoom" // evicted for a newer dump
-  | "OwnerDeleted" // the owner's delete was read
-  | "OperatorDeleted" // `coredump-detector delete`
-  | "KernelGaveUp"; // read from /dev/kmsg

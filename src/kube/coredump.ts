@@ -1,6 +1,6 @@
 /** Our Coredump (install/crd/coredumps.yaml): the one declaration of what it holds, where it is, and how parts of it are written. */
 import type { Crash } from "../domain/crash.ts";
-import type { State } from "../domain/dump.ts";
+import type { State } from "../domain/states.ts";
 import { type KubeHttp, MERGE_PATCH } from "./http.ts";
 import type { Mirrored } from "./mirror.ts";
 import { COREDUMP_API, type Condition, collection, type KubeObject, member } from "./objects.ts";

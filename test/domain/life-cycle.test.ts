@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DumpRecord, STATES, type State } from "../../src/domain/dump.ts";
+import type { DumpRecord } from "../../src/domain/dump.ts";
 import { DumpError } from "../../src/domain/failures.ts";
-import { advance, mayDropLocalCopy, mayFollow } from "../../src/domain/life-cycle.ts";
+import { advance, mayDropLocalCopy } from "../../src/domain/life-cycle.ts";
+import { mayFollow, STATES, type State } from "../../src/domain/states.ts";
 
 const NOW = new Date("2026-11-21T07:21:03.512Z");
 const inState = (state: State) => ({ id: "x", state, updated: "", message: null }) as DumpRecord;

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { statusIn } from "../../cluster/policy/agent-status.ts";
 import { AGENT_LEASE } from "../../cluster/policy/node-label.ts";
-import type { State } from "../../domain/dump.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
+import { isOver, type State } from "../../domain/states.ts";
 import { ifThere } from "../../kube/answers.ts";
 import { type Coredump, coredumpsIn } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
@@ -28,8 +28,6 @@ type Victim = readonly [program: string, ...args: string[]];
 
 const LOOK_MS = 500;
 const ANSWER_MS = 5000;
-/** States that are not left any more. */
-const FINAL: ReadonlySet<string> = new Set(["Saved", "Denied", "Refused", "Restricted", "Evicted", "Deleted", "Lost"]);
 
 /**
  * Crashes in this pod.
@@ -68,7 +66,7 @@ export async function awaitDump(
     const state = last?.status?.state;
     if (last && isThere(state, crashed.until)) return last;
     const why = last ? undefined : await crashed.hopeless?.();
-    if (why !== undefined || signal.aborted || FINAL.has(state ?? ""))
+    if (why !== undefined || signal.aborted || isOver(state) || state === "Restricted")
       throw failure(last, crashed, why ?? (await agentSays(http, crashed)));
   }
 }

@@ -2,8 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { statusIn } from "../../cluster/policy/agent-status.ts";
 import { AGENT_LEASE } from "../../cluster/policy/node-label.ts";
-import type { State } from "../../domain/dump.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
+import type { State } from "../../domain/states.ts";
 import { formatDuration } from "../../domain/units.ts";
 import { ifThere } from "../../kube/answers.ts";
 import { coredumpAt } from "../../kube/coredump.ts";

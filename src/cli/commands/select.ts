@@ -1,6 +1,7 @@
 import type { Options } from "yargs";
-import { type DumpRecord, STATES } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
+import { STATES } from "../../domain/states.ts";
 import { parseDurationMs } from "../../domain/units.ts";
 import type { Parsed } from "./flags.ts";
 

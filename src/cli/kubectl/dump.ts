@@ -1,11 +1,11 @@
 import type { CommandModule } from "yargs";
 import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
+import { refusalOf } from "../../domain/refusal.ts";
 import { printable } from "../../domain/text.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import { CoreBytes } from "../client/core-bytes.ts";
 import type { Endpoint } from "../client/objects.ts";
 import type { Bytes } from "../client/pieces.ts";
-import { refusalOf } from "../client/refusal.ts";
 import { type DownloadPath, Remote } from "../client/remote.ts";
 import type { Session } from "../client/session.ts";
 import type { Parsed } from "../commands/flags.ts";

@@ -1,5 +1,6 @@
 /** A record in words for people: pure, one line each, every foreign text made printable. `undefined` is never said. */
-import type { DumpRecord, DumpSignal, Reason, State, Truncation } from "../../domain/dump.ts";
+import type { DumpRecord, DumpSignal, Truncation } from "../../domain/dump.ts";
+import { isGone, isOver, REASONS } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
 import { formatBytes, formatDuration } from "../../domain/units.ts";
 
@@ -13,27 +14,9 @@ const CUT_BY: Readonly<Record<Truncation, string>> = {
   "not-elf": "what came is no ELF core",
 };
 
-const BECAUSE: Readonly<Record<Reason, string>> = {
-  OptedOut: "opted out",
-  HostIgnored: "host processes are not kept here",
-  Chained: "passed on to the pattern's former owner",
-  TooBig: "too big",
-  NoRoom: "no room",
-  OverQuota: "over the quota",
-  NotDumpable: "the process was not dumpable",
-  NothingReceived: "the kernel sent nothing",
-  Truncated: "cut short",
-  MadeRoom: "made room for a newer dump",
-  OwnerDeleted: "deleted by its owner",
-  OperatorDeleted: "deleted by an operator",
-  KernelGaveUp: "the kernel gave up",
-};
-
-const NOTHING_HELD: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted", "Deleted", "Lost"]);
-
 /** Whether the record says that the core is in this node's cache. */
 export const isHeld = ({ state, core }: DumpRecord): boolean =>
-  !NOTHING_HELD.has(state) && state !== "Saved" && core.path !== null && core.sizeBytes !== 0;
+  !isOver(state) && core.path !== null && core.sizeBytes !== 0;
 
 /** `shop/web-0/nginx`, `docker/web`, `host/nginx.service`: short, and enough to tell owners apart. */
 export function who(record: DumpRecord): string {
@@ -73,7 +56,7 @@ export function signalWords(signal: DumpSignal | null): string {
 /** `yes`; `no: …` with what cut it; or, where there is no core, why. */
 export function completeness(record: DumpRecord): string {
   const { state, core } = record;
-  if (NOTHING_HELD.has(state)) return whyNotHeld(record);
+  if (isGone(state)) return whyNotHeld(record);
   if (core.complete === null) return state === "Capturing" ? "not yet" : "unknown";
   return core.complete ? "yes" : `no: ${shortfall(record)}`;
 }
@@ -86,11 +69,11 @@ export function shortfall({ core }: DumpRecord): string {
 
 /** Why there is no core here: the record's own sentence, else its reason, else its state. */
 export function whyNotHeld({ state, reason, message, core }: DumpRecord): string {
-  if (message !== null && NOTHING_HELD.has(state))
+  if (message !== null && isGone(state))
     return reason === "OptedOut" ? `opted out: ${printable(message)}` : printable(message);
-  if (reason !== null && NOTHING_HELD.has(state)) return BECAUSE[reason];
+  if (reason !== null && isGone(state)) return REASONS[reason];
   if (state === "Saved") return "saved in the store";
-  return core.sizeBytes === 0 ? BECAUSE.NothingReceived : `it is ${state}`;
+  return core.sizeBytes === 0 ? REASONS.NothingReceived : `it is ${state}`;
 }
 
 /** Bytes held on the disk, which is what a quota would count. */

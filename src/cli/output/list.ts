@@ -1,5 +1,6 @@
-import type { DumpRecord, State } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
 import { shortId } from "../../domain/id.ts";
+import { traitsOf } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
 import { ago, completeness, programName, size, who } from "./describe.ts";
 import { json, yaml } from "./document.ts";
@@ -12,28 +13,12 @@ export async function render(records: readonly DumpRecord[], format: string, now
   return records.length === 0 ? "" : table(format === "wide" ? wide(now) : narrow(now), records);
 }
 
-export const COLOURS: Readonly<Record<State, Colour | undefined>> = {
-  Capturing: "yellow",
-  Captured: undefined,
-  Created: undefined,
-  Allowed: undefined,
-  Denied: "red",
-  Saved: "green",
-  FailedToSave: "red",
-  Refused: "red",
-  Restricted: "yellow",
-  Evicted: "gray",
-  Deleted: "gray",
-  Lost: "red",
-};
-
 /** Of a state as the API says it, which may be one that we do not know. */
-export const colourOf = (state: string | undefined): Colour | undefined =>
-  state !== undefined && Object.hasOwn(COLOURS, state) ? COLOURS[state as State] : undefined;
+export const colourOf = (state: string | undefined): Colour | undefined => traitsOf(state)?.colour;
 
 const narrow = (now: Date): readonly Column<DumpRecord>[] => [
   { title: "ID", text: ({ id }) => shortId(id) },
-  { title: "STATE", text: ({ state }) => state, colour: ({ state }) => COLOURS[state] },
+  { title: "STATE", text: ({ state }) => state, colour: ({ state }) => colourOf(state) },
   { title: "WHEN", text: ({ dumptime }) => ago(dumptime, now) },
   { title: "WHO", text: who, maxColumns: 48 },
   { title: "EXECUTABLE", text: ({ executable, comm }) => programName(executable, comm), maxColumns: 32 },

@@ -5,7 +5,7 @@ import { printable } from "../../domain/text.ts";
 import { formatDuration } from "../../domain/units.ts";
 import { crashLines, stackLines } from "./crash.ts";
 import { bytes, isHeld, isUnnamed, programName, safeName, shortfall, signalWords, whyNotHeld } from "./describe.ts";
-import { COLOURS } from "./list.ts";
+import { colourOf } from "./list.ts";
 import { coloured } from "./table.ts";
 import { clip, displayWidth } from "./width.ts";
 
@@ -45,7 +45,7 @@ function heading(record: DumpRecord): string {
   const id = shortId(record.id);
   const { complete } = record.core;
   const verdict = !isHeld(record) || complete === null ? "" : complete ? ", complete" : ", incomplete";
-  const state = coloured(COLOURS[record.state], record.state) + verdict;
+  const state = coloured(colourOf(record.state), record.state) + verdict;
   return `${coloured("bold", id)}${" ".repeat(Math.max(2, 60 - id.length))}${state}\n`;
 }
 

@@ -3,6 +3,8 @@
  * denied): the oldest, each counted by a younger one of its kind. Pure.
  */
 
+import { isGone } from "../../domain/states.ts";
+
 /** What it needs of a Coredump. */
 export interface Idle {
   readonly name: string;
@@ -21,12 +23,10 @@ interface Collapse<R extends Idle> {
   readonly groups: readonly { readonly heir: R; readonly records: readonly R[] }[];
 }
 
-const HOLDS_NOTHING: ReadonlySet<string> = new Set(["Denied", "Refused", "Evicted", "Lost", "Deleted"]);
-
 /** @param most  records without storage that may stay. @param batch  how many may go at once */
 export function collapse<R extends Idle>(records: readonly R[], most: number, batch: number): Collapse<R> {
   const counted = new Set(records.flatMap((record) => record.counted));
-  const idle = records.filter(({ state }) => HOLDS_NOTHING.has(state));
+  const idle = records.filter(({ state }) => isGone(state));
   const spent = idle.filter(({ uid }) => counted.has(uid));
   const rest = idle
     .filter(({ uid }) => !counted.has(uid))

@@ -9,6 +9,7 @@ import {
   readableQuantity,
   shortQuantity,
 } from "../../domain/quantity.ts";
+import { isCharged } from "../../domain/states.ts";
 
 /** What the verdicts need of a Coredump. Text is as the API has it. */
 export interface Charge {
@@ -46,9 +47,6 @@ export interface Judgement<C extends Charge> {
   readonly unreadable: readonly string[];
 }
 
-/** A failed upload is tried again, so its dump still holds what it was allowed (docs/controller.md). */
-const HOLDS_STORAGE: ReadonlySet<string> = new Set(["Allowed", "Saved", "FailedToSave"]);
-
 /**
  * Judges what waits in one namespace, oldest first; equal to the limit is allowed; all quotas must hold; none is no limit.
  * A dump without a size is not ready, and left alone.
@@ -72,7 +70,7 @@ export function judge<C extends Charge>(dumps: readonly C[], quotas: readonly Qu
 }
 
 export function usedBy(dumps: readonly Charge[]): bigint {
-  return dumps.reduce((sum, { state, sizeNanos }) => (HOLDS_STORAGE.has(state) ? sum + (sizeNanos ?? 0n) : sum), 0n);
+  return dumps.reduce((sum, { state, sizeNanos }) => (isCharged(state) ? sum + (sizeNanos ?? 0n) : sum), 0n);
 }
 
 const isWaiting = ({ state, sizeNanos }: Charge): boolean =>

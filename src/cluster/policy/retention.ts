@@ -3,6 +3,7 @@
  * time, to verdicts. Whatever is not known, or not due, stays.
  */
 import { createHash } from "node:crypto";
+import { isOnItsWay, isOver } from "../../domain/states.ts";
 import type {
   BundleView,
   Doubtful,
@@ -25,9 +26,8 @@ export const dumpOf = (namespace: string, podUid: string, shortId: string): stri
 export const endpointOf = ({ name, uid }: Pick<PodView, "name" | "uid">): string =>
   `${name.slice(0, 244).replace(/[.-]+$/, "")}-${createHash("sha1").update(uid).digest("hex").slice(0, 8)}`;
 
-/** Their cores are on the node still, or on their way; "" has just been made. */
-const ON_ITS_WAY: ReadonlySet<string> = new Set(["", "Capturing", "Captured", "Created", "Allowed", "FailedToSave"]);
-const ON_THE_NODE: ReadonlySet<string> = new Set([...ON_ITS_WAY, "Restricted"]);
+/** Its core is on its way into the store; "" has just been made. */
+const mayCome = (state: string): boolean => state === "" || isOnItsWay(state);
 /** The store's clock and the API server's may differ. */
 const SKEW_MS = 5 * 60_000;
 /** A limit that something broke more than so long ago was not in force then: it is new, a clock is wrong, or nobody collected. */
@@ -125,7 +125,7 @@ class Retention {
     if (bundle.restricted || bundle.kind !== "pod") return isOver ? "OverAge" : undefined;
     const record = this.#records.get(bundle.dump);
     if (this.#isOfAnotherNamespace(bundle, record)) return "NamespaceDeleted";
-    if (record && ON_ITS_WAY.has(record.state)) return undefined; // its agent has not said yet that it is stored
+    if (record && mayCome(record.state)) return undefined; // its agent has not said yet that it is stored
     if (record?.state === "Deleted") return "AlreadyDeleted";
     if (!record && this.#world.ownerDeleted.has(bundle.dump)) return "OwnerDeleted";
     if (!record && this.#isOrphanLongEnough(bundle.key)) return "NoCoredump";
@@ -165,7 +165,7 @@ class Retention {
   }
 
   #isStored({ dump }: BundleView): boolean {
-    return !ON_ITS_WAY.has(this.#records.get(dump)?.state ?? "Saved");
+    return !mayCome(this.#records.get(dump)?.state ?? "Saved");
   }
 
   #record(
@@ -178,7 +178,7 @@ class Retention {
     const isDoubtful = fate?.isDoubtful === true; // what is said of a bundle waits for the bundle
     if (record.namespaceUid !== undefined && record.namespaceUid !== namespace.uid)
       return { record, act: "delete", why: "NamespaceDeleted", isDoubtful };
-    if (ON_THE_NODE.has(record.state)) return undefined; // a deletion would drop the core there
+    if (!isOver(record.state)) return undefined; // a deletion would drop the core there
     const { maxAgeMs } = this.#settings;
     if (this.#isOld(record, maxAgeMs))
       return { record, act: "delete", why: "OverAge", isDoubtful: isDoubtful || !this.#isInTime(record, maxAgeMs) };
@@ -210,7 +210,7 @@ class Retention {
 
   #isLost({ dump, begunMs }: UploadView): boolean {
     const state = this.#records.get(dump)?.state;
-    if (state !== undefined && ON_ITS_WAY.has(state)) return false;
+    if (state !== undefined && mayCome(state)) return false;
     return this.#isDue(begunMs, this.#settings.uploadMs);
   }
 

@@ -1,5 +1,6 @@
 /** What one asks of a dump, each with a yes, a no or a not yet. */
 import type { DumpDelivery, DumpRecord } from "../../domain/dump.ts";
+import { isOnItsWay } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
 import type { Condition } from "../../kube/objects.ts";
 
@@ -42,8 +43,7 @@ function identified({ identity }: DumpRecord): Answer {
 
 function stored({ state, message, reason }: DumpRecord): Answer {
   if (state === "Saved") return { status: "True", reason: "Verified", message: "" };
-  if (["Capturing", "Captured", "Created", "Allowed"].includes(state))
-    return { status: "Unknown", reason: "Waiting", message: "" };
+  if (isOnItsWay(state) && state !== "FailedToSave") return { status: "Unknown", reason: "Waiting", message: "" };
   return { status: "False", reason: reason ?? state, message: (message ?? "").slice(0, 4000) };
 }
 

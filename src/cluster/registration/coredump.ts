@@ -2,7 +2,8 @@
  * A record as a Coredump (install/crd/coredumps.yaml). Pure. Text that a process chose is escaped and cut to what the
  * schema takes; the process's environment and arguments are in neither.
  */
-import { type DumpPod, type DumpRecord, isOrdinary, type State } from "../../domain/dump.ts";
+import { type DumpPod, type DumpRecord, isOrdinary } from "../../domain/dump.ts";
+import { isAllowed, isUndecided, type State } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
 import { formatBytes } from "../../domain/units.ts";
 import type { Coredump } from "../../kube/coredump.ts";
@@ -62,8 +63,8 @@ export const lateFields = ({ core, bundle }: DumpRecord): Pick<Coredump["spec"],
  */
 export function stateInApi({ state }: Pick<DumpRecord, "state">, before: State | undefined): State {
   if (state === "Captured") return "Created";
-  const isUnjudged = before === undefined || before === "Capturing" || before === "Created";
-  if (isUnjudged && (state === "Allowed" || state === "FailedToSave")) return "Created";
+  const isUnjudged = before === undefined || isUndecided(before);
+  if (isUnjudged && isAllowed(state)) return "Created";
   return isUnjudged && state === "Denied" ? "Refused" : state;
 }
 

@@ -2,6 +2,7 @@
 import { frameName } from "../../domain/crash.ts";
 import { isOrdinary } from "../../domain/dump.ts";
 import { shortId } from "../../domain/id.ts";
+import { isGone } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
 import { formatBytes, formatDuration } from "../../domain/units.ts";
 import type { PodRecord } from "./coredump.ts";
@@ -31,8 +32,7 @@ function messageOf(record: PodRecord, coredump: string): string {
 }
 
 function whatBecame({ core, heldMs, state, message }: PodRecord): string {
-  if (core.storedBytes === null || ["Refused", "Denied", "Lost", "Evicted"].includes(state))
-    return `its core was not kept: ${printable(message ?? state)}`;
+  if (core.storedBytes === null || isGone(state)) return `its core was not kept: ${printable(message ?? state)}`;
   const held = heldMs === null ? "" : ` captured in ${formatDuration(heldMs)},`;
   const whole = core.complete ? "complete" : `cut short (${core.truncation ?? "unknown"})`;
   const open = state === "Created" ? "; it waits for the quota's decision" : "";

@@ -1,7 +1,7 @@
 /** What the node says of a dump before the cluster hears of it: whose it is, and whether its owner wants it. */
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
-import { mayFollow } from "../../domain/life-cycle.ts";
+import { mayFollow } from "../../domain/states.ts";
 import { formatBytes, parseBytes } from "../../domain/units.ts";
 import { MAX_SIZE_ANNOTATION, OPT_OUT_LABEL, optedOut } from "../../domain/wishes.ts";
 import { refuseAndDrop } from "../../node/capture/finishing.ts";

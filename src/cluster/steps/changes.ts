@@ -1,8 +1,9 @@
 /** What the API says of this node's Coredumps, handed to the queues. */
 
-import type { DumpRecord, State } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { isDumpId } from "../../domain/id.ts";
+import { isGone } from "../../domain/states.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import type { WorkQueue } from "../../kube/workqueue.ts";
 import type { Cache } from "../../node/cache/cache.ts";
@@ -67,9 +68,6 @@ export function changesFor(cache: Cache, queues: Queues, { deleted, forgotten }:
 const isRestored = (records: readonly DumpRecord[], version: string): boolean =>
   records.some(({ cluster }) => cluster && !isNotOlder(version, cluster.resourceVersion));
 
-/** Objects that may go without their record becoming another: it goes on saying why nothing is held. */
-const TOLD: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted", "Lost", "Deleted"]);
-
 /** Dumps whose object is not what their record saw last: what no watch has told of while there was none. */
 export function strayedFrom(records: readonly DumpRecord[], coredumps: readonly Coredump[]) {
   const states = new Map(coredumps.map(({ spec, status }) => [spec.id, status?.state]));
@@ -77,7 +75,7 @@ export function strayedFrom(records: readonly DumpRecord[], coredumps: readonly 
   const isChanged = (record: DumpRecord) => states.get(record.id) !== stateInApi(record, states.get(record.id));
   return {
     changed: bound.filter((record) => states.has(record.id) && isChanged(record)).map(idOf),
-    gone: bound.filter(({ id, state }) => !states.has(id) && !TOLD.has(state)).map(idOf),
+    gone: bound.filter(({ id, state }) => !states.has(id) && !isGone(state)).map(idOf), // of those the record goes on saying why,
   };
 }
 

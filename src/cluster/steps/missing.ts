@@ -1,11 +1,10 @@
 /** Objects that wait for this node's core, where this node's cache knows nothing of it: their owners would wait for ever. */
-import type { DumpRecord, State } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
 import { isCode } from "../../domain/failures.ts";
+import { awaitsStore } from "../../domain/states.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import type { Registry } from "../registration/registry.ts";
 
-/** States in which an object waits for its core. */
-const WAITING: ReadonlySet<State | undefined> = new Set(["Captured", "Created", "Allowed", "FailedToSave"]);
 /** In one go: each costs a request, and the next list brings the others. */
 const MOST = 200;
 
@@ -16,7 +15,7 @@ export const missingWords = (dumpDir: string): string =>
 export function missingFrom(records: readonly DumpRecord[], coredumps: readonly Coredump[], words: string): Coredump[] {
   const known = new Set(records.map(({ id }) => id));
   const isMissing = ({ spec, status, metadata }: Coredump): boolean =>
-    WAITING.has(status?.state) && !known.has(spec.id ?? "") && metadata.deletionTimestamp === undefined;
+    awaitsStore(status?.state) && !known.has(spec.id ?? "") && metadata.deletionTimestamp === undefined;
   return coredumps.filter((coredump) => isMissing(coredump) && coredump.status?.message !== words).slice(0, MOST);
 }
 

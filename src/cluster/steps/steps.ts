@@ -4,9 +4,10 @@
  * throws, and leaves the record where it was; nothing is dropped but by a decision that was read (rule 9).
  */
 import { existsSync } from "node:fs";
-import type { DumpCluster, DumpRecord, State } from "../../domain/dump.ts";
+import type { DumpCluster, DumpRecord } from "../../domain/dump.ts";
 import { DumpError, FAILURES, reasonOf } from "../../domain/failures.ts";
 import { advance } from "../../domain/life-cycle.ts";
+import { isAllowed, isGone, mayFollow, type State } from "../../domain/states.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import { dropLocalCopy } from "../../node/cache/drop.ts";
 import { readRecord, recordOnDisk, writeRecord } from "../../node/cache/record.ts";
@@ -58,8 +59,6 @@ async function objectOf(seat: Seat, record: PodRecord): Promise<Seen | undefined
   return await whenVanished(seat, record, record.cluster);
 }
 
-const HOLDS_NOTHING: ReadonlySet<State> = new Set(["Denied", "Refused", "Evicted", "Lost"]);
-
 /** 404, or another object in its place: the owner's decision, or an API that lost its memory. */
 async function whenVanished(seat: Seat, record: PodRecord, known: DumpCluster): Promise<Seen | undefined> {
   if (record.state === "Deleted") return undefined;
@@ -68,7 +67,7 @@ async function whenVanished(seat: Seat, record: PodRecord, known: DumpCluster): 
   const { deleted, forgotten } = seat.desk;
   const isForgotten = forgotten?.has(known.objectUid) === true;
   if (!again && !isForgotten && isDeletion(known, standing, deleted?.has(known.objectUid) === true)) {
-    if (HOLDS_NOTHING.has(record.state)) return undefined; // the record goes on saying why
+    if (isGone(record.state)) return undefined; // the record goes on saying why
     const core = { ...record.core, path: null };
     keep(seat, record, "Deleted", { reason: "OwnerDeleted", message: "its Coredump was deleted", core });
     return undefined;
@@ -119,7 +118,7 @@ async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promis
     return "done";
   }
   if (isDeliveryPending(record)) return await whileDelivering(seat, record, coredump);
-  if (state === "Denied" && isUndecided(record)) {
+  if (state === "Denied" && mayFollow(record.state, "Denied")) {
     const core = { ...record.core, path: null };
     const denied = keep(seat, record, "Denied", { reason: "OverQuota", message: message ?? null, core });
     await seat.desk.teller.crash(denied, coredump.metadata.name);
@@ -128,10 +127,8 @@ async function decide(seat: Seat, record: PodRecord, coredump: Coredump): Promis
   }
   if (state === "Allowed" && record.state === "Created")
     return await decide(seat, await allow(seat, record, coredump), coredump);
-  const mayLeave = state === "Allowed" || state === "FailedToSave";
-  if (mayLeave && (record.state === "Allowed" || record.state === "FailedToSave"))
-    return await store(seat, record, coredump);
-  if (seat.desk.seesDecisions && HOLDS_NOTHING.has(record.state))
+  if (isAllowed(state) && isAllowed(record.state)) return await store(seat, record, coredump);
+  if (seat.desk.seesDecisions && isGone(record.state) && record.state !== "Deleted")
     await seat.desk.teller.crash(record, coredump.metadata.name); // gone before anybody decided
   const told = needsReport(record, coredump) ? await report(seat, record, coredump) : { record, coredump };
   return stateInApi(record, told.coredump.status?.state) === "Created" ? await awaited(seat, told) : "done";
@@ -145,8 +142,6 @@ async function whileDelivering(seat: Seat, record: PodRecord, coredump: Coredump
   if (needsReport(now, coredump)) await report(seat, now, coredump);
   return "waiting";
 }
-
-const isUndecided = ({ state }: DumpRecord): boolean => ["Created", "Allowed", "FailedToSave"].includes(state);
 
 /** Nobody but the controller decides, unless the node was told that there is none. */
 async function awaited(seat: Seat, { record, coredump }: Seen): Promise<Next> {

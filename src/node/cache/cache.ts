@@ -1,9 +1,10 @@
 /** The cache as commands and the agent see it: records, newest first, and the few things that may be done with them. */
 import { readdirSync, rmSync } from "node:fs";
-import type { DumpRecord, Reason, State } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";
-import { advance, mayDropLocalCopy } from "../../domain/life-cycle.ts";
+import { advance } from "../../domain/life-cycle.ts";
+import { isOver, type Reason, type State } from "../../domain/states.ts";
 import { FileLock } from "../../system/lock.ts";
 import { abandonedRecord, type Explain, type Finishing, finishIfAbandoned } from "./abandoned.ts";
 import { dropLocalCopy } from "./drop.ts";
@@ -101,7 +102,7 @@ export class Cache {
     const coreless = this.spool.entries().filter((entry) => heldBytes(entry) === 0n); // told without reading: we come at each crash
     if (coreless.length <= count) return;
     const records = coreless.map(readRecord).filter((record) => record !== undefined);
-    const empty = records.filter((record) => mayDropLocalCopy(record) || record.state === "Lost").reverse();
+    const empty = records.filter(({ state }) => isOver(state)).reverse();
     const excess = empty.length <= count ? 0 : empty.length - Math.floor(count * KEPT_OF_MOST);
     for (const record of oldestOfMost(empty, ownerGroup, excess)) {
       try {

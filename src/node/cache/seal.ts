@@ -4,7 +4,8 @@
  */
 import { closeSync, constants, existsSync, ftruncateSync, openSync, renameSync, rmSync } from "node:fs";
 import { type DumpCore, type DumpRecord, isOrdinary, type Truncation } from "../../domain/dump.ts";
-import { advance, mayFollow } from "../../domain/life-cycle.ts";
+import { advance } from "../../domain/life-cycle.ts";
+import { mayFollow } from "../../domain/states.ts";
 import { formatBytes, jsonBytes } from "../../domain/units.ts";
 import { sync } from "../../system/io.ts";
 import { crashIn, layoutIn, sha256Of, sizesOf } from "./examine.ts";

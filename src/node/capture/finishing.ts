@@ -1,8 +1,9 @@
 /** The part of the handler behind the release: nobody waits, so everything that takes time is here. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import type { DumpRecord, Reason } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
-import { advance, mayFollow } from "../../domain/life-cycle.ts";
+import { advance } from "../../domain/life-cycle.ts";
+import { mayFollow, type Reason } from "../../domain/states.ts";
 import { jsonBytes } from "../../domain/units.ts";
 import { OPT_OUT_LABEL, optedOut } from "../../domain/wishes.ts";
 import type { OpenEntry } from "../cache/begin.ts";

@@ -1,7 +1,8 @@
 /** What the node's policy says before the first byte of memory is read. */
 
-import type { DumpRecord, Reason } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
 import { advance } from "../../domain/life-cycle.ts";
+import type { Reason } from "../../domain/states.ts";
 import { OPT_OUT_LABEL, optedOut } from "../../domain/wishes.ts";
 import type { OpenEntry } from "../cache/begin.ts";
 import { recordOnDisk, writeRecord } from "../cache/record.ts";

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError, ifPossible, reasonOf } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";
+import { isOver } from "../../domain/states.ts";
 import { openCache } from "../cache/cache.ts";
 import { ok, problem, type Step, warning } from "../install/step.ts";
 import { type KernelRefusal, readKmsg } from "../kernel/kmsg.ts";
@@ -59,7 +60,6 @@ async function crashOwn(binary: string): Promise<{ readonly pid: number } | { re
   }
 }
 
-const FINISHED: ReadonlySet<DumpRecord["state"]> = new Set(["Captured", "Restricted", "Refused", "Created"]);
 const POLL_MS = 20;
 
 /** What became of the crash: its record, finished or not; or the kernel's word that it called nobody. */
@@ -67,7 +67,7 @@ async function endOf(pid: number, since: Date, test: SelfTest): Promise<DumpReco
   let record: DumpRecord | undefined;
   for (const end = performance.now() + test.waitMs; performance.now() < end; await sleep(POLL_MS)) {
     record = recordOf(pid, since, test.dumpDir);
-    if (record && FINISHED.has(record.state) && (record.core.sha256 !== null || record.state === "Refused")) break;
+    if (record && (record.core.sha256 !== null || isOver(record.state))) break;
     const refusal = record ? undefined : refusalOf(pid, since);
     if (refusal) return refusal;
   }

@@ -2,7 +2,7 @@ import { existsSync, rmdirSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";
-import { mayDropLocalCopy } from "../../domain/life-cycle.ts";
+import { isOver } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
 import { formatBytes } from "../../domain/units.ts";
 import { type Cache, openCache } from "../cache/cache.ts";
@@ -23,7 +23,7 @@ export function leaveDumps(dumpDir: string, purge: boolean, host: Host): Step[] 
 }
 
 /** A core that only this node has. */
-const isOnlyHere = (record: DumpRecord): boolean => !mayDropLocalCopy(record) && record.state !== "Lost";
+const isOnlyHere = (record: DumpRecord): boolean => !isOver(record.state);
 
 function kept(cache: Cache, dumpDir: string): Step[] {
   const records = cache.records();

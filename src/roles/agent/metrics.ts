@@ -1,15 +1,13 @@
 /** What the agent tells of itself in figures. */
 import { performance } from "node:perf_hooks";
 import { Histogram } from "prom-client";
-import type { DumpRecord, State } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
+import { awaitsStore } from "../../domain/states.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { heldBytes } from "../../node/cache/pressure.ts";
 import { readRecord } from "../../node/cache/record.ts";
 import type { Entry } from "../../node/cache/spool.ts";
 import { Metrics } from "../../system/metrics.ts";
-
-/** States in which a dump still waits for its bundle. */
-const QUEUED: ReadonlySet<State> = new Set(["Captured", "Created", "Allowed", "FailedToSave"]);
 
 export class AgentMetrics extends Metrics {
   readonly captured = this.counter("captured_total", "Dumps whose core was kept");
@@ -36,7 +34,7 @@ export class AgentMetrics extends Metrics {
 
   constructor(cache: Cache) {
     super("agent");
-    const queued = () => cache.spool.entries().filter((entry) => QUEUED.has(readRecord(entry)?.state ?? "Lost"));
+    const queued = () => cache.spool.entries().filter((entry) => awaitsStore(readRecord(entry)?.state));
     this.#queued = queued;
     const sum = (entries: Parameters<typeof heldBytes>[0][]) =>
       Number(entries.reduce((bytes, entry) => bytes + heldBytes(entry), 0n));

@@ -1,20 +1,18 @@
 /** What the agent does for the cache as a whole: scans, old records, sums. */
 import { watch } from "node:fs";
-import type { DumpRecord, State } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
 import { isDumpId } from "../../domain/id.ts";
+import { isOver } from "../../domain/states.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { heldBytes } from "../../node/cache/pressure.ts";
 import { readRecord } from "../../node/cache/record.ts";
 import type { Spool } from "../../node/cache/spool.ts";
 
-/** States in which nothing is held and nothing is to be done any more. */
-const ENDED: ReadonlySet<State> = new Set(["Denied", "Saved", "Refused", "Evicted", "Deleted", "Lost"]);
-
 /** Removes records that hold nothing and are older than `keepMs`. @returns how many */
 export function forgetOld(cache: Cache, keepMs: number, now: Date): number {
   let forgotten = 0;
   for (const record of cache.records()) {
-    if (!ENDED.has(record.state) || now.getTime() - Date.parse(record.updated) < keepMs) continue;
+    if (!isOver(record.state) || now.getTime() - Date.parse(record.updated) < keepMs) continue;
     try {
       cache.forget(record);
       forgotten++;
@@ -34,7 +32,7 @@ export function heldBy(spool: Spool, namespace: string): bigint {
 
 /** Dumps that may want a step: all but those that are over and told. */
 export const isOpen = (record: DumpRecord): boolean =>
-  !ENDED.has(record.state) || (record.pod !== null && record.cluster === null && record.state !== "Deleted");
+  !isOver(record.state) || (record.pod !== null && record.cluster === null && record.state !== "Deleted");
 
 /** New dumps as their directories appear; undefined where watching is not possible, and only scans find them. */
 export function watchCache(dir: string, seen: (id: string) => void): Disposable | undefined {

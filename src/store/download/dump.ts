@@ -1,4 +1,5 @@
 import { DumpError, isCode } from "../../domain/failures.ts";
+import { refusalOf } from "../../domain/refusal.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import { keyOfCoredump } from "../bundle/key.ts";
 import type { DumpSource, Stored } from "../ports/source.ts";
@@ -6,7 +7,6 @@ import type { BundleIdentity, OpenBundle } from "./bundles.ts";
 import { coredumpOf, namespaceUidOf } from "./coredumps.ts";
 import { type Deps, type Download, type DownloadPart, type DumpRequest, digestOf } from "./download.ts";
 import { storedBytes } from "./ranges.ts";
-import { refusalOf } from "./refusal.ts";
 
 /**
  * One dump: its core as the plain ELF file, or its bundle as it lies in the store.

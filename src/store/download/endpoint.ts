@@ -1,10 +1,10 @@
 import { DumpError } from "../../domain/failures.ts";
+import { refusalOf } from "../../domain/refusal.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import type { Stored } from "../ports/source.ts";
 import { coredumpsOf, namespaceUidOf } from "./coredumps.ts";
 import { type Deps, type Download, type DownloadPart, digestOf, type EndpointRequest } from "./download.ts";
 import { bundleDownload, downloadOf, headOf, openBundle } from "./dump.ts";
-import { refusalOf } from "./refusal.ts";
 import { type TarFile, tarOf } from "./tar.ts";
 
 /** Bundles that are looked at at once. */

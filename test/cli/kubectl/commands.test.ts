@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { answerTo } from "../../../src/cli/kubectl/complete.ts";
-import type { State } from "../../../src/domain/dump.ts";
+import type { State } from "../../../src/domain/states.ts";
 import type { Coredump } from "../../../src/kube/coredump.ts";
 import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";

@@ -153,6 +153,7 @@ test("FAILURES_HERE are those that the plugin's own code names", () => {
   const quoted = new Set(sources.flatMap((source) => source.match(/(?<=")[A-Z][A-Z_]+(?=")/g) ?? []));
   const code =
     readFileSync(join(ROOT, "src/cli/commands/failure.ts"), "utf8") +
+    readFileSync(join(ROOT, "src/domain/refusal.ts"), "utf8") +
     readFileSync(join(ROOT, "src/store/bundle/seek-table.ts"), "utf8");
   const print = readFileSync(join(ROOT, "src/cli/output/print.ts"), "utf8");
   const shared = new Set(`${code}${print}`.match(/(?<=")[A-Z][A-Z_]+(?=")/g) ?? []);

@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import type { PodRecord } from "../../../src/cluster/registration/coredump.ts";
 import { shortened } from "../../../src/domain/crash.ts";
-import { blankRecord, type DumpRecord, STATES } from "../../../src/domain/dump.ts";
+import { blankRecord, type DumpRecord } from "../../../src/domain/dump.ts";
 import { newDumpId } from "../../../src/domain/id.ts";
+import { STATES } from "../../../src/domain/states.ts";
 import { anyCrash } from "../../support/any-crash.ts";
 
 const CRASHED = new Date("2026-11-21T07:21:03.512Z");

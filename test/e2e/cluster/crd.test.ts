@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
-import { STATES } from "../../../src/domain/dump.ts";
+import { STATES } from "../../../src/domain/states.ts";
 import { type Cluster, startCluster } from "../../support/cluster.ts";
 import { applyCrds, coredump, statusPatch } from "../../support/coredump-resources.ts";
 import type { Resource, User } from "../../support/kubectl.ts";

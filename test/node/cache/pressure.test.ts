@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFi
 import { test } from "node:test";
 import fc from "fast-check";
 import type { CaptureSettings } from "../../../src/config/options.ts";
-import { type DumpRecord, STATES, type State } from "../../../src/domain/dump.ts";
+import type { DumpRecord } from "../../../src/domain/dump.ts";
+import { STATES, type State } from "../../../src/domain/states.ts";
 import { dropLocalCopy } from "../../../src/node/cache/drop.ts";
 import {
   heldBytes,

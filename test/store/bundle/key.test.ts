@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { coredumpOf } from "../../../src/cluster/registration/coredump.ts";
-import { STATES } from "../../../src/domain/dump.ts";
 import { newDumpId, shortId } from "../../../src/domain/id.ts";
+import { STATES } from "../../../src/domain/states.ts";
 import { type KeyIdentity, keyOf, keyOfCoredump, parseKey } from "../../../src/store/bundle/key.ts";
 import { anyRecord } from "../../cluster/registration/records.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import { STATES } from "../../../src/domain/dump.ts";
+import { STATES } from "../../../src/domain/states.ts";
 import { Bundles } from "../../../src/store/download/bundles.ts";
 import { openDump } from "../../../src/store/download/dump.ts";
 import { runs } from "../../support/runs.ts";
@@ -90,7 +90,7 @@ const refusals: readonly { state: string; reason?: string; message?: string; wan
     message: "41 GiB, limit 32 GiB",
     want: { code: "DUMP_NOT_HELD", message: /41 GiB/ },
   },
-  { state: "Refused", reason: "NotDumpable", want: { code: "DUMP_RESTRICTED", hint: /administrators/ } },
+  { state: "Refused", reason: "NotDumpable", want: { code: "DUMP_RESTRICTED", hint: /Root of .* can read it/ } },
   { state: "Restricted", want: { code: "DUMP_RESTRICTED" } },
   { state: "Evicted", want: { code: "DUMP_NOT_HELD" } },
   { state: "Deleted", want: { code: "DUMP_NOT_HELD" } },

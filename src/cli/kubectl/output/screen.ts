@@ -1,11 +1,11 @@
 /** One Coredump on one screen: what happened, what it means, what to do next. */
 
 import { crashFrom } from "../../../domain/crash.ts";
+import { refusalOf } from "../../../domain/refusal.ts";
 import { signalCodeText } from "../../../domain/signals.ts";
 import { printable } from "../../../domain/text.ts";
 import { formatDuration } from "../../../domain/units.ts";
 import type { Coredump } from "../../../kube/coredump.ts";
-import { refusalOf } from "../../client/refusal.ts";
 import { crashLines, stackLines } from "../../output/crash.ts";
 import { programName, safeName } from "../../output/describe.ts";
 import { colourOf } from "../../output/list.ts";
