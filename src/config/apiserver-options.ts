@@ -43,7 +43,11 @@ export const BACKEND_OPTIONS = {
     kind: "text",
     describe: "with --backend-kind aws: the key's id (other users can see it: prefer --s3-credentials-dir)",
   },
-  awsSecretKey: { flag: "aws-secret-key", kind: "text", describe: "with --backend-kind aws: the key, likewise" },
+  awsSecretKey: {
+    flag: "aws-secret-key",
+    kind: "text",
+    describe: "with --backend-kind aws: the secret key (see --aws-access-key)",
+  },
 } as const satisfies Record<string, Option>;
 
 /** Of the store's, what a reader needs. */

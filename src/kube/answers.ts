@@ -46,7 +46,7 @@ export function failureOf({ verb, resource }: Asked, httpStatus: number, body: s
   return new DumpError(code, `Cannot ${verb} ${resource}: ${words}`, hint === undefined ? {} : { hint });
 }
 
-const ITS_STORE = "it is the store that fails, not the API: try again; kubectl coredump check tells an admin more";
+const ITS_STORE = "the store fails, not the API: try again; kubectl coredump check shows an admin more";
 
 function codeFor(httpStatus: number, words: string, name: string | undefined): FailureCode {
   // A cluster that was restored from an older state does not know versions that we have seen.

@@ -45,7 +45,8 @@ export function readFixture(dir: string): Fixture {
   const kernelCall = parseKernelCall(words);
   if (!kernelCall) throw unreadable(dir, "call.json names no pid (-P=…)");
   const recorded = existsSync(join(dir, "api.json")) ? json(dir, "api.json") : [];
-  if (!Array.isArray(recorded) || !recorded.every(isObject)) throw unreadable(dir, "api.json is no list of run-times");
+  if (!Array.isArray(recorded) || !recorded.every(isObject))
+    throw unreadable(dir, "api.json is not a list of run-times");
   return {
     name: basename(resolve(dir)),
     node: typeof call?.node === "string" ? call.node : "unknown",

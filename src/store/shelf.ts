@@ -6,7 +6,7 @@ import type { Shelf } from "./ports/shelf.ts";
 /** The store that the settings name, to look after. Whoever uses it tries again. @throws DumpError SETTINGS_INVALID */
 export async function openShelf(settings: StoreSettings): Promise<Shelf> {
   if (settings.store === undefined)
-    throw new DumpError("SETTINGS_INVALID", "Cannot look after a store: none is named", { hint: "give --store" });
+    throw new DumpError("SETTINGS_INVALID", "Cannot manage a store: none is named", { hint: "give --store" });
   const location = locationOf(settings.store);
   if (location.kind === "directory") {
     const { DirectoryShelf } = await import("./directory/shelf.ts");

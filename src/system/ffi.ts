@@ -184,7 +184,7 @@ export function enlargePipe(fd: number, bytes: number): void {
 /** chroot(2), and `/` of there as the working directory. @throws DumpError SYSTEM_CALL_FAILED; it takes CAP_SYS_CHROOT */
 export function enterRoot(path: string): void {
   const c = libc();
-  if (!c) throw new DumpError("SYSTEM_CALL_FAILED", `Cannot enter ${path}: this Node calls no system calls`);
+  if (!c) throw new DumpError("SYSTEM_CALL_FAILED", `Cannot enter ${path}: this Node.js has no node:ffi`);
   if (c.chroot(Buffer.from(`${path}\0`)) !== 0)
     throw new DumpError("SYSTEM_CALL_FAILED", `Cannot enter ${path}: chroot: errno ${c.errno()}`);
   process.chdir("/");

@@ -145,7 +145,7 @@ test("DockerRuntime.inspect() believes Kubernetes labels under that pod's cgroup
 const huge = "x".repeat(5 << 20);
 const hang = (): Promise<Fake> => fakeServer(() => {});
 const badDays: { on: string; cri?: () => Promise<Fake>; docker?: () => Promise<Fake>; code: string; says: RegExp }[] = [
-  { on: "refuses", cri: deserted, docker: deserted, code: "RUNTIME_UNAVAILABLE", says: /nobody listens there$/ },
+  { on: "refuses", cri: deserted, docker: deserted, code: "RUNTIME_UNAVAILABLE", says: /nothing listens there$/ },
   {
     on: "hangs up at once",
     cri: () => fakeServer((connection) => connection.destroy()),

@@ -40,7 +40,7 @@ const cases = [
     }),
     code: "API_UNAVAILABLE",
     says: /s3:\/\/cores: the store does not answer/,
-    hint: /^it is the store that fails, not the API/,
+    hint: /^the store fails, not the API/,
   },
   {
     on: "an unknown user",

@@ -91,7 +91,7 @@ function parsed(body: unknown, values: number = LIMITS.bodyValues): unknown {
   try {
     return JSON.parse(Buffer.isBuffer(body) ? body.toString() : "");
   } catch (error) {
-    throw badRequest(`the body is no JSON: ${clipped((error as Error).message, 200)}`);
+    throw badRequest(`the body is not JSON: ${clipped((error as Error).message, 200)}`);
   }
 }
 

@@ -155,5 +155,5 @@ function startIn(token: string): { revision: bigint; after: string } {
   } catch {
     // said below
   }
-  throw badRequest("continue key is not valid: it is no token that this server gave");
+  throw badRequest("continue key is not valid: this server did not issue it");
 }

@@ -66,7 +66,7 @@ function labelTest(requirement: string): Test {
   const found = Object.values(SHAPES)
     .map((shape) => shape.exec(requirement)?.groups)
     .find((groups) => groups !== undefined);
-  if (!found) throw badRequest(`unable to parse requirement: ${quoted(requirement)} is no label selector`);
+  if (!found) throw badRequest(`unable to parse requirement: ${quoted(requirement)} is not a label selector`);
   const { key = "", how = "", value, values } = found;
   const wanted = (values ?? value ?? "").split(",").map((each) => each.trim());
   const problem = qualifiedNameProblem(key) ?? wanted.map(labelValueProblem).find((each) => each !== undefined);

@@ -11,7 +11,7 @@ export const notThere = (key: string): DumpError => new DumpError("NOT_FOUND", `
 
 export const gone = (revision: bigint): DumpError =>
   new DumpError("API_GONE", `Cannot go on from revision ${revision}: it is not known any more`, {
-    hint: "list anew, and go on from there",
+    hint: "list again, and go on from there",
   });
 
 /** The first key behind all that begin with that prefix. Keys are ASCII, so its last character has a next one. */

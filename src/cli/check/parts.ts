@@ -73,7 +73,7 @@ export async function checkLeaders({ http, namespace, signal }: CheckContext, { 
       steps.push(
         problem(
           shortName(name),
-          "nobody leads: nothing is decided or collected",
+          "there is no leader: nothing is decided or collected",
           `kubectl -n ${namespace} logs -l ${NAME}=${name}`,
         ),
       );

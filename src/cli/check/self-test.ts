@@ -29,7 +29,8 @@ export async function selfTest(checked: CheckContext, node: string | undefined):
     const agent = await agentOn(checked, node);
     if (agent) return await crashBeside(checked, agent);
     const where = `in ${checked.namespace}${node === undefined ? "" : ` on node ${node}`}`;
-    const hint = "it lends its image; where agents are no pods: coredump-detector doctor --self-test, on the node";
+    const hint =
+      "the test uses the image of the node's agent; without agents in pods: coredump-detector doctor --self-test, on the node";
     return [problem(WHAT, `no pod of an agent is ${where}`, hint)];
   } catch (error) {
     return [problem(WHAT, reasonOf(error), error instanceof DumpError ? error.hint : undefined)];

@@ -51,7 +51,7 @@ export class PartFile implements Disposable {
     this.fd = writing(target, () => openSync(this.path, flags, 0o600));
     if (!tryFlock(this.fd)) {
       closeSync(this.fd);
-      throw new DumpError("OUTPUT_UNWRITABLE", `Cannot write ${this.path}: another download is at it`);
+      throw new DumpError("OUTPUT_UNWRITABLE", `Cannot write ${this.path}: another download is writing it`);
     }
     this.#done = this.#read();
     if (this.#done.length === 0) ftruncateSync(this.fd, 0);

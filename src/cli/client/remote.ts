@@ -39,7 +39,7 @@ export class Remote implements Bytes {
     const { "content-range": range, etag } = answer.headers;
     const total = CONTENT_RANGE.exec(range ?? "")?.[3];
     if (total !== undefined && etag !== undefined) return new Remote(http, wanted, Number(total), etag);
-    throw new DumpError("API_INVALID", `Cannot download ${wanted.name}: the server gives no ranges of it`);
+    throw new DumpError("API_INVALID", `Cannot download ${wanted.name}: the server does not serve ranges of it`);
   }
 
   pieceEnd(fromBytes: number, wireBytes: number, plainBytes: number): number {

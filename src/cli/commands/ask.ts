@@ -10,7 +10,7 @@ export async function confirmed(count: number, more = ""): Promise<boolean> {
   if (count === 0) return true;
   const act = `delete ${count} dump${count === 1 ? "" : "s"}${more && ` ${more}`}`;
   if (!process.stdin.isTTY) {
-    throw new DumpError("USAGE", `Cannot ask whether to ${act}: stdin is no terminal`, { hint: "Give --yes" });
+    throw new DumpError("USAGE", `Cannot ask whether to ${act}: stdin is not a terminal`, { hint: "Give --yes" });
   }
   using line = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await line.question(`Really ${act}? [y/N] `);

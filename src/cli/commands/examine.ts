@@ -28,7 +28,7 @@ export function verdictOn(findings: readonly Finding[]): void {
   const names = bad.map(({ id, problem }) => `${shortId(id)} ${problem}`).join("; ");
   throw new DumpError(
     corrupt ? "DUMP_CORRUPT" : "DUMP_INCOMPLETE",
-    `Cannot vouch for ${bad.length} of ${findings.length}: ${names}`,
+    `Cannot confirm ${bad.length} of ${findings.length}: ${names}`,
   );
 }
 
@@ -62,7 +62,7 @@ function problemOf(
   checksum: Finding["checksum"],
 ): string | null {
   if (checksum === "wrong") return "is not what was captured: its checksum is wrong";
-  if (!layout.ok) return `is no whole core: ${layout.why}`;
+  if (!layout.ok) return `is not a whole core: ${layout.why}`;
   if (layout.expectedBytes === BigInt(logicalBytes) && !mayHaveGaps(record)) return null;
   if (layout.expectedBytes < BigInt(logicalBytes) && checksum === "right") return null; // all of it is there, and came so
   if (layout.expectedBytes < BigInt(logicalBytes))

@@ -33,7 +33,7 @@ export async function extract(record: DumpRecord, corePath: string, wanted: Extr
 function check({ id, core }: DumpRecord, digest: string): void {
   if (core.sha256 === null) say("warning: the checksum of this core is not known yet, so it was not checked");
   if (core.sha256 === null || core.sha256 === digest) return;
-  throw new DumpError("DUMP_CORRUPT", `Cannot vouch for ${shortId(id)}: its SHA-256 is ${digest}, not ${core.sha256}`, {
+  throw new DumpError("DUMP_CORRUPT", `Cannot confirm ${shortId(id)}: its SHA-256 is ${digest}, not ${core.sha256}`, {
     hint: `The cache's disk may be failing. The file itself is still there: coredump-detector info ${shortId(id)}`,
   });
 }

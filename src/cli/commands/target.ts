@@ -8,7 +8,7 @@ import { DumpError } from "../../domain/failures.ts";
  */
 export function targetPath(file: string | undefined, name: string): string | undefined {
   if (file === "-" && process.stdout.isTTY) {
-    throw new DumpError("USAGE", "Cannot write a core to a terminal: it is no text", { hint: "Name a file" });
+    throw new DumpError("USAGE", "Cannot write a core to a terminal: it is not text", { hint: "Name a file" });
   }
   if (file === "-" || (file === undefined && !process.stdout.isTTY)) return undefined;
   if (file === undefined) return name;

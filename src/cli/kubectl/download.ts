@@ -91,7 +91,7 @@ export async function* streamed(download: DownloadOrder): AsyncGenerator<Buffer>
 function check({ sha256 }: DownloadOrder, digest: string, discard?: () => void): void {
   if (sha256 === undefined || sha256 === digest) return;
   discard?.();
-  throw new DumpError("DUMP_CORRUPT", `Cannot vouch for what came: its SHA-256 is ${digest}, not ${sha256}`, {
+  throw new DumpError("DUMP_CORRUPT", `Cannot confirm what came: its SHA-256 is ${digest}, not ${sha256}`, {
     hint: "Run the command again; if this stays so, the store or the way to it is damaged",
   });
 }

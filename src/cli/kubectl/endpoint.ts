@@ -48,7 +48,7 @@ export const create: CommandModule<object, Parsed> = {
 const noPod = (pod: string, namespace: string, cause: unknown): DumpError =>
   new DumpError("NOT_FOUND", `Cannot name the dumps of pod ${pod}: it is not there in namespace ${namespace}`, {
     cause,
-    hint: "--pod names one that is there; for one that is gone, --pod-uid with the uid that `kubectl coredump info NAME -o yaml` tells",
+    hint: "--pod takes an existing pod; for one that has gone, use --pod-uid (kubectl coredump info NAME -o yaml shows the uid)",
   });
 
 const list: CommandModule<object, Parsed> = {

@@ -91,7 +91,7 @@ function verdictOn(findings: readonly Finding[]): void {
   const what = corrupt.length > 0 ? "not what was captured" : "not complete";
   throw new DumpError(
     corrupt.length > 0 ? "DUMP_CORRUPT" : "DUMP_INCOMPLETE",
-    `Cannot vouch for ${bad.length} of ${findings.length}: ${what}: ${bad.map(({ name }) => name).join(", ")}`,
+    `Cannot confirm ${bad.length} of ${findings.length}: ${what}: ${bad.map(({ name }) => name).join(", ")}`,
   );
 }
 

@@ -11,7 +11,7 @@ const CUT_BY: Readonly<Record<Truncation, string>> = {
   "write-failed": "the cache's disk failed",
   "source-cut-short": "source cut short",
   "handler-killed": "the handler was killed",
-  "not-elf": "what came is no ELF core",
+  "not-elf": "what came is not an ELF core",
 };
 
 /** Whether the record says that the core is in this node's cache. */

@@ -16,4 +16,4 @@ export const say = (line: string): void => {
 };
 
 const outputError = (cause: Error): Error =>
-  errnoOf(cause) === "EPIPE" ? new DumpError("OUTPUT_CLOSED", "Cannot write: nobody reads", { cause }) : cause;
+  errnoOf(cause) === "EPIPE" ? new DumpError("OUTPUT_CLOSED", "Cannot write: the reader has gone", { cause }) : cause;

@@ -86,7 +86,7 @@ function place(record: DumpRecord): string {
   const attempt = container === null || container.attempt === null ? "" : ` (attempt ${container.attempt})`;
   const named = container
     ? `container ${printable(container.name ?? container.id.slice(0, 12))}${attempt}`
-    : "a container that nobody could name";
+    : "a container that could not be named";
   if (pod) return `namespace ${printable(pod.namespace)}, pod ${printable(pod.name)}, ${named}`;
   return owner === "docker" ? `Docker ${named}` : named;
 }

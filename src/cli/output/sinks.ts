@@ -132,5 +132,5 @@ export const alreadyThere = (path: string): DumpError =>
 
 export const unwritable = (path: string, cause: unknown): DumpError =>
   errnoOf(cause) === "EPIPE"
-    ? new DumpError("OUTPUT_CLOSED", `Cannot write ${path}: nobody reads`, { cause })
+    ? new DumpError("OUTPUT_CLOSED", `Cannot write ${path}: the reader has gone`, { cause })
     : new DumpError("OUTPUT_UNWRITABLE", `Cannot write ${path}: ${reasonOf(cause)}`, { cause });

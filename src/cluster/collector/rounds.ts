@@ -153,6 +153,6 @@ const doubtful = ({ bundles }: Verdicts): ReadonlySet<string> =>
 const tooMuch = (what: string): DumpError =>
   new DumpError(
     "RETENTION_STOPPED",
-    `Cannot remove ${what} at once: nobody was seen to order it, so something else may be wrong; the rest goes on`,
+    `Cannot remove ${what} at once: no deletion was seen that explains it, so something else may be wrong; the rest goes on`,
     { hint: "gc --dry-run prints them; if they are to go, start the collector with --max-share 100 for once" },
   );

@@ -51,4 +51,4 @@ export const mark = (shelf: Shelf, clusterUid: string, signal: AbortSignal): Pro
 const markerHint = '{"version":1,"clusterUid":"<uid of the namespace kube-system>"}';
 
 const stopped = ({ volume }: Shelf, why: string, hint: string): DumpError =>
-  new DumpError("RETENTION_STOPPED", `Cannot look after ${volume}: ${why}`, { hint });
+  new DumpError("RETENTION_STOPPED", `Cannot manage ${volume}: ${why}`, { hint });

@@ -115,7 +115,7 @@ async function tried(seat: Seat, record: PodRecord, deliver: Deliver): Promise<D
 /** @throws Undeliverable */
 function jobFor(entry: Entry, record: PodRecord, pod: PodSeen, kubeletRoot: string): DeliveryJob {
   const { core, processUid: uid, processGid: gid, container } = record;
-  if (uid === null || gid === null) throw new Undeliverable("OwnerUnknown", "nobody knows whose process it was");
+  if (uid === null || gid === null) throw new Undeliverable("OwnerUnknown", "it is not known whose process it was");
   return {
     core: entry.core,
     coreBytes: core.logicalBytes ?? 0,

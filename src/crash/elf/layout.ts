@@ -15,7 +15,7 @@ export interface CoreLayout {
 /** What the headers say; nothing of the table is kept. @param read reaches the table at least */
 export function layoutOf(read: ReadAt): Checked<CoreLayout> {
   const header = parseElfHeader(read(0n, ELF_HEADER_BYTES));
-  if (header === undefined) return refuse("it is no ELF core");
+  if (header === undefined) return refuse("it is not an ELF core");
   const counted = headerCount(read, header);
   if (!counted.ok) return counted;
   const { count } = counted;

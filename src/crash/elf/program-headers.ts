@@ -51,7 +51,7 @@ export function headerCount(read: ReadAt, header: ElfHeader): Checked<{ readonly
   const tableBytes = first.offsetBytes - header.phoff;
   const count = tableBytes / BigInt(header.phentsize);
   if (first.type !== PT_NOTE || tableBytes % BigInt(header.phentsize) !== 0n || count < PN_XNUM) {
-    return refuse("the number of its program headers cannot be told");
+    return refuse("the number of its program headers is unknown");
   }
   if (count > MAX_HEADERS) return refuse(`it claims ${count} program headers`);
   return { ok: true, count: Number(count) };

@@ -145,7 +145,7 @@ export class Cache {
   #locked(entry: Entry): Disposable {
     const lock = FileLock.try(entry.lock);
     if (!lock)
-      throw new DumpError("DUMP_BUSY", `Cannot change dump ${shortId(entry.id)}: somebody else is at it`, {
+      throw new DumpError("DUMP_BUSY", `Cannot change dump ${shortId(entry.id)}: another process is working on it`, {
         hint: "try again in a moment",
       });
     return lock;

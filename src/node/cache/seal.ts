@@ -165,5 +165,5 @@ const CAUSES: Readonly<Record<Truncation, string>> = {
   "write-failed": "cut because the cache's disk failed",
   "source-cut-short": "source cut short",
   "handler-killed": "the handler was killed",
-  "not-elf": "what came is no ELF core",
+  "not-elf": "what came is not an ELF core",
 };

@@ -11,7 +11,7 @@ export interface EngineReading {
 const MEANING: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
-  ECONNREFUSED: "nobody listens there: is the engine down?",
+  ECONNREFUSED: "nothing listens there: is the engine down?",
   ENOENT: "no such socket",
   ENOTSOCK: "not a socket",
   timeout: "no answer within 2 s",

@@ -24,7 +24,7 @@ export function checkHandler(reading: HandlerReading, ownVersion: string): Step 
   const refused = (why: string, hint = REINSTALL) => problem("handler", `${path}: ${why}`, hint);
   if (weakSpot !== undefined)
     return refused(
-      `${weakSpot}: whoever that is can run as root`,
+      `${weakSpot}: others can run code as root through it`,
       "Take the right away, or install with another --bin-dir",
     );
   if (!file) return refused("no such file: every dump is lost");

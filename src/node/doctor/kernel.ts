@@ -43,7 +43,7 @@ export const checkPtrace = (forbidden: string | undefined): Step[] =>
       ];
 
 const pidfdText = (release: string): string =>
-  kernelIsAtLeast(release, 6, 16) ? "%F supported" : "no %F before 6.16: the process is told by its start time";
+  kernelIsAtLeast(release, 6, 16) ? "%F supported" : "no %F before 6.16: the process is recognised by its start time";
 
 const socketText = (release: string): string =>
   kernelIsAtLeast(release, 6, 17)

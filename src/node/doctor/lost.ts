@@ -9,7 +9,7 @@ const WHY: Readonly<Record<RefusalCause, readonly [why: string, hint: string]>> 
   "bad-pattern": ["malformed pattern", "coredump-detector install"],
   "no-memory": ["no memory in the kernel", "the node is short of memory"],
   file: ["refused by a file pattern", "coredump-detector install"],
-  socket: ["nobody took it at the pattern's socket", "coredump-detector install"],
+  socket: ["nothing listened at the pattern's socket", "coredump-detector install"],
   handler: ["the handler could keep nothing", "see to the cache; the kernel's log has the reasons"],
 };
 

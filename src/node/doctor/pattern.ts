@@ -21,7 +21,7 @@ export function checkPattern(pattern: string, binary: string, kernelRelease: str
   const bytes = Buffer.byteLength(pattern);
   const length = `${bytes} of ${PATTERN_MAX_BYTES} bytes`;
   if (!/ (?:-P|--hostPid)=%P(?: |$)/.test(pattern)) {
-    return problem("pattern", `ours, but without -P=%P: no dump can be told apart`, "coredump-detector install");
+    return problem("pattern", `ours, but without -P=%P: dumps cannot be told apart`, "coredump-detector install");
   }
   if (pattern !== patternFor(programOf(pattern) ?? binary, kernelRelease)) {
     return warning(
@@ -58,8 +58,7 @@ export function checkLimits({ pipeLimit, suidDumpable }: LimitsReading, maxDumps
   const hint = "coredump-detector install";
   const found: Step[] = [];
   if (pipeLimit === 0) {
-    const text =
-      "core_pipe_limit 0: the kernel does not hold a crashed process, so nobody can be sure whose the core is";
+    const text = "core_pipe_limit 0: the kernel does not hold a crashed process, so it is not certain whose core it is";
     found.push(problem("limits", text, hint));
   } else if (pipeLimit <= maxDumps) {
     const text = `core_pipe_limit ${pipeLimit}, with --max-dumps ${maxDumps}: the kernel drops what should have waited`;
@@ -69,7 +68,8 @@ export function checkLimits({ pipeLimit, suidDumpable }: LimitsReading, maxDumps
     const text = "suid_dumpable 0: a process that changed its ids leaves no dump and no trace";
     found.push(problem("limits", text, hint));
   } else if (suidDumpable === 1) {
-    const text = "suid_dumpable 1: set-uid programs count as ordinary ones, and their memory goes to whoever ran them";
+    const text =
+      "suid_dumpable 1: set-uid programs count as ordinary ones, and their memory goes to the users who ran them";
     found.push(warning("limits", text, hint));
   }
   if (found.length > 0) return found;

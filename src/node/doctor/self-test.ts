@@ -124,7 +124,7 @@ async function removed(record: DumpRecord, { dumpDir, waitMs }: SelfTest): Promi
 
 function nothingCame(pid: number, said: string | undefined, { dumpDir, waitMs }: SelfTest): Step {
   if (said !== undefined)
-    return problem("self-test", `crashed pid ${pid}, but the kernel called nobody: ${said}`, REINSTALL);
+    return problem("self-test", `crashed pid ${pid}, but the kernel called no handler: ${said}`, REINSTALL);
   const text = `crashed pid ${pid}, but no dump came to ${dumpDir} within ${waitMs / 1000} s`;
   return problem("self-test", text, "The kernel's log says nothing of it either: see to the problems above");
 }

@@ -43,7 +43,8 @@ async function modemOf(host: string): Promise<Modem> {
   if (path !== undefined)
     return new Docker({ socketPath: path, host: undefined, headers: ONCE } as object).modem as Modem;
   const address = /^(?:tcp|(https?)):\/\/(\[[^\]]+\]|[^:/]+)(?::(\d+))?\/?$/.exec(host);
-  if (!address) throw new DumpError("SETTINGS_INVALID", `Cannot ask Docker at ${host}: it is no address of Docker's`);
+  if (!address)
+    throw new DumpError("SETTINGS_INVALID", `Cannot ask Docker at ${host}: it is not an address of Docker's`);
   const [, protocol = "http", name, port = "2375"] = address;
   return new Docker({ protocol, host: name, port: Number(port), headers: ONCE } as object).modem as Modem;
 }

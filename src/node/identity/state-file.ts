@@ -23,7 +23,7 @@ function read(path: string): Buffer | undefined {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
-    const oddity = { EINVAL: "it is no file", EFBIG: `it is larger than ${SMALL_FILE_BYTES} bytes` }[errno ?? ""];
+    const oddity = { EINVAL: "it is not a file", EFBIG: `it is larger than ${SMALL_FILE_BYTES} bytes` }[errno ?? ""];
     if (oddity) throw new DumpError("RUNTIME_ANSWER_INVALID", `Cannot read ${path}: ${oddity}`);
     throw new DumpError("RUNTIME_UNAVAILABLE", `Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }

@@ -2,8 +2,8 @@ import { errnoOf, reasonOf } from "../../domain/failures.ts";
 
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket",
-  ENOTSOCK: "it is no socket",
-  ECONNREFUSED: "nobody listens there",
+  ENOTSOCK: "it is not a socket",
+  ECONNREFUSED: "nothing listens there",
   EAGAIN: "too many wait for it already",
   ECONNRESET: "it hung up",
   EPIPE: "it hung up",

@@ -34,13 +34,17 @@ export function assertGoodFilePattern(settings: FileModeSettings): void {
       hint: "a pattern such as /var/coredump/core_%e_%t_%P",
     });
   if (isInCache(settings))
-    throw new DumpError("SETTINGS_INVALID", `Cannot have cores written to ${filePattern}: the cache is ${dumpDir}`, {
-      hint: `Give --dump-dir another directory, such as ${DUMP_DIR_APART}: that of the files is for any process to write in`,
-    });
+    throw new DumpError(
+      "SETTINGS_INVALID",
+      `Cannot let the kernel write cores to ${filePattern}: that is in the cache, ${dumpDir}`,
+      {
+        hint: `Give --dump-dir another directory, such as ${DUMP_DIR_APART}: any process may write to the directory of the files`,
+      },
+    );
 }
 
 function faultOf(pattern: string): string | undefined {
-  if (!/^\/[\x20-\x7e]*$/.test(pattern) || pattern.endsWith("/")) return "it is no absolute path of a file";
+  if (!/^\/[\x20-\x7e]*$/.test(pattern) || pattern.endsWith("/")) return "it is not an absolute path of a file";
   if (Buffer.byteLength(pattern) > PATTERN_MAX_BYTES) return `the kernel keeps ${PATTERN_MAX_BYTES} bytes`;
   // A pid comes again, and two crashes in a second have the same time: it takes both to overwrite nothing.
   if (!/%t/.test(pattern) || !/%[PpIi]/.test(pattern)) return "without %t and %P one core would overwrite another";

@@ -71,7 +71,7 @@ export async function install(order: InstallOrder, host: Host, now: Date): Promi
 const takenAway = (settings: readonly string[]): Step =>
   warning(
     "settings",
-    `${settings.join(", ")} taken away: the agent is not told so, and what it is told is all`,
+    `${settings.join(", ")} taken away: the agent no longer has them among its options, which are all the settings of a node`,
     "Put what the node needs among the agent's own options (chart: agent.options)",
   );
 
@@ -139,7 +139,7 @@ export async function locked(places: InstallPlaces, host: Host): Promise<Disposa
     });
   }
   if (lock) return lock;
-  throw new DumpError("DUMP_BUSY", `Cannot change ${places.binDir}: another install or uninstall is at it`);
+  throw new DumpError("DUMP_BUSY", `Cannot change ${places.binDir}: another install or uninstall is running`);
 }
 
 interface InForce {

@@ -18,8 +18,8 @@ const candidates = (binDir: string): [there: InstallPlaces, below: InstallPlaces
 export function placesFor(binDir: string, host: Host): InstallPlaces {
   const places = candidates(binDir).find((each) => isFree(each, host));
   if (places) return places;
-  throw new DumpError("NOT_PERMITTED", `Cannot install in ${binDir}/${BINARY_NAME}: what lies there is not ours`, {
-    hint: "Choose another --bin-dir, or take away what is in the way",
+  throw new DumpError("NOT_PERMITTED", `Cannot install in ${binDir}/${BINARY_NAME}: what is there is not ours`, {
+    hint: "Choose another --bin-dir, or remove what is in the way",
   });
 }
 

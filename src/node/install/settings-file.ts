@@ -91,7 +91,7 @@ function read(path: string, anyway: boolean): SettingsJson {
   try {
     const settings: unknown = JSON.parse(readSmall(path).toString("utf8"));
     if (areOurs(settings) || (anyway && isObject(settings))) return settings;
-    throw new Error("these are no settings of ours");
+    throw new Error("they are not settings of this program");
   } catch (error) {
     if (anyway || errnoOf(error) === "ENOENT") return {};
     const hint = "Repair it or remove it; the handler uses its defaults meanwhile";

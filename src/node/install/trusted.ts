@@ -25,7 +25,7 @@ export function weakSpot(path: string, root = ""): string | undefined {
     if (!stat) return undefined;
     if (stat.uid !== 0 && stat.uid !== process.getuid?.()) return `${next} belongs to uid ${stat.uid}`;
     if (stat.isSymbolicLink()) {
-      if (++links > MAX_LINKS) return `${next} has too many symbolic links behind it`;
+      if (++links > MAX_LINKS) return `${next} leads through too many symbolic links`;
       const target = readlinkSync(root + next);
       if (target.startsWith("/")) at = "/";
       rest.unshift(...target.split("/").filter(Boolean));

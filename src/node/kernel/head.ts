@@ -26,7 +26,7 @@ export async function readHead(pipe: CorePipe): Promise<CoreHead> {
   const first = Buffer.allocUnsafeSlow(FIRST_BYTES);
   const start = first.subarray(0, await pipe.fill(first, 0, FIRST_BYTES));
   const header = parseElfHeader(start);
-  if (!header) return without(start, start.length === 0 ? "nothing came" : "it is no ELF core");
+  if (!header) return without(start, start.length === 0 ? "nothing came" : "it is not an ELF core");
   const table = tableBytes(start, header);
   if (!table.ok) return without(start, table.why);
   const whole = Buffer.allocUnsafeSlow(Math.max(table.bytes, start.length));

@@ -37,7 +37,7 @@ export function stoppedBy(thread: ProcDirectory, was: Before, proc = "/proc"): s
     return "the OOM killer ended it while it dumped: its cgroup was out of memory";
   if (was.otherOf !== undefined && !hasFirstProcess(was.otherOf, proc))
     return "SIGKILL came while it dumped: its container's first process had ended, which ends all others";
-  return "SIGKILL came while it dumped: its grace period was over, or somebody sent it";
+  return "SIGKILL came while it dumped: its grace period was over, or another process sent it";
 }
 
 const MOST_PROCESSES = 1 << 15;

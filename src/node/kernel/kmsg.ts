@@ -16,7 +16,7 @@ export type RefusalCause =
   | "bad-pattern"
   | "no-memory"
   | "file" // a file pattern that was refused
-  | "socket" // nobody listens there, or its queue is full
+  | "socket" // nothing listens there, or its queue is full
   | "handler"; // ours: nothing could be kept
 
 export interface KernelRefusal {

@@ -40,7 +40,7 @@ export function difference(read: ReadAt, table: CoreLayout, { facts, memory }: C
 }
 
 const unknown = (why: string): Difference => ({
-  why: `whether the core is its cannot be told: ${why}`,
+  why: `cannot tell whether the core is the process's: ${why}`,
   foreign: false,
 });
 const other = (why: string): Difference => ({ why: `the core is another process's: ${why}`, foreign: true });

@@ -74,7 +74,7 @@ export class AgentLog extends RoleLog {
 
   conflict(pattern: string): void {
     this.#metrics.conflicts.inc();
-    this.lines.warn({ pattern }, "somebody else set core_pattern");
+    this.lines.warn({ pattern }, "another program set core_pattern");
   }
 
   /** @param why  an errno, where it cannot be read */

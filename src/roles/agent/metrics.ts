@@ -17,7 +17,7 @@ export class AgentMetrics extends Metrics {
   readonly deliveries = this.counter("deliveries_total", "Tries for pods' own claims, by what came of them", [
     "reason",
   ]);
-  readonly conflicts = this.counter("pattern_conflicts_total", "Times that somebody else set core_pattern");
+  readonly conflicts = this.counter("pattern_conflicts_total", "Times that another program set core_pattern");
   readonly storeUp = this.gauge("store_up", "1 while the store lets this node in, as of the last act or probe");
   readonly kernelLog = this.gauge(
     "kernel_log_readable",

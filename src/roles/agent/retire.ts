@@ -62,7 +62,7 @@ export class Retirement {
 
   async #giveBack(): Promise<string> {
     const { installed, dumpDir } = this.#served;
-    if (!installed) return "left to whoever installed the handler";
+    if (!installed) return "left to the installation of the handler (`install`)";
     const steps = await uninstall({ binDir: installed.binDir, dumpDir, purge: false }, installed.host);
     return steps.find(({ what }) => what === "pattern")?.text ?? "not ours";
   }

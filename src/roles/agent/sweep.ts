@@ -69,6 +69,6 @@ export async function sweep(
 /** In words; undefined where it is over. */
 function reasonFor(next: Next): string | undefined {
   if (next === "done") return undefined;
-  if (next === "busy") return "somebody else is at it";
-  return next === "waiting" ? "waits for the quota's decision" : "nobody can tell whose it is, or there is no store";
+  if (next === "busy") return "another process is working on it";
+  return next === "waiting" ? "waits for the quota's decision" : "its owner is not known, or there is no store";
 }

@@ -11,7 +11,10 @@ export function storeSettingsOf(settings: StoreSettings & Backend): StoreSetting
   const { backendKind, localPath, awsHost, awsRegion, awsBucket, ...rest } = settings;
   if (backendKind === undefined) return rest;
   if (rest.store !== undefined)
-    throw new DumpError("SETTINGS_INVALID", "Cannot use --backend-kind beside --store: both say where");
+    throw new DumpError(
+      "SETTINGS_INVALID",
+      "Cannot use --backend-kind and --store together: both say where bundles are",
+    );
   if (backendKind === "local") return { ...rest, store: given("local-path", localPath) };
   return {
     ...rest,

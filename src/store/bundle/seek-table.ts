@@ -104,5 +104,5 @@ export function parseSeekTable(
 export const corrupt = (why: string, cause?: unknown): DumpError =>
   new DumpError("STORE_CORRUPT", `Cannot read the bundle: ${why}`, {
     cause,
-    hint: "the store has damaged it, or somebody else has written it",
+    hint: "the store has damaged it, or another program has written it",
   });

@@ -83,5 +83,5 @@ async function share(directory: FileHandle): Promise<void> {
 const missing = (directory: string, cause: unknown): DumpError =>
   new DumpError("STORE_MISSING", `Cannot find the store's directory ${directory}`, {
     cause,
-    hint: "mount the volume, or make the directory: it is never made by itself",
+    hint: "mount the volume, or create the directory: it is never created automatically",
   });

@@ -62,7 +62,7 @@ export class DirectoryShelf implements Shelf {
       await using handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       const stat = await handle.stat();
       if (!stat.isFile() || stat.size > MAX_NOTE_BYTES)
-        throw new DumpError("STORE_CORRUPT", `Cannot read ${name} in ${this.volume}: it is no file of ours`);
+        throw new DumpError("STORE_CORRUPT", `Cannot read ${name} in ${this.volume}: it is not one of our files`);
       return await readFile(handle, "utf8");
     });
   }

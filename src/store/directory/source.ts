@@ -58,7 +58,7 @@ export class DirectorySource implements DumpSource {
 
   #changed(key: string, why: string): DumpError {
     return new DumpError("STORE_CORRUPT", `Cannot read ${key} in ${this.volume}: ${why}`, {
-      hint: "ask again; somebody else writes to the store, or it is damaged",
+      hint: "try again; if it stays so, another program writes to the store, or it is damaged",
     });
   }
 }

@@ -74,7 +74,7 @@ function worded(cause: unknown, { metadata, spec }: Coredump, volume: string): u
   if (!isCode(cause, "NOT_FOUND")) return cause;
   return new DumpError("DUMP_NOT_HELD", `Cannot serve the core of ${metadata.name}: ${volume} has it no more`, {
     cause,
-    hint: `it was stored in ${spec.volume ?? "another store"}; ask whoever runs the cluster where it went`,
+    hint: `it was stored in ${spec.volume ?? "another store"}; ask the cluster's administrators where it went`,
   });
 }
 

@@ -13,9 +13,9 @@ const BY_ERRNO: Readonly<Record<string, readonly [code: FailureCode, hint: strin
   EPERM: ["STORE_DENIED", "let root write to the volume (no root_squash), or run as the user who may"],
   ELOOP: [
     "STORE_DENIED",
-    "there is a symbolic link where a directory of the store should be: somebody else writes there",
+    "there is a symbolic link where a directory of the store should be: another program writes there",
   ],
-  ENOTDIR: ["STORE_DENIED", "there is a file where a directory of the store should be: somebody else writes there"],
+  ENOTDIR: ["STORE_DENIED", "there is a file where a directory of the store should be: another program writes there"],
 };
 const BROKEN = [
   "STORE_UNAVAILABLE",

@@ -43,7 +43,11 @@ const HINTS: Readonly<Record<"write" | "read" | "collect", ReadonlyMap<string, s
     ],
   ]),
 };
-const noBucket: Meaning = { code: "STORE_MISSING", why: "no such bucket", hint: "make the bucket, or correct --store" };
+const noBucket: Meaning = {
+  code: "STORE_MISSING",
+  why: "no such bucket",
+  hint: "create the bucket, or correct --store",
+};
 const full: Meaning = {
   code: "STORE_FULL",
   why: "the store is full",
@@ -133,7 +137,7 @@ function onTheWay(cause: Error, code: string | undefined): Meaning {
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the store refuses the connection: nobody listens there",
+  ECONNREFUSED: "the store refuses the connection: nothing listens there",
   ECONNRESET: "the store broke the connection off",
   EPIPE: "the store broke the connection off",
   ETIMEDOUT: "the store does not answer",

@@ -88,7 +88,9 @@ export class S3Source implements DumpSource {
 
   #failure(code: FailureCode, key: string, why: string, cause?: unknown): DumpError {
     const hint =
-      code === "STORE_CORRUPT" ? { hint: "ask again; somebody else writes to the store, or it is damaged" } : {};
+      code === "STORE_CORRUPT"
+        ? { hint: "try again; if it stays so, another program writes to the store, or it is damaged" }
+        : {};
     return new DumpError(code, `Cannot read ${JSON.stringify(key)} in ${this.volume}: ${why}`, { cause, ...hint });
   }
 }

@@ -54,7 +54,7 @@ function decode(body: Buffer): Review {
     throw undecodable(reasonOf(error), error);
   }
   if (review?.kind !== "AdmissionReview" || !VERSIONS.includes(review.apiVersion ?? ""))
-    throw undecodable(`it is no AdmissionReview of ${VERSIONS.join(" or ")}`);
+    throw undecodable(`it is not an AdmissionReview of ${VERSIONS.join(" or ")}`);
   if (typeof review.request?.uid !== "string" || review.request.uid === "") throw undecodable("its request has no uid");
   return review as Review;
 }

@@ -56,7 +56,7 @@ for (const selector of [
   "a>x",
   "()",
 ])
-  test(`${JSON.stringify(selector)} is no label selector`, () =>
+  test(`${JSON.stringify(selector)} is not a label selector`, () =>
     assert.throws(
       () => selectionIn(selector, ""),
       (error) => error instanceof StatusError && error.status.code === 400,

@@ -177,7 +177,7 @@ for (const { on, change, want } of [
   {
     on: "nobody who leads",
     change: { "leases/coredump-gc": lease("coredump-gc", { holderIdentity: "" }) },
-    want: ["problem gc: nobody leads: nothing is decided or collected"],
+    want: ["problem gc: there is no leader: nothing is decided or collected"],
   },
   {
     on: "no node",

@@ -127,7 +127,7 @@ for (const [what, tamper] of [
     using cache = withCore();
     tamper(cache.core);
     const dumped = await run(["dump", ID, cache.path("out.core"), "-d", cache.dir]);
-    assert.match(dumped.stderr, /^error: Cannot vouch for 3f9c2a71b0de: its SHA-256 is .*\nhint: /);
+    assert.match(dumped.stderr, /^error: Cannot confirm 3f9c2a71b0de: its SHA-256 is .*\nhint: /);
     assert.equal(dumped.code, 65);
     assert.deepEqual(readdirSync(cache.path("")), ["cache"]);
     const verified = await run(["verify", ID, "-o", "json", "-d", cache.dir]);
@@ -147,7 +147,7 @@ test("dump warns of an incomplete core and copies it all the same; verify ends w
   assert.equal(dumped.code, 0);
   assert.match(dumped.stderr, /^warning: this core is not complete: the disk was full at 20 KiB of /);
   const verified = await run(["verify", ID, "-d", cache.dir]);
-  assert.match(verified.stderr, /^error: Cannot vouch for 1 of 1: 3f9c2a71b0de is incomplete \(the disk was full at /);
+  assert.match(verified.stderr, /^error: Cannot confirm 1 of 1: 3f9c2a71b0de is incomplete \(the disk was full at /);
   assert.equal(verified.code, 65);
 });
 
@@ -238,7 +238,7 @@ test("verify --all proves every core that is held, and names the bad one", async
   assert.equal(good.code, 0);
   cache.put(record("aaaaaaaaaaaa"), Buffer.from("not a core"));
   const bad = await run(["verify", "--all", "-d", cache.dir]);
-  assert.match(bad.stderr, /^error: Cannot vouch for 1 of 2: aaaaaaaaaaaa is no whole core: it is no ELF core\n/);
+  assert.match(bad.stderr, /^error: Cannot confirm 1 of 2: aaaaaaaaaaaa is not a whole core: it is not an ELF core\n/);
   assert.equal(bad.code, 65);
 });
 

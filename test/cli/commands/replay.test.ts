@@ -108,7 +108,7 @@ const BROKEN: readonly { on: string; file: string; content: string | undefined; 
   { on: "no JSON", file: "call.json", content: "{", says: /call\.json: / },
   { on: "no pid", file: "call.json", content: '{"node":"n","arguments":["-e=x"]}', says: /names no pid/ },
   { on: "arguments of another kind", file: "call.json", content: '{"arguments":7}', says: /names no pid/ },
-  { on: "an answer that is none", file: "api.json", content: "[null]", says: /api\.json is no list/ },
+  { on: "an answer that is none", file: "api.json", content: "[null]", says: /api\.json is not a list/ },
   { on: "no core", file: "core.zst", content: undefined, says: /no such file/ },
   { on: "a core that is not zstd", file: "core.zst", content: "plain", says: /Cannot replay .*/ },
 ];

@@ -112,7 +112,7 @@ test("dump gives no file its name whose checksum is wrong, and goes on from noth
   api.saved(NAME, CORE, { status: { checksum: `sha256:${"0".repeat(64)}` } });
   const { code, stderr } = await plugin(["dump", NAME, api.folder.path, "--kubeconfig", api.kubeconfig]);
   assert.equal(code, 65);
-  assert.match(stderr, /error: Cannot vouch for what came: its SHA-256 is [0-9a-f]{64}, not 0{64}\nhint: /);
+  assert.match(stderr, /error: Cannot confirm what came: its SHA-256 is [0-9a-f]{64}, not 0{64}\nhint: /);
   assert.deepEqual(readdirSync(api.folder.path), ["kubeconfig"]);
   assert.equal((await plugin(["dump", NAME, "-", "--kubeconfig", api.kubeconfig])).code, 65);
 });

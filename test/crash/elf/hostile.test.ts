@@ -74,7 +74,7 @@ test("layoutOf() says why, in words that fit behind a colon", () => {
     const layout = layoutOf(readerOf(bytes));
     return layout.ok ? undefined : layout.why;
   };
-  assert.equal(why(Buffer.alloc(0)), "it is no ELF core");
+  assert.equal(why(Buffer.alloc(0)), "it is not an ELF core");
   assert.equal(why(core.subarray(0, 623)), "it ends within its program headers");
   assert.equal(why(core.subarray(0, 624)), undefined); // 64 + 10 × 56
 });

@@ -70,7 +70,7 @@ const keyCases: readonly (Named & { on: string; keys: { accessKey: string; secre
     bucket: "elsewhere",
     code: "STORE_MISSING",
     message: /no such bucket \(NoSuchBucket, 404\)/,
-    hint: /make the bucket/,
+    hint: /create the bucket/,
   },
 ];
 for (const { on, keys, bucket = s3?.bucket, ...named } of keyCases) {

@@ -48,7 +48,7 @@ async function absent(): Promise<Fake> {
 
 const ENGINES: readonly { on: string; engine: () => Promise<Fake>; why: RegExp }[] = [
   { on: "absent", engine: absent, why: /there is no such socket/ },
-  { on: "refusing", engine: deserted, why: /refused|nobody listens/ },
+  { on: "refusing", engine: deserted, why: /refused|nothing listens/ },
   {
     on: "talking nonsense",
     engine: () => fakeServer((connection) => connection.write("220 mail\r\n\0\xff")),

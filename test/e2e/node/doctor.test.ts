@@ -80,7 +80,7 @@ test("doctor --self-test says why nothing came, as the kernel tells it", { skip 
     });
     assert.equal(status, 1);
     const text = found(JSON.parse(stdout), "self-test")?.text ?? "";
-    assert.match(text, /^crashed pid \d+, but the kernel called nobody: RLIMIT_CORE is set to 1/);
+    assert.match(text, /^crashed pid \d+, but the kernel called no handler: RLIMIT_CORE is set to 1/);
   });
 });
 

@@ -82,7 +82,7 @@ const cases: readonly Case[] = [
     want: {
       state: "Captured",
       reason: "Truncated",
-      message: "what came is no ELF core",
+      message: "what came is not an ELF core",
       core: { complete: false, truncation: "not-elf", expectedBytes: null, sizeBytes: 5 },
     },
   },

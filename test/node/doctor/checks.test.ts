@@ -208,7 +208,7 @@ cases("checkHandler", [
     on: "a way that others can write",
     got: handler({ weakSpot: "/opt can be written by others" }),
     level: "problem",
-    text: /can run as root/,
+    text: /can run code as root/,
   },
   { on: "noexec", got: handler({ noexec: "/coredump" }), level: "problem", text: /\/coredump is mounted noexec/ },
   {
@@ -245,7 +245,7 @@ cases("checkEngines", [
     on: "ECONNREFUSED",
     got: checkEngines([{ address: CONTAINERD, failure: "ECONNREFUSED" }]),
     level: "problem",
-    text: /nobody listens/,
+    text: /nothing listens/,
   },
   {
     on: "an errno without words",

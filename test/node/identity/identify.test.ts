@@ -18,7 +18,7 @@ const runtime = (address: string, inspect: ContainerRuntime["inspect"]): Contain
 const hanging = runtime("/run/hangs.sock", (_, signal) => never(signal));
 const ignorant = runtime("/run/other.sock", async () => undefined);
 const broken = runtime("/run/broken.sock", async () => {
-  throw new DumpError("RUNTIME_UNAVAILABLE", "Cannot ask the run-time at /run/broken.sock: nobody listens there");
+  throw new DumpError("RUNTIME_UNAVAILABLE", "Cannot ask the run-time at /run/broken.sock: nothing listens there");
 });
 const knowing = (facts: ContainerFacts): ContainerRuntime =>
   runtime("/run/knows.sock", async (id) => (id === facts.container.id ? facts : undefined));
@@ -72,7 +72,7 @@ test("identifyByApi() lets the engine win where it names another pod, says so, a
 
 const failures = [
   { on: "is absent", runtimes: [], says: /no engine's socket was found on this node/ },
-  { on: "refuses", runtimes: [broken], says: /\/run\/broken\.sock: nobody listens there/ },
+  { on: "refuses", runtimes: [broken], says: /\/run\/broken\.sock: nothing listens there/ },
   { on: "hangs", runtimes: [hanging], says: /\/run\/hangs\.sock: no answer in time/ },
   { on: "does not know it", runtimes: [ignorant], says: /no engine on this node knows container [0-9a-f]{12}/ },
   { on: "throws what it should not", runtimes: [runtime("x", () => Promise.reject("oops"))], says: /oops/ },

@@ -140,7 +140,7 @@ const broken: { on: string; lay: (path: string) => void; problem: RegExp }[] = [
   { on: "empty", lay: (path) => writeFileSync(path, ""), problem: /it is not JSON/ },
   { on: "not an object", lay: (path) => writeFileSync(path, "null"), problem: /names no cgroup/ },
   { on: "huge", lay: (path) => writeFileSync(path, " ".repeat((4 << 20) + 1)), problem: /larger than/ },
-  { on: "a directory", lay: (path) => mkdirSync(path), problem: /it is no file/ },
+  { on: "a directory", lay: (path) => mkdirSync(path), problem: /it is not a file/ },
   { on: "a link", lay: (path) => symlinkSync("/etc/passwd", path), problem: /ELOOP/ },
 ];
 for (const { on, lay, problem } of broken) {

@@ -83,9 +83,9 @@ test("cgroupsIn() finds the directories that tell of memory and freezing, and th
 const namespaces: readonly { on: string; others: readonly [number, number][]; self?: string; want: RegExp }[] = [
   { on: "that the first process had ended", others: [[12, 0]], want: /first process had ended/ },
   { on: "that the first process is ending", others: [[1, 0x4]], want: /first process had ended/ },
-  { on: "a process killed alone", others: [[1, 0x400100]], want: /or somebody sent it/ },
-  { on: "the first process killed", others: [], self: "NSpid:\t7\t1\n", want: /or somebody sent it/ },
-  { on: "a process of the host killed", others: [], self: "NSpid:\t7\n", want: /or somebody sent it/ },
+  { on: "a process killed alone", others: [[1, 0x400100]], want: /or another process sent it/ },
+  { on: "the first process killed", others: [], self: "NSpid:\t7\t1\n", want: /or another process sent it/ },
+  { on: "a process of the host killed", others: [], self: "NSpid:\t7\n", want: /or another process sent it/ },
 ];
 for (const { on, others, self = "NSpid:\t7\t5\n", want } of namespaces) {
   test(`stoppedBy() tells ${on}`, () => {
@@ -101,6 +101,6 @@ for (const { on, others, self = "NSpid:\t7\t5\n", want } of namespaces) {
     using thread = new ProcDirectory(join(dir.path, "7"));
     const was = before(undefined, Buffer.from(self), Buffer.from("pid:[2]"), "/nowhere");
     assert.match(stoppedBy(thread, was, dir.path) ?? "", want);
-    assert.match(stoppedBy(thread, was, "/nowhere") ?? "", /or somebody sent it/); // cannot be known
+    assert.match(stoppedBy(thread, was, "/nowhere") ?? "", /or another process sent it/); // cannot be known
   });
 }

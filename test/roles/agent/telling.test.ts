@@ -77,7 +77,11 @@ test("tellerFor() sends the event of a dump once, and once more when it was deni
 });
 
 const AWAY = { on: "a store that is away", code: "STORE_UNAVAILABLE", hint: "wait" } as const;
-const NO_BUCKET = { on: "a wrong bucket", code: "STORE_MISSING", hint: "make the bucket, or correct --store" } as const;
+const NO_BUCKET = {
+  on: "a wrong bucket",
+  code: "STORE_MISSING",
+  hint: "create the bucket, or correct --store",
+} as const;
 for (const { on, code, hint, want } of [
   {
     ...AWAY,
@@ -85,7 +89,7 @@ for (const { on, code, hint, want } of [
   },
   {
     ...NO_BUCKET,
-    want: "Cannot put k into s3://cores: why, since 2026-11-21T07:00:00.000Z; make the bucket, or correct --store; then the node goes on",
+    want: "Cannot put k into s3://cores: why, since 2026-11-21T07:00:00.000Z; create the bucket, or correct --store; then the node goes on",
   },
 ])
   test(`advanceDump() says FailedToSave at the first failure, in the words of ${on}`, async () => {

@@ -28,7 +28,7 @@ for (const { flags, want } of cases) {
 const refused = [
   { flags: { "backend-kind": "local" }, message: /without --local-path/ },
   { flags: { "backend-kind": "aws", "aws-host": "x" }, message: /without --aws-bucket/ },
-  { flags: { "backend-kind": "local", "local-path": "/a", store: "/b" }, message: /beside --store/ },
+  { flags: { "backend-kind": "local", "local-path": "/a", store: "/b" }, message: /--store together/ },
 ];
 for (const { flags, message } of refused) {
   test(`storeSettingsOf() refuses ${JSON.stringify(flags)}`, () => {

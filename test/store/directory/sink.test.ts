@@ -47,7 +47,7 @@ test("put() follows no link below the store", async () => {
   symlinkSync(outside, join(store, "shop"));
   await assert.rejects(new DirectorySink(store).put(testUpload(SMALL), FOREVER), {
     code: "STORE_DENIED",
-    hint: /somebody else writes there/,
+    hint: /another program writes there/,
   });
   assert.deepEqual(readdirSync(outside), []);
 });

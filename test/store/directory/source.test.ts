@@ -25,7 +25,7 @@ test("a link in a folder's place is not followed, at no depth", async () => {
     symlinkSync(join(world.outside, folder), join(world.store, folder));
     await assert.rejects(world.source.head(world.key, FOREVER), {
       code: "STORE_DENIED",
-      hint: /somebody else writes there/,
+      hint: /another program writes there/,
     });
   }
 });

@@ -15,7 +15,7 @@ const MEANINGS: Readonly<Record<number, readonly [code: FailureCode, hint: strin
   [DEADLINE_EXCEEDED]: ["STORAGE_UNAVAILABLE", "etcd does not answer in time: look at its disk and its load"],
   [PERMISSION_DENIED]: ["STORAGE_UNAVAILABLE", "let the user of --etcd-certfile read and write below --etcd-prefix"],
   [RESOURCE_EXHAUSTED]: ["STORAGE_UNAVAILABLE", "etcd is full: compact, defragment, then `etcdctl alarm disarm`"],
-  [OUT_OF_RANGE]: ["API_GONE", "list anew, and go on from there"], // compacted, or of the future
+  [OUT_OF_RANGE]: ["API_GONE", "list again, and go on from there"], // compacted, or of the future
   [UNAUTHENTICATED]: ["STORAGE_UNAVAILABLE", "etcd wants to know us: give --etcd-certfile and --etcd-keyfile"],
 };
 

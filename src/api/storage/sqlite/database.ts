@@ -190,7 +190,7 @@ const HINT = "look at the volume; nothing that was answered is lost";
 const MEANINGS: Readonly<Record<number, readonly [why: string, hint: string]>> = {
   5: ["another process has it open", "one API server at a time: one replica, strategy Recreate; or use etcd"],
   8: ["it cannot be written", "let the API server write to the volume"],
-  11: ["it is damaged", "restore it from a backup, or remove it: endpoints are then to be created anew, dumps stay"],
+  11: ["it is damaged", "restore it from a backup, or remove it: endpoints must then be created again, dumps stay"],
   13: ["the disk is full", "make room on the volume, or delete endpoints: that is still possible"],
-  26: ["it is no SQLite file", "correct --database"],
+  26: ["it is not a SQLite file", "correct --database"],
 };

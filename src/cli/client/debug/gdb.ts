@@ -68,7 +68,7 @@ export function backtraceIn(ended: Ended, { timeoutMs }: Bounds): { lines: strin
   const cut = ended.cut && cutShort(ended.cut, timeoutMs);
   if (lines.length > 0) return { lines, cut };
   if (cut) throw cut;
-  throw new DumpError("CORE_UNREADABLE", `Cannot tell the backtrace: gdb says: ${printable(complaint(ended))}`);
+  throw new DumpError("CORE_UNREADABLE", `Cannot print the backtrace: gdb says: ${printable(complaint(ended))}`);
 }
 
 const cutShort = (by: "time" | "output", timeoutMs: number): DumpError => {
@@ -76,7 +76,7 @@ const cutShort = (by: "time" | "output", timeoutMs: number): DumpError => {
     by === "time"
       ? `gdb was not done in ${formatDuration(timeoutMs)}`
       : `gdb printed more than ${MAX_OUTPUT_BYTES >> 20} MiB`;
-  return new DumpError("CORE_UNREADABLE", `Cannot tell all of the backtrace: ${why}`, {
+  return new DumpError("CORE_UNREADABLE", `Cannot print all of the backtrace: ${why}`, {
     hint: "A damaged core can lead gdb round in circles; for a large one, --gdb-timeout allows more time",
   });
 };

@@ -63,7 +63,7 @@ test("SqliteStorage has its file for itself", async () => {
 });
 
 const FOREIGN = [
-  { on: "no database", content: Buffer.alloc(9000, "x"), words: /it is no SQLite file/ },
+  { on: "no database", content: Buffer.alloc(9000, "x"), words: /it is not a SQLite file/ },
   { on: "a database of another program", content: otherDatabase(), words: /it is another program's/ },
 ];
 for (const { on, content, words } of FOREIGN) {
