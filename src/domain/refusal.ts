@@ -34,7 +34,7 @@ export function refusalOf({ metadata, spec, status = {} }: AskedDump): DumpError
   if (code === "DUMP_NOT_READY")
     return notYet(name, why, `kubectl coredump list -w -n ${namespace} shows when it is Saved`);
   if (code === "DUMP_RESTRICTED")
-    return new DumpError(code, `Cannot have the core of ${name}: ${why}`, {
+    return new DumpError(code, `Cannot get the core of ${name}: ${why}`, {
       hint: `Root of ${node} can read it: coredump-detector dump ${spec.id?.slice(-12) ?? "ID"}`,
     });
   return (
@@ -46,13 +46,13 @@ export function refusalOf({ metadata, spec, status = {} }: AskedDump): DumpError
 }
 
 const notYet = (name: string, why: string, hint: string): DumpError =>
-  new DumpError("DUMP_NOT_READY", `Cannot have the core of ${name} yet: ${why}`, { hint });
+  new DumpError("DUMP_NOT_READY", `Cannot get the core of ${name} yet: ${why}`, { hint });
 
 const unknownState = (name: string, state: string): DumpError =>
   new DumpError(
     "DUMP_NOT_HELD",
-    `Cannot have the core of ${name}: this program does not know the state ${JSON.stringify(state)}`,
-    { hint: "kubectl coredump version tells its version; the cluster may have a later one" },
+    `Cannot get the core of ${name}: this program does not know the state ${JSON.stringify(state)}`,
+    { hint: "kubectl coredump version shows its version; the cluster may have a later one" },
   );
 
 /** What would let the next crash of its kind leave a core. */
