@@ -48,7 +48,7 @@ export const create: CommandModule<object, Parsed> = {
 const noPod = (pod: string, namespace: string, cause: unknown): DumpError =>
   new DumpError("NOT_FOUND", `Cannot name the dumps of pod ${pod}: it is not there in namespace ${namespace}`, {
     cause,
-    hint: "--pod takes an existing pod; for one that has gone, use --pod-uid (kubectl coredump info NAME -o yaml shows the uid)",
+    hint: "--pod names an existing pod; for one that has gone, use --pod-uid (kubectl coredump info NAME -o yaml shows the uid)",
   });
 
 const list: CommandModule<object, Parsed> = {
