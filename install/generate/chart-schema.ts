@@ -57,6 +57,7 @@ const PLACEMENT = {
 
 const { kubeconfig, nodeName, dumpDir } = NODE_OPTIONS;
 const { systemNamespace, metricsPort } = AGENT_OPTIONS;
+const { binDir, hostRoot, daemonset, retireMs } = HOST_OPTIONS;
 const EVERYWHERE: readonly Option[] = [kubeconfig, systemNamespace, metricsPort];
 const { store, s3CredentialsDir, uploadBytesPerS, ...ofStore } = STORE_OPTIONS;
 
@@ -82,7 +83,7 @@ const VALUES = closed({
     seLinuxOptions: WORDS,
     options: options(
       [NODE_OPTIONS, CAPTURE_OPTIONS, CLUSTER_OPTIONS, AGENT_OPTIONS, HOST_OPTIONS, { uploadBytesPerS }],
-      [...EVERYWHERE, nodeName, dumpDir, CLUSTER_OPTIONS.admission, HOST_OPTIONS.binDir, HOST_OPTIONS.hostRoot],
+      [...EVERYWHERE, nodeName, dumpDir, CLUSTER_OPTIONS.admission, binDir, hostRoot, daemonset, retireMs],
     ),
     ...PLACEMENT,
   }),

@@ -80,6 +80,17 @@ export const HOST_OPTIONS = {
     default: "report",
     describe: "when another program changes core_pattern: only report it, or also set it again",
   },
+  daemonset: {
+    flag: "daemonset",
+    kind: "text",
+    describe: "DaemonSet whose pod this is: once it is deleted, SIGTERM gives the node back (default: it never does)",
+  },
+  retireMs: {
+    flag: "retire-wait",
+    kind: "duration",
+    default: "1m",
+    describe: "how long uploads may go on after that",
+  },
 } as const satisfies Record<string, Option>;
 
 /** The controller's own. */

@@ -12,6 +12,7 @@ export interface KubeObject {
     readonly deletionTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly { apiVersion: string; kind: string; name: string; uid: string }[];
     /** Who wrote it, and when by the API server's clock. */
     readonly managedFields?: readonly { readonly time?: string }[];
   };

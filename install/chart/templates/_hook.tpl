@@ -1,6 +1,6 @@
 {{/*
-A Job of helm's with an account of its own, all gone when it has done its work: .name .when .args, .rules in the cluster, .own in the
-release's namespace, .workSeconds that the work may take. helm waits for it, so it ends in any case: a pod that does not start
+A Job of helm's with an account of its own, all gone when it has done its work: .name .when .args, .rules in the cluster,
+.workSeconds that the work may take. helm waits for it, so it ends in any case: a pod that does not start
 (an image that cannot be pulled) fails after hooks.startTimeout, and stays, so that its events say why; helm says only that it failed.
 */}}
 {{- define "coredump.hook" -}}
@@ -14,30 +14,20 @@ kind: ServiceAccount
 metadata:
   namespace: {{ $namespace }}
   {{- include "coredump.hookMetadata" $early | nindent 2 }}
-{{- range $kind, $rules := dict "ClusterRole" .rules "Role" .own }}
-{{- if $rules }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
-kind: {{ $kind }}
+kind: ClusterRole
 metadata:
-  {{- if eq $kind "Role" }}
-  namespace: {{ $namespace }}
-  {{- end }}
   {{- include "coredump.hookMetadata" $early | nindent 2 }}
 rules:
-  {{- toYaml $rules | nindent 2 }}
+  {{- toYaml .rules | nindent 2 }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
-kind: {{ $kind }}Binding
+kind: ClusterRoleBinding
 metadata:
-  {{- if eq $kind "Role" }}
-  namespace: {{ $namespace }}
-  {{- end }}
   {{- include "coredump.hookMetadata" $early | nindent 2 }}
-roleRef: { apiGroup: rbac.authorization.k8s.io, kind: {{ $kind }}, name: {{ $.name }} }
-subjects: [{ kind: ServiceAccount, name: {{ $.name }}, namespace: {{ $namespace }} }]
-{{- end }}
-{{- end }}
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {{ .name }} }
+subjects: [{ kind: ServiceAccount, name: {{ .name }}, namespace: {{ $namespace }} }]
 ---
 apiVersion: batch/v1
 kind: Job
@@ -86,7 +76,7 @@ labels:
 annotations:
   helm.sh/hook: {{ .when }}
   helm.sh/hook-weight: {{ .weight | quote }}
-  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+  helm.sh/hook-delete-policy: {{ .deleted | default "before-hook-creation,hook-succeeded" }}
   helm.sh/hook-output-log-policy: hook-succeeded,hook-failed
 {{- end }}
 

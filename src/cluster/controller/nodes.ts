@@ -6,6 +6,7 @@ import type { Lease } from "../../kube/lease.ts";
 import { Mirror, type Mirrored } from "../../kube/mirror.ts";
 import { collection, type KubeObject, member } from "../../kube/objects.ts";
 import { AGENT_LEASE, LABELLED_BY, labelChange, NODE_LABEL, type NodeLabels } from "../policy/node-label.ts";
+import { UNINSTALL_LEASE } from "../policy/retirement.ts";
 
 /** Only their metadata: a node's status names every image that it has. */
 export const NODES: Kind = { resource: "nodes", path: collection("v1", "nodes"), metadataOnly: true };
@@ -35,23 +36,33 @@ export class NodeKeeper {
     this.nodes = new Mirror(nodeView, (_, name) => onChange(name));
     this.leases = new Mirror(leaseView, (_, name) => {
       if (name.startsWith(AGENT_LEASE)) onChange(name.slice(AGENT_LEASE.length));
+      if (name === UNINSTALL_LEASE) for (const node of this.nodes.in("")) onChange(node.name);
     });
   }
 
   /** @returns what was done, and in how many milliseconds to look again (undefined: when something changes) */
   async keep(name: string, signal: AbortSignal): Promise<{ labelled?: boolean; againMs?: number }> {
     const node = this.nodes.get("", name);
-    const lease = this.leases.get(this.#namespace, `${AGENT_LEASE}${name}`);
     if (!node) return {};
-    const leftMs = lease ? lease.seenMs + lease.durationMs * PATIENCE - performance.now() : 0;
-    const change = labelChange(node, leftMs > 0);
+    const leftMs = this.#leftMs(`${AGENT_LEASE}${name}`, PATIENCE);
+    const uninstallMs = this.#leftMs(UNINSTALL_LEASE, 1);
+    const isServed = leftMs > 0 && uninstallMs <= 0;
+    const change = labelChange(node, isServed);
     if (change) {
       const { uid, resourceVersion } = node;
       const body = { metadata: { uid, resourceVersion, ...change } };
       const patch = { verb: "patch", resource: "nodes", path: member("v1", "nodes", name), body, signal } as const;
       this.nodes.put(await this.#http.json<KubeObject>({ ...patch, contentType: MERGE_PATCH }));
     }
-    return { ...(change && { labelled: leftMs > 0 }), ...(leftMs > 0 && { againMs: leftMs + 1 }) };
+    return {
+      ...(change && { labelled: isServed }),
+      ...(leftMs > 0 && { againMs: (isServed ? leftMs : uninstallMs) + 1 }),
+    };
+  }
+
+  #leftMs(lease: string, durations: number): number {
+    const { seenMs, durationMs } = this.leases.get(this.#namespace, lease) ?? { seenMs: 0, durationMs: 0 };
+    return seenMs + durationMs * durations - performance.now();
   }
 }
 

@@ -16,17 +16,20 @@ import { StoreHealth } from "../store-health.ts";
 import { runAgent } from "./agent.ts";
 import { AgentLog } from "./agent-log.ts";
 import { AgentMetrics } from "./metrics.ts";
-import { type NodeService, serveNode } from "./node.ts";
+import { patternOrder, serveNode } from "./node.ts";
+import type { PatternOrder } from "./pattern.ts";
+import { endAfter, isRemoved } from "./removal.ts";
+import { Retirement } from "./retire.ts";
 import { shipTo } from "./store.ts";
 
 /** How old the figures on the Lease may be: all records are read for them. */
 const WAITING_MS = 60_000;
 
-/** Runs until the signal. @throws DumpError when it cannot even begin */
+/** Runs until the signal, and a little longer where the node is to be given back. @throws DumpError when it cannot even begin */
 export async function agentOnHost(
   settings: AgentSettings,
-  forHandler: NodeService["forHandler"],
-  signal: AbortSignal,
+  forHandler: PatternOrder["settings"],
+  stop: AbortSignal,
 ): Promise<void> {
   giveBackLarge();
   const node = nodeNameOf(settings);
@@ -48,8 +51,16 @@ export async function agentOnHost(
   forgetStart();
   const waiting = metrics.waiting(WAITING_MS);
   const status = () => ({ problems: log.problems(), ...(store && { store: store.status }), ...waiting() });
-  const service = { settings, forHandler, node, cache, http, log, hasStore: world.ship !== undefined, status };
-  await Promise.all([runAgent(world, signal), serveNode(service, signal), store?.run(signal)]);
+  const order = patternOrder(settings, forHandler);
+  const end = endAfter(stop, async () => {
+    if (!(await isRemoved(http, settings, node))) return;
+    const said = await retirement.retire(Date.now() + settings.retireMs);
+    log.note(`the agents are removed, so the node is given back: ${said}`, { node });
+  });
+  const served = { cache, dumpDir: settings.dumpDir, installed: order, hasStore: world.ship !== undefined };
+  const retirement = new Retirement(served, end);
+  const service = { settings, order, retirement, node, cache, http, log, status };
+  await Promise.all([runAgent(world, end), serveNode(service, end), store?.run(end)]);
   log.note("agent ended");
 }
 

@@ -13,17 +13,17 @@ import type { AgentLog } from "./agent-log.ts";
 import { keepLease } from "./lease.ts";
 import { type LostWorld, recordLost, thisKernel } from "./lost.ts";
 import { keepPattern, type PatternOrder } from "./pattern.ts";
-import { Retirement } from "./retire.ts";
+import type { Retirement } from "./retire.ts";
 
-export interface NodeService {
+interface NodeService {
   readonly settings: AgentSettings;
-  /** What goes into the handler's settings.json, where the agent installs it. */
-  readonly forHandler: PatternOrder["settings"];
+  /** Undefined where an admin installs. */
+  readonly order: PatternOrder | undefined;
+  readonly retirement: Retirement;
   readonly node: string;
   readonly cache: Cache;
   readonly http: KubeHttp;
   readonly log: AgentLog;
-  readonly hasStore: boolean;
   /** For the Lease. */
   readonly status: () => AgentStatus;
 }
@@ -34,15 +34,13 @@ const KMSG_MS = 10_000;
 
 /** Runs until the signal. Never throws: what fails is told, and tried again. */
 export async function serveNode(service: NodeService, signal: AbortSignal): Promise<void> {
-  const { settings, forHandler, node, cache, http, log, hasStore } = service;
-  const order = patternOrder(settings, forHandler);
-  const retirement = new Retirement({ cache, dumpDir: settings.dumpDir, installed: order, hasStore }, signal);
+  const { settings, order, retirement, node, cache, http, log } = service;
   const leaseRead = Promise.withResolvers<void>();
   const leaseTold = (error: unknown) => {
     log.trouble("lease", error);
     leaseRead.resolve();
   };
-  const place = { namespace: settings.systemNamespace, node };
+  const place = { namespace: settings.systemNamespace, node, daemonset: settings.daemonset };
   const isWell = () => log.alive() === undefined;
   await Promise.all([
     keepLease(http, place, isWell, leaseTold, signal, (annotations) => ({
@@ -58,8 +56,8 @@ export async function serveNode(service: NodeService, signal: AbortSignal): Prom
   ]);
 }
 
-/** @returns undefined when an admin installs */
-function patternOrder(settings: AgentSettings, forHandler: PatternOrder["settings"]): PatternOrder | undefined {
+/** @param forHandler what goes into its settings.json. @returns undefined when an admin installs */
+export function patternOrder(settings: AgentSettings, forHandler: PatternOrder["settings"]): PatternOrder | undefined {
   const { binDir, hostRoot, onConflict } = settings;
   if (binDir === undefined) return undefined;
   const isOurs = (flag: string) => flag !== NODE_OPTIONS.kubeconfig.flag && flag !== NODE_OPTIONS.verbosity.flag;

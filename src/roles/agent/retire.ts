@@ -1,4 +1,7 @@
-/** The end of a node's service, ordered on the Lease of its agent (cluster/policy/retirement.ts). */
+/**
+ * The end of a node's service: ordered on the Lease of its agent (cluster/policy/retirement.ts), or because the DaemonSet that
+ * runs the agents was deleted (removal.ts).
+ */
 
 import { RETIRE, RETIRED } from "../../cluster/policy/retirement.ts";
 import { reasonOf } from "../../domain/failures.ts";
@@ -27,13 +30,14 @@ export class Retirement {
   readonly ordered: AbortSignal;
   readonly #order = new AbortController();
   readonly #served: Served;
-  readonly #stop: AbortSignal;
-  #begun = false;
+  readonly #end: AbortSignal;
+  #retiring: Promise<string> | undefined;
   #report: string | undefined;
 
-  constructor(served: Served, stop: AbortSignal) {
+  /** @param end of the agent: then uploads are not waited for any more */
+  constructor(served: Served, end: AbortSignal) {
     this.#served = served;
-    this.#stop = stop;
+    this.#end = end;
     this.ordered = this.#order.signal;
   }
 
@@ -43,20 +47,27 @@ export class Retirement {
     if (until === undefined) return {};
     this.#order.abort();
     if (annotations[RETIRED] !== undefined) return {};
-    if (!this.#begun) void this.#retire(Date.parse(until) || 0);
-    this.#begun = true;
+    void this.retire(Date.parse(until) || 0);
     return this.#report === undefined ? {} : { [RETIRED]: this.#report };
   }
 
-  async #retire(untilMs: number): Promise<void> {
+  /** Gives the node back, once, and lets uploads go on. Never throws. @returns what became of it, in words */
+  async retire(untilMs: number): Promise<string> {
+    this.#order.abort();
+    this.#retiring ??= this.#retire(untilMs);
+    this.#report = await this.#retiring;
+    return this.#report;
+  }
+
+  async #retire(untilMs: number): Promise<string> {
     try {
       const pattern = await this.#giveBack();
       await this.#uploads(untilMs);
       const { dumpDir, installed } = this.#served;
       const dumps = leaveDumps(dumpDir, false, installed?.host ?? thisHost())[0]?.text ?? `no ${dumpDir}`;
-      this.#report = `core_pattern ${pattern}; dumps: ${dumps.replace(/:$/, "")}`;
+      return `core_pattern ${pattern}; dumps: ${dumps.replace(/:$/, "")}`;
     } catch (error) {
-      this.#report = `failed: ${reasonOf(error)}`;
+      return `failed: ${reasonOf(error)}`;
     }
   }
 
@@ -71,6 +82,6 @@ export class Retirement {
   async #uploads(untilMs: number): Promise<void> {
     const { cache, hasStore } = this.#served;
     const isWaiting = () => cache.records().some((record) => record.pod !== null && isOpen(record));
-    while (hasStore && Date.now() < untilMs && !this.#stop.aborted && isWaiting()) await pause(LOOK_MS, this.#stop);
+    while (hasStore && Date.now() < untilMs && !this.#end.aborted && isWaiting()) await pause(LOOK_MS, this.#end);
   }
 }

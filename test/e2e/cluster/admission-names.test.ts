@@ -105,6 +105,14 @@ describe("the names that our parts may write", { skip }, () => {
     await user.kubectl("patch", "lease", "coredump-node-node-1", ...renew);
     const stays = merge({ finalizers: ["example.com/stays"] });
     assert.match(await user.refusal("patch", "lease", "coredump-node-node-1", ...stays), /gets no finalizer/);
+    const owner = { apiVersion: "apps/v1", kind: "DaemonSet", name: "coredump-agent", uid: "1" };
+    const owned = (change: object) => merge({ ownerReferences: [{ ...owner, ...change }] });
+    for (const other of [{ kind: "Deployment" }, { name: "others" }, { blockOwnerDeletion: true }])
+      assert.match(
+        await user.refusal("patch", "lease", "coredump-node-node-1", ...owned(other)),
+        /gets no owner but the agents' DaemonSet/,
+      );
+    await user.kubectl("patch", "lease", "coredump-node-node-1", ...owned({}));
   });
 
   const CASES: readonly {

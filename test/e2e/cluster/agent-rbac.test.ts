@@ -34,7 +34,7 @@ const RIGHTS = ROLES.flatMap(({ rules }) =>
 );
 
 /** Asked for at the Lease's next renewals, ten seconds each: here they are there from the start. */
-const LATER = ["create leases", "update leases"];
+const LATER = ["create leases", "update leases", "get daemonsets"];
 
 /** The role with no other rights than these. */
 function reduced(role: Resource, granted: ReadonlySet<string>): Resource {

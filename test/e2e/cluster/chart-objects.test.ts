@@ -27,7 +27,7 @@ describe("the chart's objects", { skip }, () => {
   test("all pods are opted out, but for the one that is to crash", async () => {
     const objects = await rendered();
     const pods = objects.flatMap((object) => (object.kind === "Pod" ? object : (object["spec"]?.template ?? [])));
-    assert.equal(pods.length, 9, "agent, controller, API server, collector, webhook, etcd, two hooks, the test");
+    assert.equal(pods.length, 8, "agent, controller, API server, collector, webhook, etcd, the hook, the test");
     const notOut = pods.filter(({ metadata }) => metadata["labels"][OPT_OUT_LABEL] !== "true");
     assert.deepEqual(
       notOut.map(({ metadata }) => metadata["name"]),
@@ -52,26 +52,24 @@ describe("the chart's objects", { skip }, () => {
   });
 
   test("no hook waits longer than it says, nor for its image", async () => {
-    const jobs = (await rendered("--set=hooks.startTimeout=2m,retireWait=1m30s")).filter(({ kind }) => kind === "Job");
+    const jobs = (await rendered("--set=hooks.startTimeout=2m")).filter(({ kind }) => kind === "Job");
     const limits = jobs.map(({ metadata, spec }) => [
       metadata["name"],
       spec.template.spec.activeDeadlineSeconds,
       spec.activeDeadlineSeconds,
     ]);
-    assert.deepEqual(limits, [
-      ["coredump-crds", 150, 158],
-      ["coredump-retire", 260, 268],
-    ]);
+    assert.deepEqual(limits, [["coredump-crds", 150, 158]]);
   });
 
-  test("retire has its rights to Leases and pods in our own namespace only", async () => {
-    const objects = await rendered();
-    assert.deepEqual(named(objects, "ClusterRole", "coredump-retire")["rules"], [
-      { apiGroups: [""], resources: ["nodes"], verbs: ["list"] },
-    ]);
-    const role = named(objects, "Role", "coredump-retire");
-    assert.equal(role.metadata["namespace"], "ours");
-    assert.deepEqual(role["rules"][1].resourceNames, ["dumps-crash-test"]);
+  test("no hook of a removal runs an image, and the agents have the time that it gives them", async () => {
+    const objects = await rendered("--set=retireWait=1m30s");
+    const hooks = objects.filter(({ metadata }) => /-delete/.test(metadata["annotations"]?.["helm.sh/hook"] ?? ""));
+    const kinds = new Set(hooks.map(({ kind }) => kind));
+    assert.deepEqual([...kinds].sort(), ["Lease", "Role", "RoleBinding", "Secret", "ServiceAccount"]);
+    const { terminationGracePeriodSeconds, containers } = named(objects, "DaemonSet", "coredump-agent")["spec"].template
+      .spec;
+    assert.equal(terminationGracePeriodSeconds, 120);
+    assert.ok(containers[0].args.includes("--retire-wait=1m30s"));
   });
 
   test("the removal takes the Secret that the webhook made, and no certificate of an admin's", async () => {
