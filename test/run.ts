@@ -68,7 +68,7 @@ const SLOW = [
   "test/api/server/{hostile,lists}.test.ts",
   "test/cli/commands/{cli,crash,dump,replay,terminal}.test.ts",
   "test/cli/kubectl/{commands,debug,dump}.test.ts",
-  "test/contract/{shelf,sink,storage-*}.test.ts",
+  "test/contract/{store,sink,storage-*}.test.ts",
   "test/crash/xz.test.ts",
   "test/webhook/server.test.ts",
   "test/api/storage/**/*.test.ts",

@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { DumpError } from "../../src/domain/failures.ts";
 import { RoleLog } from "../../src/roles/role-log.ts";
 import { isForGood, StoreHealth } from "../../src/roles/store-health.ts";
-import { readProbe, writeProbe } from "../../src/store/probe.ts";
+import { readProbe, writeProbe } from "../../src/store/open.ts";
 import { eventually } from "../support/eventually.ts";
 import { tempDir } from "../support/tmp.ts";
 

@@ -151,5 +151,5 @@ test("openSink() takes what the settings name", async () => {
   const sink = await openSink({ store: join(dir.path, "store"), uploadBytesPerS: 10n ** 12n });
   assert.equal((await sink.put(upload, FOREVER)).sizeBytes, CONTENT.length);
   assert.equal((await openSink({ store: "s3://cores/prod", s3Region: "eu-west-1" })).volume, "s3://cores/prod");
-  await assert.rejects(openSink({}), { code: "SETTINGS_INVALID" });
+  assert.throws(() => openSink({}), { code: "SETTINGS_INVALID" });
 });

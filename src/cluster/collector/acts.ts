@@ -3,7 +3,7 @@ import { type FailureCode, isCode } from "../../domain/failures.ts";
 import { removeCoredump } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { collection, member } from "../../kube/objects.ts";
-import type { Shelf } from "../../store/ports/shelf.ts";
+import type { BundleStore } from "../../store/ports/bundle-store.ts";
 import type { Verdicts } from "../policy/retention-world.ts";
 import { markDeleted, markFound, markMissing } from "../retention/coredumps.ts";
 import type { UploadToAbort } from "../retention/inventory.ts";
@@ -22,7 +22,7 @@ export interface Act {
 
 export interface Tools {
   readonly http: KubeHttp;
-  readonly shelf: Shelf;
+  readonly store: BundleStore;
   readonly cluster: GcCluster;
 }
 
@@ -37,7 +37,7 @@ export function actsOf(verdicts: Verdicts, uploads: readonly UploadToAbort[], to
   ];
 }
 
-function recordActs(verdicts: Verdicts, { http, shelf, cluster: { records } }: Tools): Act[] {
+function recordActs(verdicts: Verdicts, { http, store, cluster: { records } }: Tools): Act[] {
   return verdicts.records.flatMap(({ record, act, why }): Act | [] => {
     const seen = records.get(record.namespace, record.name);
     if (seen?.uid !== record.uid) return []; // gone meanwhile
@@ -52,7 +52,7 @@ function recordActs(verdicts: Verdicts, { http, shelf, cluster: { records } }: T
       };
     const mark = {
       markDeleted: (signal: AbortSignal) => markDeleted(http, seen, why ?? "AlreadyDeleted", signal),
-      markMissing: (signal: AbortSignal) => markMissing(http, seen, shelf.volume, signal),
+      markMissing: (signal: AbortSignal) => markMissing(http, seen, store.volume, signal),
       markFound: (signal: AbortSignal) => markFound(http, seen, signal),
     }[act];
     const state = { markDeleted: why ?? "", markMissing: "BundleMissing", markFound: "BundleFound" }[act];
@@ -60,11 +60,11 @@ function recordActs(verdicts: Verdicts, { http, shelf, cluster: { records } }: T
   });
 }
 
-const bundleActs = ({ bundles }: Verdicts, { shelf, cluster }: Tools): Act[] =>
+const bundleActs = ({ bundles }: Verdicts, { store, cluster }: Tools): Act[] =>
   bundles.map(({ bundle: { key, dump, sizeBytes }, why }) => ({
     ...{ verb: "remove", what: "bundle", name: key, why, dump, sizeBytes },
     run: async (signal) => {
-      await shelf.remove(key, signal);
+      await store.remove(key, signal);
       cluster.forget(dump);
     },
   }));
@@ -91,13 +91,13 @@ function endpointActs({ endpoints, newEndpoints }: Verdicts, { http }: Tools): A
   return [...removals, ...creations];
 }
 
-function uploadActs(verdicts: Verdicts, uploads: readonly UploadToAbort[], { shelf }: Tools): Act[] {
+function uploadActs(verdicts: Verdicts, uploads: readonly UploadToAbort[], { store }: Tools): Act[] {
   const lost = new Set(verdicts.uploads);
   return uploads
     .filter((each) => lost.has(each))
     .map(({ key, upload }) => ({
       ...{ verb: "remove", what: "upload", name: key, why: "NobodyGoesOn", dump: "" },
-      run: (signal) => shelf.abort(upload, signal),
+      run: (signal) => store.abort(upload, signal),
     }));
 }
 

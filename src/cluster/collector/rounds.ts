@@ -42,13 +42,13 @@ export class GcRounds {
    * @throws DumpError RETENTION_STOPPED when nothing may be touched; what failed first, when all that can be done has been
    */
   async round(scope: string, signal: AbortSignal): Promise<number | undefined> {
-    const { shelf, cluster } = this.#with;
+    const { store, cluster } = this.#with;
     await cluster.mustServeCoredumps(signal);
     const saved = cluster.world(scope).records.filter(({ state }) => state === "Saved");
-    const bundles = await bundlesIn(shelf, scope === "" ? "" : `${scope}/`, signal);
+    const bundles = await bundlesIn(store, scope === "" ? "" : `${scope}/`, signal);
     if (scope === "") this.#count(bundles);
     if (!(await this.#mayTouch(scope, bundles, signal))) return Date.now();
-    const uploads = scope === "" ? await uploadsIn(shelf, signal) : [];
+    const uploads = scope === "" ? await uploadsIn(store, signal) : [];
     const savedBefore = new Set(saved.map(({ uid }) => uid));
     const world = { ...cluster.world(scope), bundles, uploads, savedBefore, missed: await this.#note(signal) };
     const verdicts = await this.#judge(world, signal);
@@ -60,11 +60,11 @@ export class GcRounds {
 
   /** @throws DumpError RETENTION_STOPPED */
   async #mayTouch(scope: string, bundles: readonly BundleView[], signal: AbortSignal): Promise<boolean> {
-    const { shelf, cluster, clusterUid, settings } = this.#with;
-    if (await isOurs(shelf, clusterUid, signal)) return true;
-    if (scope === "") mustFit(shelf, bundles, cluster.world("").records);
+    const { store, cluster, clusterUid, settings } = this.#with;
+    if (await isOurs(store, clusterUid, signal)) return true;
+    if (scope === "") mustFit(store, bundles, cluster.world("").records);
     if (settings.dryRun) return true;
-    if (scope === "") await mark(shelf, clusterUid, signal);
+    if (scope === "") await mark(store, clusterUid, signal);
     return false; // of two that mark it at once, one finds the other's mark the next time
   }
 
@@ -101,19 +101,19 @@ export class GcRounds {
   }
 
   async #note(signal: AbortSignal): Promise<Missed> {
-    const { shelf, clusterUid } = this.#with;
-    this.#missed ??= missedIn(await shelf.readNote(NOTE, signal), clusterUid);
+    const { store, clusterUid } = this.#with;
+    this.#missed ??= missedIn(await store.readNote(NOTE, signal), clusterUid);
     return this.#missed;
   }
 
   /** Before anything is done: deadlines that have begun go on, whoever goes on with them. */
   async #keepNote(scope: string, missed: Missed, signal: AbortSignal): Promise<void> {
-    const { settings, shelf, clusterUid } = this.#with;
+    const { settings, store, clusterUid } = this.#with;
     const before = await this.#note(signal);
     const now = scope === "" ? missed : merged(before, missed);
     const text = noteText(clusterUid, now);
     if (settings.dryRun || text === noteText(clusterUid, before)) return;
-    await shelf.writeNote(NOTE, text, signal);
+    await store.writeNote(NOTE, text, signal);
     this.#missed = now;
   }
 

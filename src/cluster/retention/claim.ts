@@ -2,21 +2,21 @@
 
 import { DumpError } from "../../domain/failures.ts";
 import { MARKER, markerIn, markerText } from "../../store/bundle/marker.ts";
-import type { Shelf } from "../../store/ports/shelf.ts";
+import type { BundleStore } from "../../store/ports/bundle-store.ts";
 import type { BundleView, RecordView } from "../policy/retention-world.ts";
 
 /** Whether the store lets us in. @throws DumpError STORE_… */
-export const peek = (shelf: Shelf, signal: AbortSignal): Promise<unknown> => shelf.readNote(MARKER, signal);
+export const peek = (store: BundleStore, signal: AbortSignal): Promise<unknown> => store.readNote(MARKER, signal);
 
 /** @returns false when it bears no mark @throws DumpError RETENTION_STOPPED when it bears another's, or something else */
-export async function isOurs(shelf: Shelf, clusterUid: string, signal: AbortSignal): Promise<boolean> {
-  const text = await shelf.readNote(MARKER, signal);
+export async function isOurs(store: BundleStore, clusterUid: string, signal: AbortSignal): Promise<boolean> {
+  const text = await store.readNote(MARKER, signal);
   if (text === undefined) return false;
   const marked = markerIn(text)?.clusterUid;
   if (marked === clusterUid) return true;
   const why = marked === undefined ? `its ${MARKER} makes no sense` : `it is cluster ${marked}'s`;
   throw stopped(
-    shelf,
+    store,
     why,
     `give every cluster a bucket, prefix or directory of its own; if this is right, remove ${MARKER} from it`,
   );
@@ -27,11 +27,11 @@ export async function isOurs(shelf: Shelf, clusterUid: string, signal: AbortSign
  * @param bundles  all that it holds
  * @throws DumpError RETENTION_STOPPED
  */
-export function mustFit(shelf: Shelf, bundles: readonly BundleView[], records: readonly RecordView[]): void {
+export function mustFit(store: BundleStore, bundles: readonly BundleView[], records: readonly RecordView[]): void {
   const saved = records.filter(({ state }) => state === "Saved").length;
   if (bundles.length === 0 && saved > 0)
     throw stopped(
-      shelf,
+      store,
       `it is empty, and ${saved} Coredumps are Saved`,
       "most likely the volume is not mounted, or --store is not what the agents have",
     );
@@ -39,16 +39,16 @@ export function mustFit(shelf: Shelf, bundles: readonly BundleView[], records: r
   const ofPods = bundles.filter(({ dump }) => dump !== "");
   if (ofPods.length > 0 && !ofPods.some(({ dump }) => known.has(dump)))
     throw stopped(
-      shelf,
+      store,
       `it bears no mark, and of its ${ofPods.length} bundles none has a Coredump here`,
       `most likely it is another cluster's; if it is this one's, put ${markerHint} into its ${MARKER}`,
     );
 }
 
-export const mark = (shelf: Shelf, clusterUid: string, signal: AbortSignal): Promise<void> =>
-  shelf.writeNote(MARKER, markerText(clusterUid), signal);
+export const mark = (store: BundleStore, clusterUid: string, signal: AbortSignal): Promise<void> =>
+  store.writeNote(MARKER, markerText(clusterUid), signal);
 
 const markerHint = '{"version":1,"clusterUid":"<uid of the namespace kube-system>"}';
 
-const stopped = ({ volume }: Shelf, why: string, hint: string): DumpError =>
+const stopped = ({ volume }: BundleStore, why: string, hint: string): DumpError =>
   new DumpError("RETENTION_STOPPED", `Cannot manage ${volume}: ${why}`, { hint });

@@ -1,14 +1,14 @@
 /** What of a store is ours, by its keys alone. */
 import { parseKey } from "../../store/bundle/key.ts";
 import { PROBE } from "../../store/bundle/marker.ts";
-import type { Lying, Shelf, Unfinished } from "../../store/ports/shelf.ts";
+import type { BundleStore, ListedFile, Unfinished } from "../../store/ports/bundle-store.ts";
 import { dumpOf } from "../policy/retention.ts";
 import type { BundleView, UploadView } from "../policy/retention-world.ts";
 
-/** Keys of no grammar of ours are left out: nobody is to serve or remove them. @param folder as the shelf's */
-export async function bundlesIn(shelf: Shelf, folder: string, signal: AbortSignal): Promise<BundleView[]> {
+/** Keys of no grammar of ours are left out: nobody is to serve or remove them. @param folder as the store's */
+export async function bundlesIn(store: BundleStore, folder: string, signal: AbortSignal): Promise<BundleView[]> {
   const bundles: BundleView[] = [];
-  for await (const lying of shelf.list(folder, signal)) {
+  for await (const lying of store.list(folder, signal)) {
     const bundle = bundleView(lying);
     if (bundle) bundles.push(bundle);
   }
@@ -17,9 +17,9 @@ export async function bundlesIn(shelf: Shelf, folder: string, signal: AbortSigna
 
 export type UploadToAbort = UploadView & { readonly upload: Unfinished };
 
-export async function uploadsIn(shelf: Shelf, signal: AbortSignal): Promise<UploadToAbort[]> {
+export async function uploadsIn(store: BundleStore, signal: AbortSignal): Promise<UploadToAbort[]> {
   const uploads: UploadToAbort[] = [];
-  for await (const upload of shelf.unfinished(signal)) {
+  for await (const upload of store.unfinished(signal)) {
     const parsed = parseKey(upload.key);
     if (!parsed && upload.key !== PROBE) continue;
     const dump = parsed?.kind === "pod" ? dumpOf(parsed.namespace, parsed.podUid, parsed.shortId) : "";
@@ -28,7 +28,7 @@ export async function uploadsIn(shelf: Shelf, signal: AbortSignal): Promise<Uplo
   return uploads;
 }
 
-function bundleView({ key, sizeBytes, modified }: Lying): BundleView | undefined {
+function bundleView({ key, sizeBytes, modified }: ListedFile): BundleView | undefined {
   const parsed = parseKey(key);
   if (!parsed) return undefined;
   const common = { key, kind: parsed.kind, restricted: parsed.restricted, sizeBytes, sinceMs: modified.getTime() };

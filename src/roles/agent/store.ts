@@ -22,7 +22,7 @@ export function shipTo(settings: StoreSettings & Pick<AgentSettings, "storeGroup
   };
   let shared = share(); // the collector waits for it
   shared.catch(() => undefined); // said with the first dump
-  let opened: Promise<DumpSink> | undefined;
+  let sink: DumpSink | undefined;
   return async (record, entry, signal) => {
     const { abandon, ship } = await import("../../store/upload/ship.ts");
     const { openSink } = await import("../../store/open.ts");
@@ -30,11 +30,7 @@ export function shipTo(settings: StoreSettings & Pick<AgentSettings, "storeGroup
       shared = share();
       return shared;
     });
-    opened ??= openSink(settings);
-    const sink = await opened.catch((error) => {
-      opened = undefined;
-      throw error;
-    });
+    sink ??= openSink(settings);
     forgetStart(); // as much as the store's client took to load
     try {
       return await ship(record, entry, sink, signal);

@@ -29,9 +29,8 @@ import { follow } from "../../kube/informer.ts";
 import { Bundles } from "../../store/download/bundles.ts";
 import { openDump } from "../../store/download/dump.ts";
 import { openEndpoint } from "../../store/download/endpoint.ts";
+import { openSource, readProbe } from "../../store/open.ts";
 import { locationOf, volumeOf } from "../../store/ports/location.ts";
-import { readProbe } from "../../store/probe.ts";
-import { openSource } from "../../store/source.ts";
 import { forgetStart, giveBackLarge, growSlowly } from "../../system/footprint.ts";
 import { type KeyPair, type KeyPairFiles, keyPairsIn } from "../../system/key-pair.ts";
 import { logOf } from "../role.ts";
@@ -64,7 +63,7 @@ export async function runApiserver(settings: ApiserverSettings, signal: AbortSig
   const audit = await logOf(settings);
   const log = new RoleLog(audit, (code) => metrics.failures.inc({ code }));
   const kube = await connect(settings.kubeconfig);
-  const downloads = await downloadsOf(settings, kube);
+  const downloads = downloadsOf(settings, kube);
   const keys = new Keys(settings.etcdPrefix);
   await using storage = new SharedWatch(await openStorage(settings), keys.in(undefined));
   const store = storeHealth(settings, log, metrics);
@@ -154,9 +153,9 @@ function storeHealth(settings: ApiserverSettings, log: RoleLog, metrics: ApiMetr
   return new StoreHealth({ volume, probe, log, up: metrics.storeUp, blocks: isForGood });
 }
 
-async function downloadsOf(settings: ApiserverSettings, kube: KubeHttp): Promise<Downloads> {
+function downloadsOf(settings: ApiserverSettings, kube: KubeHttp): Downloads {
   exportKeys(settings);
-  const deps = { kube, bundles: new Bundles(await openSource(storeSettingsOf(settings))) };
+  const deps = { kube, bundles: new Bundles(openSource(storeSettingsOf(settings))) };
   return {
     openDump: (request, signal) => openDump(request, deps, signal),
     openEndpoint: (request, signal) => openEndpoint(request, deps, signal),

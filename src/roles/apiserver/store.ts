@@ -4,10 +4,10 @@ import type { Values } from "../../config/options.ts";
 import type { StoreSettings } from "../../config/store-options.ts";
 import { DumpError } from "../../domain/failures.ts";
 
-type Backend = Values<typeof BACKEND_OPTIONS>;
+type BackendSettings = Values<typeof BACKEND_OPTIONS>;
 
 /** @throws DumpError SETTINGS_INVALID when they do not say where, or two things at once */
-export function storeSettingsOf(settings: StoreSettings & Backend): StoreSettings {
+export function storeSettingsOf(settings: StoreSettings & BackendSettings): StoreSettings {
   const { backendKind, localPath, awsHost, awsRegion, awsBucket, ...rest } = settings;
   if (backendKind === undefined) return rest;
   if (rest.store !== undefined)
@@ -25,7 +25,7 @@ export function storeSettingsOf(settings: StoreSettings & Backend): StoreSetting
 }
 
 /** Keys are taken from the environment, where the S3 client looks for them. */
-export function exportKeys({ awsAccessKey, awsSecretKey }: Backend): void {
+export function exportKeys({ awsAccessKey, awsSecretKey }: BackendSettings): void {
   if (awsAccessKey === undefined || awsSecretKey === undefined) return;
   process.env["AWS_ACCESS_KEY_ID"] = awsAccessKey;
   process.env["AWS_SECRET_ACCESS_KEY"] = awsSecretKey;

@@ -14,8 +14,8 @@ import { formatBytes } from "../../domain/units.ts";
 import { connect, type KubeHttp } from "../../kube/http.ts";
 import { type KubeObject, member } from "../../kube/objects.ts";
 import { WorkQueue } from "../../kube/workqueue.ts";
-import type { Shelf } from "../../store/ports/shelf.ts";
-import { openShelf } from "../../store/shelf.ts";
+import { openStore } from "../../store/open.ts";
+import type { BundleStore } from "../../store/ports/bundle-store.ts";
 import { exportKeys, storeSettingsOf } from "../apiserver/store.ts";
 import { serveRole } from "../health.ts";
 import { roleLog, underLease } from "../role.ts";
@@ -37,25 +37,25 @@ const ENDPOINTS_MS = 3000;
 
 interface CollectorParts {
   readonly http: KubeHttp;
-  readonly shelf: Shelf;
+  readonly store: BundleStore;
   readonly settings: GcSettings;
   readonly log: RoleLog;
   readonly metrics: GcMetrics;
-  readonly store: StoreHealth;
+  readonly health: StoreHealth;
 }
 
 /** Runs until `signal`: stands by until it has the lead, then collects, until it loses it. */
 export async function runGc(settings: GcSettings, signal: AbortSignal): Promise<void> {
-  const shelf = await shelfOf(settings);
+  const store = storeOf(settings);
   const metrics = new GcMetrics();
   const log = await roleLog(settings, metrics);
   await using _server = await serveRole(settings, metrics, log);
   const http = await connect(settings.kubeconfig);
-  const probe = (signal: AbortSignal) => peek(shelf, signal);
-  const store = new StoreHealth({ volume: shelf.volume, probe, log, up: metrics.storeUp });
-  const parts = { http, shelf, settings, log, metrics, store };
+  const probe = (signal: AbortSignal) => peek(store, signal);
+  const health = new StoreHealth({ volume: store.volume, probe, log, up: metrics.storeUp });
+  const parts = { http, store, settings, log, metrics, health };
   const led = underLease(parts, LEASE, (leading) => collect(parts, leading), signal);
-  await Promise.all([led, store.run(signal)]); // one that stands by is to find out, too
+  await Promise.all([led, health.run(signal)]); // one that stands by is to find out, too
 }
 
 /**
@@ -66,7 +66,7 @@ export async function dryRun(
   settings: GcSettings,
   signal: AbortSignal,
 ): Promise<{ readonly lines: readonly string[]; readonly alarm: DumpError | undefined }> {
-  const [shelf, http, stop] = [await shelfOf(settings), await connect(settings.kubeconfig), new AbortController()];
+  const [store, http, stop] = [storeOf(settings), await connect(settings.kubeconfig), new AbortController()];
   const until = AbortSignal.any([signal, stop.signal]);
   const lines: string[] = [];
   let alarm: DumpError | undefined;
@@ -87,7 +87,7 @@ export async function dryRun(
     until.throwIfAborted();
     const clusterUid = await clusterUidOf(http, until);
     const counted = () => undefined;
-    await new GcRounds({ http, shelf, settings, cluster, clusterUid, done, held, counted }).round(ALL, until);
+    await new GcRounds({ http, store, settings, cluster, clusterUid, done, held, counted }).round(ALL, until);
     return { lines, alarm };
   } finally {
     stop.abort();
@@ -96,9 +96,9 @@ export async function dryRun(
 }
 
 /** @throws DumpError SETTINGS_INVALID */
-function shelfOf(settings: GcSettings): Promise<Shelf> {
+function storeOf(settings: GcSettings): BundleStore {
   exportKeys(settings);
-  return openShelf(storeSettingsOf(settings));
+  return openStore(storeSettingsOf(settings));
 }
 
 /** As the leader. Never throws: what fails is told, and tried again. */
@@ -111,7 +111,7 @@ async function collect(parts: CollectorParts, signal: AbortSignal): Promise<void
 }
 
 async function work(parts: CollectorParts, signal: AbortSignal): Promise<void> {
-  const { http, shelf, settings, log, metrics } = parts;
+  const { http, store, settings, log, metrics } = parts;
   let rounds: GcRounds | undefined;
   const cluster = new GcCluster(http, (namespace) => rounds && queue.add(namespace));
   const done = (act: Act) => tellAct(parts, act);
@@ -119,7 +119,7 @@ async function work(parts: CollectorParts, signal: AbortSignal): Promise<void> {
   const queue = new WorkQueue({
     work: async (scope, signal) => {
       const clusterUid = await clusterUidOf(http, signal);
-      rounds ??= new GcRounds({ http, shelf, settings, cluster, clusterUid, done, held, counted: metrics.counted });
+      rounds ??= new GcRounds({ http, store, settings, cluster, clusterUid, done, held, counted: metrics.counted });
       queue.add(ALL, await timed(parts, rounds, scope, signal));
       return undefined;
     },
@@ -139,13 +139,13 @@ async function work(parts: CollectorParts, signal: AbortSignal): Promise<void> {
 
 /** @returns in how many milliseconds to look at everything again */
 async function timed(parts: CollectorParts, rounds: GcRounds, scope: string, signal: AbortSignal): Promise<number> {
-  const { settings, log, metrics, store } = parts;
+  const { settings, log, metrics, health } = parts;
   const startMs = performance.now();
   try {
     const nextMs = (await rounds.round(scope, signal)) ?? Number.POSITIVE_INFINITY;
     metrics.rounds.observe({ over: scope === ALL ? "all" : "namespace" }, (performance.now() - startMs) / 1000);
     log.trouble(placeOf(scope), undefined);
-    store.saw(undefined); // it was listed
+    health.saw(undefined); // it was listed
     if (scope === ALL) await raise(parts, STOPPED, undefined, signal);
     return Math.max(Math.min(settings.intervalMs, nextMs - Date.now(), MOST_MS), SETTLE_MS);
   } catch (error) {

@@ -19,9 +19,6 @@ interface Folder extends AsyncDisposable {
   readonly names: { readonly file: string; readonly part: string };
 }
 
-/** A key whose parts are names: none leads up, or to nowhere. */
-export const isPlain = (key: string): boolean => !key.includes("\0") && !/(^|\/)\.{0,2}(\/|$)/.test(key);
-
 /**
  * @param root  the store's own directory: it must be there, because making it would fill the node's disk where a volume is
  *              not mounted

@@ -2,8 +2,9 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { DumpError, errnoOf } from "../../domain/failures.ts";
 import { fileFailure } from "../ports/failures.ts";
+import { isPlain } from "../ports/location.ts";
 import type { DumpSource, Stored } from "../ports/source.ts";
-import { folderOf, isPlain } from "./folder.ts";
+import { folderOf } from "./folder.ts";
 
 /** Not to wait for a writer where somebody put a pipe. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -36,3 +36,6 @@ export const volumeOf = (location: Location): string =>
     : `s3://${location.bucket}${location.prefix === "" ? "" : `/${location.prefix}`}`;
 
 export type S3Settings = Omit<StoreSettings, "store" | "uploadBytesPerS">;
+
+/** A key whose parts are names: none leads up, or to nowhere. */
+export const isPlain = (key: string): boolean => !key.includes("\0") && !/(^|\/)\.{0,2}(\/|$)/.test(key);

@@ -4,9 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { DumpError } from "../../domain/failures.ts";
-import { type Location, type S3Settings, volumeOf } from "../ports/location.ts";
-import { type S3, type S3Patience, s3 } from "./client.ts";
-import { s3Failure } from "./failures.ts";
+import type { S3Settings } from "../ports/location.ts";
+import { S3Connection, type S3Location, type S3Patience, unlessNamed } from "./client.ts";
 import type { UploadPart } from "./parts.ts";
 
 /** A part as the service has it. */
@@ -28,30 +27,25 @@ type Metadata = Readonly<Record<string, string>>;
 
 export class S3Bucket {
   readonly volume: string;
-  readonly #location: Location & { kind: "s3" };
-  readonly #settings: S3Settings;
-  readonly #patience: S3Patience;
-  #loaded: Promise<S3> | undefined;
+  readonly #s3: S3Connection;
 
-  constructor(location: Location & { kind: "s3" }, settings: S3Settings, patience: S3Patience) {
-    this.volume = volumeOf(location);
-    this.#location = location;
-    this.#settings = settings;
-    this.#patience = patience;
+  constructor(location: S3Location, settings: S3Settings, patience?: S3Patience) {
+    this.#s3 = new S3Connection(location, settings, "write", patience);
+    this.volume = this.#s3.volume;
   }
 
   /** An object in one request. @throws DumpError STORE_CORRUPT when the service has other bytes */
   async put(key: string, { body, crc }: UploadPart, metadata: Metadata, signal: AbortSignal): Promise<void> {
-    const answer = await this.#ask("put", key, signal, ({ sdk, client }, options) =>
-      client.send(
+    const answer = await this.#s3.send(
+      `put ${key} in`,
+      signal,
+      (sdk) =>
         new sdk.PutObjectCommand({
-          ...this.#at(key),
+          ...this.#s3.at(key),
           ...this.#asked(metadata),
           Body: body,
           ChecksumCRC32: base64(crc),
         }),
-        options,
-      ),
     );
     if (!isReceived(answer, crc, body)) throw this.#damaged(key);
   }
@@ -61,16 +55,16 @@ export class S3Bucket {
     metadata: Metadata,
     signal: AbortSignal,
   ): Promise<{ uploadId: string; wholeChecksum: boolean }> {
-    const answer = await this.#ask("begin", key, signal, ({ sdk, client }, options) =>
-      client.send(
+    const answer = await this.#s3.send(
+      `begin ${key} in`,
+      signal,
+      (sdk) =>
         new sdk.CreateMultipartUploadCommand({
-          ...this.#at(key),
+          ...this.#s3.at(key),
           ...this.#asked(metadata),
           ChecksumAlgorithm: "CRC32",
           ChecksumType: "FULL_OBJECT",
         }),
-        options,
-      ),
     );
     return { uploadId: answer.UploadId ?? "", wholeChecksum: answer.ChecksumType === "FULL_OBJECT" };
   }
@@ -83,17 +77,17 @@ export class S3Bucket {
     { body, crc }: UploadPart,
     signal: AbortSignal,
   ): Promise<string> {
-    const answer = await this.#ask("send a part of", key, signal, ({ sdk, client }, options) =>
-      client.send(
+    const answer = await this.#s3.send(
+      `send a part of ${key} in`,
+      signal,
+      (sdk) =>
         new sdk.UploadPartCommand({
-          ...this.#at(key),
+          ...this.#s3.at(key),
           UploadId: uploadId,
           PartNumber: number,
           Body: body,
           ChecksumCRC32: base64(crc),
         }),
-        options,
-      ),
     );
     if (answer.ETag === undefined || !isReceived(answer, crc, body)) throw this.#damaged(key);
     return answer.ETag;
@@ -104,16 +98,18 @@ export class S3Bucket {
     const listed: (SentPart | undefined)[] = [];
     let marker: string | undefined;
     do {
-      const page = await this.#ask("list the parts of", key, signal, ({ sdk, client }, options) =>
-        client.send(
-          new sdk.ListPartsCommand({
-            ...this.#at(key),
-            UploadId: uploadId,
-            ...(marker && { PartNumberMarker: marker }),
-          }),
-          options,
-        ),
-      ).catch(unlessGone);
+      const page = await this.#s3
+        .send(
+          `list the parts of ${key} in`,
+          signal,
+          (sdk) =>
+            new sdk.ListPartsCommand({
+              ...this.#s3.at(key),
+              UploadId: uploadId,
+              ...(marker && { PartNumberMarker: marker }),
+            }),
+        )
+        .catch(unlessGone);
       if (!page) return undefined;
       for (const { PartNumber = 0, ETag = "", Size = -1, ChecksumCRC32 } of page.Parts ?? [])
         listed[PartNumber - 1] = {
@@ -136,58 +132,43 @@ export class S3Bucket {
       ETag: etag,
       ChecksumCRC32: base64(crc),
     }));
-    const answer = await this.#ask("complete", key, signal, ({ sdk, client }, options) =>
-      client.send(
-        new sdk.CompleteMultipartUploadCommand({
-          ...this.#at(key),
-          UploadId: uploadId,
-          MultipartUpload: { Parts },
-          MpuObjectSize: whole.sizeBytes,
-          ...(whole.wholeChecksum && { ChecksumCRC32: base64(whole.crc), ChecksumType: "FULL_OBJECT" }),
-        }),
-        options,
-      ),
-    ).catch(unlessGone);
+    const answer = await this.#s3
+      .send(
+        `complete ${key} in`,
+        signal,
+        (sdk) =>
+          new sdk.CompleteMultipartUploadCommand({
+            ...this.#s3.at(key),
+            UploadId: uploadId,
+            MultipartUpload: { Parts },
+            MpuObjectSize: whole.sizeBytes,
+            ...(whole.wholeChecksum && { ChecksumCRC32: base64(whole.crc), ChecksumType: "FULL_OBJECT" }),
+          }),
+      )
+      .catch(unlessGone);
     if (answer && !isWhole(answer, whole)) throw this.#damaged(key);
     return answer !== undefined;
   }
 
   async abort(key: string, uploadId: string, signal: AbortSignal): Promise<void> {
-    await this.#ask("discard", key, signal, ({ sdk, client }, options) =>
-      client.send(new sdk.AbortMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId }), options),
-    ).catch(unlessGone);
-  }
-
-  #at(key: string): { Bucket: string; Key: string } {
-    const { bucket, prefix } = this.#location;
-    return { Bucket: bucket, Key: prefix === "" ? key : `${prefix}/${key}` };
+    await this.#s3
+      .send(
+        `discard ${key} in`,
+        signal,
+        (sdk) => new sdk.AbortMultipartUploadCommand({ ...this.#s3.at(key), UploadId: uploadId }),
+      )
+      .catch(unlessGone);
   }
 
   #asked(metadata: Metadata) {
-    const { s3Sse, s3KmsKey, s3StorageClass } = this.#settings;
+    const { s3StorageClass } = this.#s3.settings;
     return {
       ContentType: "application/zstd",
       Metadata: metadata,
-      ...(s3Sse !== undefined && { ServerSideEncryption: s3Sse }),
-      ...(s3KmsKey !== undefined && { SSEKMSKeyId: s3KmsKey }),
+      ...this.#s3.encryption,
       // The service knows which classes there are.
       ...(s3StorageClass !== undefined && { StorageClass: s3StorageClass as "STANDARD" }),
     };
-  }
-
-  async #ask<T>(
-    act: string,
-    key: string,
-    signal: AbortSignal,
-    ask: (s3: S3, options: { abortSignal: AbortSignal }) => Promise<T>,
-  ): Promise<T> {
-    try {
-      this.#loaded ??= s3(this.#settings, this.#patience);
-      return await ask(await this.#loaded, { abortSignal: signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      throw s3Failure(error, `${act} ${key} in ${this.volume}`);
-    }
   }
 
   #damaged(key: string): DumpError {
@@ -233,6 +214,4 @@ function fromBase64(text: string): number {
   return bytes.length === 4 ? bytes.readUInt32BE() : Number.NaN;
 }
 
-function unlessGone(error: unknown): undefined {
-  if (((error as DumpError).cause as Error | undefined)?.name !== "NoSuchUpload") throw error;
-}
+const unlessGone = unlessNamed("NoSuchUpload");

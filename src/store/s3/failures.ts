@@ -1,6 +1,9 @@
 /** What an S3 service, or the way to it, said no with. */
 import { DumpError, errnoOf, type FailureCode, reasonOf } from "../../domain/failures.ts";
 
+/** What a role does with the store. */
+export type S3Act = "write" | "read" | "collect";
+
 interface Meaning {
   readonly code: FailureCode;
   /** In place of the service's own words, where those are for programmers. */
@@ -26,7 +29,7 @@ const mayNot: Meaning = {
   hint: "these credentials need s3:PutObject, s3:ListMultipartUploadParts and s3:AbortMultipartUpload below the prefix",
 };
 /** What is said to who reads, or looks after the store, in the place of what is said to who writes. */
-const HINTS: Readonly<Record<"write" | "read" | "collect", ReadonlyMap<string, string>>> = {
+const HINTS: Readonly<Record<S3Act, ReadonlyMap<string, string>>> = {
   write: new Map(),
   read: new Map([
     [WAIT, "ask again; the dump is in the store"],
@@ -117,7 +120,7 @@ interface SdkError extends Error {
  * @param how  what was tried: the hints for it
  * @returns a DumpError; errors that are none of the store's pass through
  */
-export function s3Failure(cause: unknown, act: string, how: keyof typeof HINTS = "write"): unknown {
+export function s3Failure(cause: unknown, act: string, how: S3Act): unknown {
   if (cause instanceof DumpError || !(cause instanceof Error)) return cause;
   const { name, code, $metadata } = cause as SdkError;
   const status = $metadata?.httpStatusCode;

@@ -6,10 +6,10 @@
 import type { DumpBundle } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { checksumText } from "../ports/failures.ts";
-import type { Location, S3Settings } from "../ports/location.ts";
+import type { S3Settings } from "../ports/location.ts";
 import type { DumpSink, Upload } from "../ports/sink.ts";
 import { S3Bucket } from "./bucket.ts";
-import { type S3Patience, STALL_MS } from "./client.ts";
+import type { S3Location, S3Patience } from "./client.ts";
 import { Multipart } from "./multipart.ts";
 import { PartSplitter, type UploadPart } from "./parts.ts";
 
@@ -26,7 +26,7 @@ export class S3Sink implements DumpSink {
   readonly volume: string;
   readonly #bucket: S3Bucket;
 
-  constructor(location: Location & { kind: "s3" }, settings: S3Settings, patience: S3Patience = { stallMs: STALL_MS }) {
+  constructor(location: S3Location, settings: S3Settings, patience?: S3Patience) {
     this.#bucket = new S3Bucket(location, settings, patience);
     this.volume = this.#bucket.volume;
   }

@@ -1,10 +1,8 @@
 import type { Readable } from "node:stream";
 import { DumpError, type FailureCode } from "../../domain/failures.ts";
-import { isPlain } from "../directory/folder.ts";
-import { type Location, type S3Settings, volumeOf } from "../ports/location.ts";
+import { isPlain, type S3Settings } from "../ports/location.ts";
 import type { DumpSource, Stored } from "../ports/source.ts";
-import { type S3, type S3Patience, s3 } from "./client.ts";
-import { s3Failure } from "./failures.ts";
+import { S3Connection, type S3Location, type S3Patience } from "./client.ts";
 
 /** Who waits for an answer waits behind an API server that gives up after a minute. */
 const PATIENCE: S3Patience = { stallMs: 20_000 };
@@ -12,21 +10,16 @@ const PATIENCE: S3Patience = { stallMs: 20_000 };
 /** An S3 bucket, read. The right to get objects suffices; without the one to list, what is missing looks like denied. */
 export class S3Source implements DumpSource {
   readonly volume: string;
-  readonly #location: Location & { kind: "s3" };
-  readonly #settings: S3Settings;
-  readonly #patience: S3Patience;
-  #loaded: Promise<S3> | undefined;
+  readonly #s3: S3Connection;
 
-  constructor(location: Location & { kind: "s3" }, settings: S3Settings, patience = PATIENCE) {
-    this.volume = volumeOf(location);
-    this.#location = location;
-    this.#settings = settings;
-    this.#patience = patience;
+  constructor(location: S3Location, settings: S3Settings, patience = PATIENCE) {
+    this.#s3 = new S3Connection(location, settings, "read", patience);
+    this.volume = this.#s3.volume;
   }
 
   head(key: string, signal: AbortSignal): Promise<Stored> {
-    return this.#ask(key, signal, async ({ sdk, client }, options) => {
-      const { ContentLength, ETag } = await client.send(new sdk.HeadObjectCommand(this.#at(key)), options);
+    return this.#ask(key, signal, async (send) => {
+      const { ContentLength, ETag } = await send((sdk) => new sdk.HeadObjectCommand(this.#s3.at(key)));
       if (ContentLength === undefined || !ETag)
         throw this.#corrupt(key, "the service does not say its length and ETag");
       return { key, sizeBytes: ContentLength, version: ETag };
@@ -35,12 +28,10 @@ export class S3Source implements DumpSource {
 
   read({ key, version }: Stored, fromBytes: number, lengthBytes: number, signal: AbortSignal): Promise<Buffer> {
     if (lengthBytes === 0) return Promise.resolve(Buffer.alloc(0)); // no header can ask for that
-    return this.#ask(key, signal, async ({ sdk, client }, options) => {
+    return this.#ask(key, signal, async (send) => {
       const Range = `bytes=${fromBytes}-${fromBytes + lengthBytes - 1}`;
-      const { Body } = await client.send(
-        new sdk.GetObjectCommand({ ...this.#at(key), Range, IfMatch: version }),
-        options,
-      );
+      const asked = { ...this.#s3.at(key), Range, IfMatch: version };
+      const { Body } = await send((sdk) => new sdk.GetObjectCommand(asked));
       const bytes = Buffer.allocUnsafeSlow(lengthBytes);
       let at = 0;
       for await (const chunk of Body as Readable as AsyncIterable<Buffer>) {
@@ -52,34 +43,22 @@ export class S3Source implements DumpSource {
     });
   }
 
-  #at(key: string): { Bucket: string; Key: string } {
-    const { bucket, prefix } = this.#location;
-    return { Bucket: bucket, Key: prefix === "" ? key : `${prefix}/${key}` };
-  }
-
   async #ask<T>(
     key: string,
     signal: AbortSignal,
-    ask: (s3: S3, options: { abortSignal: AbortSignal }) => Promise<T>,
+    work: Parameters<typeof S3Connection.prototype.ask<T>>[2],
   ): Promise<T> {
     signal.throwIfAborted();
     if (!isPlain(key)) throw this.#failure("NOT_FOUND", key, "nothing is there");
-    try {
-      this.#loaded ??= s3(this.#settings, this.#patience);
-      return await ask(await this.#loaded, { abortSignal: signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      throw this.#meaning(key, error);
-    }
+    return await this.#s3.ask(`read ${key} in`, signal, work, (error) => this.#meaning(key, error));
   }
 
-  #meaning(key: string, error: unknown): unknown {
+  #meaning(key: string, error: unknown): DumpError | undefined {
     const name = (error as Error).name;
     const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
     if (name === "NoSuchKey" || name === "NotFound") return this.#failure("NOT_FOUND", key, "nothing is there", error);
     if (status === 412) return this.#corrupt(key, "it was replaced meanwhile");
-    if (status === 416) return this.#corrupt(key, "it has no such bytes");
-    return s3Failure(error, `read ${key} in ${this.volume}`, "read");
+    return status === 416 ? this.#corrupt(key, "it has no such bytes") : undefined;
   }
 
   #corrupt(key: string, why: string): DumpError {

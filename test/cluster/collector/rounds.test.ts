@@ -22,13 +22,13 @@ function given(): { world: GcWorld; keys: Record<"live" | "gone" | "lost" | "orp
     coming: world.dump("shop", "pod-live", "Allowed"),
   };
   const longAgo = Date.now() - 48 * HOUR_MS;
-  world.shelf.notes.set(MARKER, markerText(CLUSTER));
+  world.store.notes.set(MARKER, markerText(CLUSTER));
   const missed = {
     pods: new Map([["pod-gone", longAgo]]),
     orphans: new Map([[keys.orphan, longAgo]]),
     ordered: new Map(),
   };
-  world.shelf.notes.set(NOTE, noteText(CLUSTER, missed));
+  world.store.notes.set(NOTE, noteText(CLUSTER, missed));
   return { world, keys };
 }
 
@@ -78,7 +78,7 @@ test("deadlines are on the disk before anything is done, and go on behind a rest
     await world.round();
     world.objects.delete("shop/pods/web");
     await world.round();
-    assert.match(world.shelf.notes.get(NOTE) ?? "", /pod-live/);
+    assert.match(world.store.notes.get(NOTE) ?? "", /pod-live/);
     for (let hour = 1; hour < 24; hour++) {
       mock.timers.tick(HOUR_MS);
       await world.round();
@@ -95,9 +95,9 @@ test("deadlines are on the disk before anything is done, and go on behind a rest
 
 test("a store without a mark is marked when it fits, and touched only then", async () => {
   const { world } = given();
-  world.shelf.notes.delete(MARKER);
+  world.store.notes.delete(MARKER);
   assert.deepEqual(await world.round(), []);
-  assert.equal(world.shelf.notes.get(MARKER), markerText(CLUSTER));
+  assert.equal(world.store.notes.get(MARKER), markerText(CLUSTER));
   assert.ok((await world.round()).length > 0);
 });
 
@@ -105,7 +105,7 @@ const stopped = (message: RegExp) => ({ code: "RETENTION_STOPPED", message });
 
 test("a store without a mark that holds another cluster's bundles is left alone", async () => {
   const { world } = given();
-  world.shelf.notes.delete(MARKER);
+  world.store.notes.delete(MARKER);
   for (const path of [...world.objects.keys()]) if (path.includes("/coredumps/")) world.objects.delete(path);
   await assert.rejects(world.round(), stopped(/none has a Coredump here/));
   assert.deepEqual(world.log, []);
@@ -113,7 +113,7 @@ test("a store without a mark that holds another cluster's bundles is left alone"
 
 test("an empty store without a mark is no store while dumps are Saved", async () => {
   const { world } = given();
-  world.shelf.notes.delete(MARKER);
+  world.store.notes.delete(MARKER);
   world.sink.bundles.clear();
   await assert.rejects(world.round(), stopped(/it is empty, and 2 Coredumps are Saved/));
   assert.deepEqual(world.log, []);
@@ -122,7 +122,7 @@ test("an empty store without a mark is no store while dumps are Saved", async ()
 for (const [on, text] of Object.entries({ "another cluster": markerText("other"), nobody: "{}" })) {
   test(`a store that ${on} has marked is left alone`, async () => {
     const { world } = given();
-    world.shelf.notes.set(MARKER, text);
+    world.store.notes.set(MARKER, text);
     await assert.rejects(world.round(), { code: "RETENTION_STOPPED" });
     assert.deepEqual(world.log, []);
   });
@@ -131,7 +131,7 @@ for (const [on, text] of Object.entries({ "another cluster": markerText("other")
 /** Fourteen dumps of a namespace that stays. */
 function fourteen(): GcWorld {
   const world = new GcWorld();
-  world.shelf.notes.set(MARKER, markerText(CLUSTER));
+  world.store.notes.set(MARKER, markerText(CLUSTER));
   world.namespace("stays");
   world.pod("stays", "web", "pod-live");
   for (let n = 0; n < 14; n++) world.dump("stays", "pod-live", "Saved");
@@ -183,7 +183,7 @@ test("what vanishes without an order waits when it is too much, and the rest goe
 
 test("what vanishes bit by bit is too much when its sum is, and the figures are right", async () => {
   const world = new GcWorld();
-  world.shelf.notes.set(MARKER, markerText(CLUSTER));
+  world.store.notes.set(MARKER, markerText(CLUSTER));
   world.settings = { ...world.settings, maxAtOnce: 2 };
   const namespaces = ["a", "b", "c", "d", "e", "f"];
   for (const namespace of namespaces) world.dump(namespace, "pod", "Saved");

@@ -1,8 +1,8 @@
 /** The collector on a real S3 server, with the rights that its hint names. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { S3Shelf } from "../../../src/store/s3/shelf.ts";
-import { shelfContract } from "../../contract/shelf.ts";
+import { S3Store } from "../../../src/store/s3/bundle-store.ts";
+import { bundleStoreContract } from "../../contract/bundle-store.ts";
 import { FOREVER, testUpload } from "../../contract/uploads.ts";
 import { startCluster } from "../../support/cluster.ts";
 import { applyCrds } from "../../support/coredump-resources.ts";
@@ -30,14 +30,14 @@ const POD = "0d9c1f9e-0000-4000-8000-000000000001";
 let prefixes = 0;
 
 if (!skip)
-  shelfContract("S3Shelf with the collector's rights", async () => {
+  bundleStoreContract("S3Store with the collector's rights", async () => {
     const prefix = `prod/${++prefixes}`;
     const keys = await s3.user(`collector-${prefixes}`, ...RIGHTS.map((right) => `s3:${right}`));
     const dir = tempDir();
     const owner = s3Sink(s3, { prefix });
     const settings = { s3Endpoint: s3.endpoint, s3CredentialsDir: keysIn(dir.path, keys) };
     return {
-      shelf: new S3Shelf({ kind: "s3", bucket: s3.bucket, prefix }, settings),
+      store: new S3Store({ kind: "s3", bucket: s3.bucket, prefix }, settings),
       sink: owner.sink,
       [Symbol.asyncDispose]: async () => {
         await owner[Symbol.asyncDispose]();
@@ -46,17 +46,17 @@ if (!skip)
     };
   });
 
-check("S3Shelf says which rights are missing, and that the server is away", async () => {
+check("S3Store says which rights are missing, and that the server is away", async () => {
   using dir = tempDir();
   const keys = await s3.user("poor", "s3:GetObject");
   const at = { kind: "s3", bucket: s3.bucket, prefix: "" } as const;
-  const shelf = new S3Shelf(at, { s3Endpoint: s3.endpoint, s3CredentialsDir: keysIn(dir.path, keys) });
+  const store = new S3Store(at, { s3Endpoint: s3.endpoint, s3CredentialsDir: keysIn(dir.path, keys) });
   const denied = { code: "STORE_DENIED", hint: /s3:DeleteObject/ };
-  await assert.rejects(shelf.remove("x", FOREVER), denied);
+  await assert.rejects(store.remove("x", FOREVER), denied);
   await assert.rejects(async () => {
-    for await (const _ of shelf.list("", FOREVER));
+    for await (const _ of store.list("", FOREVER));
   }, denied);
-  const away = new S3Shelf(at, { s3Endpoint: "http://127.0.0.1:9", s3CredentialsDir: keysIn(dir.path, keys) });
+  const away = new S3Store(at, { s3Endpoint: "http://127.0.0.1:9", s3CredentialsDir: keysIn(dir.path, keys) });
   await assert.rejects(away.remove("x", FOREVER), { code: "STORE_UNAVAILABLE" });
 });
 

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { readProbe, writeProbe } from "../../../src/store/probe.ts";
+import { readProbe, writeProbe } from "../../../src/store/open.ts";
 import { type Keys, type S3, startS3 } from "../../support/s3.ts";
 import { needs } from "../../support/set-up.ts";
 import { type TempDir, tempDir } from "../../support/tmp.ts";

@@ -6,8 +6,8 @@ import type { GcSettings } from "../../../src/config/gc-options.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
 import type { KubeHttp, KubeRequest } from "../../../src/kube/http.ts";
 import { type CoredumpIdentity, keyOfCoredump } from "../../../src/store/bundle/key.ts";
-import { MemoryShelf } from "../../contract/memory-shelf.ts";
 import { MemorySink } from "../../contract/memory-sink.ts";
+import { MemoryStore } from "../../contract/memory-store.ts";
 import { FOREVER } from "../../contract/uploads.ts";
 import { scriptedHttp } from "../../kube/scripted-http.ts";
 import { coredump } from "../../support/coredump-resources.ts";
@@ -27,7 +27,7 @@ export class GcWorld {
   /** By path: `namespaces/shop`, `shop/pods/web`. */
   readonly objects = new Map<string, Resource>();
   readonly sink = new MemorySink();
-  readonly shelf = new MemoryShelf(this.sink);
+  readonly store = new MemoryStore(this.sink);
   /** Each write that was made, and after each whatever breaks a promise. */
   readonly log: string[] = [];
   settings: GcSettings = SETTINGS;
@@ -84,7 +84,7 @@ export class GcWorld {
     await cluster.whenSynced(stop.signal);
     await cluster.endpoints.whenSynced(stop.signal);
     const rounds = new GcRounds({
-      ...{ http: this.#http, shelf: this.#gated(), settings: this.settings, cluster, clusterUid: CLUSTER },
+      ...{ http: this.#http, store: this.#gated(), settings: this.settings, cluster, clusterUid: CLUSTER },
       done: ({ verb, what, name }) => acts.push(`${verb} ${what} ${name}`),
       counted: () => undefined,
       held: async (alarm) => {
@@ -143,15 +143,15 @@ export class GcWorld {
     return object;
   }
 
-  #gated(): MemoryShelf {
-    return Object.assign(Object.create(this.shelf) as MemoryShelf, {
-      list: this.shelf.list.bind(this.shelf),
-      unfinished: this.shelf.unfinished.bind(this.shelf),
-      abort: this.shelf.abort.bind(this.shelf),
-      readNote: this.shelf.readNote.bind(this.shelf),
-      remove: (key: string) => this.#write(`remove ${key}`, () => this.shelf.remove(key, FOREVER)),
+  #gated(): MemoryStore {
+    return Object.assign(Object.create(this.store) as MemoryStore, {
+      list: this.store.list.bind(this.store),
+      unfinished: this.store.unfinished.bind(this.store),
+      abort: this.store.abort.bind(this.store),
+      readNote: this.store.readNote.bind(this.store),
+      remove: (key: string) => this.#write(`remove ${key}`, () => this.store.remove(key, FOREVER)),
       writeNote: (name: string, text: string) =>
-        this.#write(`note ${name}`, () => this.shelf.writeNote(name, text, FOREVER)),
+        this.#write(`note ${name}`, () => this.store.writeNote(name, text, FOREVER)),
     });
   }
 

@@ -1,23 +1,23 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { DirectoryShelf } from "../../src/store/directory/shelf.ts";
+import { DirectoryStore } from "../../src/store/directory/bundle-store.ts";
 import { DirectorySink } from "../../src/store/directory/sink.ts";
 import { tempDir } from "../support/tmp.ts";
-import { MemoryShelf } from "./memory-shelf.ts";
+import { bundleStoreContract } from "./bundle-store.ts";
 import { MemorySink } from "./memory-sink.ts";
-import { shelfContract } from "./shelf.ts";
+import { MemoryStore } from "./memory-store.ts";
 
-shelfContract("MemoryShelf", async () => {
+bundleStoreContract("MemoryStore", async () => {
   const sink = new MemorySink();
-  return { sink, shelf: new MemoryShelf(sink), [Symbol.asyncDispose]: async () => undefined };
+  return { sink, store: new MemoryStore(sink), [Symbol.asyncDispose]: async () => undefined };
 });
 
-shelfContract("DirectoryShelf", async () => {
+bundleStoreContract("DirectoryStore", async () => {
   const dir = tempDir();
   const store = join(dir.path, "store");
   mkdirSync(store);
   return {
-    shelf: new DirectoryShelf(store),
+    store: new DirectoryStore(store),
     sink: new DirectorySink(store),
     [Symbol.asyncDispose]: async () => dir[Symbol.dispose](),
   };

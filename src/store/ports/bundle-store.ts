@@ -1,5 +1,5 @@
 /** What the collector needs of a store, and no more. Putting and reading bundles are other ports. */
-export interface Shelf {
+export interface BundleStore {
   /** The store's name, as it stands in records: a directory, `s3://bucket/prefix`. */
   readonly volume: string;
 
@@ -10,7 +10,7 @@ export interface Shelf {
    * @param folder  "": all of the store; else it ends with `/`. One that is not there has nothing in it
    * @throws DumpError STORE_UNAVAILABLE, STORE_DENIED, STORE_MISSING, STORE_REFUSED, as all that is here
    */
-  list(folder: string, signal: AbortSignal): AsyncIterable<Lying>;
+  list(folder: string, signal: AbortSignal): AsyncIterable<ListedFile>;
 
   /** Once it has resolved nobody can read it any more. What is not there is removed already. */
   remove(key: string, signal: AbortSignal): Promise<void>;
@@ -28,7 +28,7 @@ export interface Shelf {
   writeNote(name: string, text: string, signal: AbortSignal): Promise<void>;
 }
 
-export interface Lying {
+export interface ListedFile {
   readonly key: string;
   readonly sizeBytes: number;
   readonly modified: Date;

@@ -1,8 +1,8 @@
 /** A store in memory, as the collector needs it: what a MemorySink holds, and notes. */
-import type { Lying, Shelf, Unfinished } from "../../src/store/ports/shelf.ts";
+import type { BundleStore, ListedFile, Unfinished } from "../../src/store/ports/bundle-store.ts";
 import type { MemorySink } from "./memory-sink.ts";
 
-export class MemoryShelf implements Shelf {
+export class MemoryStore implements BundleStore {
   readonly volume = "memory";
   readonly notes = new Map<string, string>();
   readonly #sink: MemorySink;
@@ -12,7 +12,7 @@ export class MemoryShelf implements Shelf {
     this.#sink = sink;
   }
 
-  async *list(folder: string, signal: AbortSignal): AsyncGenerator<Lying> {
+  async *list(folder: string, signal: AbortSignal): AsyncGenerator<ListedFile> {
     signal.throwIfAborted();
     for (const [key, { length }] of this.#sink.bundles)
       if (key.startsWith(folder)) yield { key, sizeBytes: length, modified: this.#since(key) };

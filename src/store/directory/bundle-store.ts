@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, opendir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { DumpError, errnoOf } from "../../domain/failures.ts";
+import type { BundleStore, ListedFile, Unfinished } from "../ports/bundle-store.ts";
 import { fileFailure } from "../ports/failures.ts";
-import type { Lying, Shelf, Unfinished } from "../ports/shelf.ts";
-import { folderOf, isPlain } from "./folder.ts";
+import { isPlain } from "../ports/location.ts";
+import { folderOf } from "./folder.ts";
 
 /** As deep as a key is, and a bit: somebody else's tree is not ours to walk. */
 const DEPTH = 6;
@@ -14,14 +15,14 @@ const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | con
 const MAX_NOTE_BYTES = 64 << 20;
 
 /** A mounted volume. No link below its directory is followed, and only plain files are looked at. */
-export class DirectoryShelf implements Shelf {
+export class DirectoryStore implements BundleStore {
   readonly volume: string;
 
   constructor(directory: string) {
     this.volume = directory;
   }
 
-  async *list(folder: string, signal: AbortSignal): AsyncGenerator<Lying> {
+  async *list(folder: string, signal: AbortSignal): AsyncGenerator<ListedFile> {
     for await (const { key, path } of this.#files(folder, signal)) {
       if ((key.split("/").at(-1) ?? "").startsWith(".")) continue;
       const stat = await lstat(path).catch(unlessGone);
