@@ -87,3 +87,8 @@ test("docs/glossary.md has few words, each once", () => {
   assert.ok(words.length > 0 && words.length <= MAX_WORDS, `${words.length} rows`);
   assert.deepEqual([...new Set(words)], words);
 });
+
+test("every file of src/ begins with what it is for", () => {
+  const without = globSync("src/**/*.ts", { cwd: ROOT }).filter((path) => !/^(#!|\/\*\*|\/\/)/.test(textOf(path)));
+  assert.deepEqual(without.sort(), []);
+});

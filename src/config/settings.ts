@@ -1,3 +1,4 @@
+/** The handler's settings file: where it is, and what it says. */
 import { lstatSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { reasonOf } from "../domain/failures.ts";

@@ -1,6 +1,6 @@
+/** Options of the API server's storage. */
 import type { Option, Values } from "./options.ts";
 
-/** Where the API server keeps its objects. */
 export const STORAGE_OPTIONS = {
   etcdServers: {
     flag: "etcd-servers",

@@ -1,6 +1,6 @@
+/** Options of the store: where bundles go. Keys are never given by a flag, because other users see flags. */
 import type { Option, Values } from "./options.ts";
 
-/** Where bundles go. Keys are never given by a flag: other users see those. */
 export const STORE_OPTIONS = {
   store: {
     flag: "store",

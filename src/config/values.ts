@@ -1,3 +1,4 @@
+/** The value of an option from text, and settings from flags, environment and defaults. */
 import { parseBytes, parseDurationMs } from "../domain/units.ts";
 import type { Option, Values } from "./options.ts";
 

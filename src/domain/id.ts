@@ -1,3 +1,4 @@
+/** Ids of dumps. */
 import { readFileSync } from "node:fs";
 
 /**

@@ -1,3 +1,4 @@
+/** The only ways of a record to another state, and to losing its core. */
 import type { DumpRecord } from "./dump.ts";
 import { DumpError } from "./failures.ts";
 import { isDecision, mayFollow, type State } from "./states.ts";

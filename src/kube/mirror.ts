@@ -1,3 +1,4 @@
+/** What a cluster has of a kind, kept up to date by an informer. */
 import type { Follower } from "./informer.ts";
 import type { KubeObject } from "./objects.ts";
 

@@ -1,7 +1,7 @@
+/** What of Kubernetes objects we look at: the API server's own JSON, trusted for its shape and no further. */
 import { DumpError } from "../domain/failures.ts";
 import { isName, isNamespace } from "./names.ts";
 
-/** What of Kubernetes objects we look at: the API server's own JSON, trusted for its shape and no further. */
 export interface KubeObject {
   readonly metadata: {
     readonly name: string;

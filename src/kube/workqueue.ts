@@ -1,3 +1,4 @@
+/** Each key by one worker at a time; after a failure again, later and later. */
 import { performance } from "node:perf_hooks";
 import { backoffMs } from "../system/backoff.ts";
 

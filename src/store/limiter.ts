@@ -1,3 +1,4 @@
+/** A sink that takes no more than so many bytes a second. */
 import { pause } from "../system/backoff.ts";
 import type { DumpSink, Upload } from "./ports/sink.ts";
 

@@ -1,3 +1,4 @@
+/** A store whose passing failures are tried again. */
 import { mayPass } from "../domain/failures.ts";
 import { backoffMs } from "../system/backoff.ts";
 import { CLOCK, type Clock } from "./limiter.ts";

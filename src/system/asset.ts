@@ -1,3 +1,4 @@
+/** Files that belong to the program: in the executable, or in the checkout. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { getAsset, isSea } from "node:sea";

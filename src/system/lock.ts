@@ -1,3 +1,4 @@
+/** Lock files by flock(2). */
 import { closeSync, constants, openSync } from "node:fs";
 import { tryFlock } from "./ffi.ts";
 

@@ -1,3 +1,4 @@
+/** The handler's log file, and a line in the kernel's log. */
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { printable } from "../domain/text.ts";

@@ -1,6 +1,6 @@
+/** What a role reports of itself, for Prometheus: `coredump_<role>_…`, and of its process what prom-client knows. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
-/** What a role tells of itself, for Prometheus: `coredump_<role>_…`, and of its process what prom-client knows. */
 export class Metrics {
   readonly registry = new Registry();
   readonly failures: Counter;

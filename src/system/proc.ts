@@ -1,3 +1,4 @@
+/** `/proc/P` by one descriptor, and files of /proc up to a bound. */
 import { closeSync, constants, opendirSync, openSync, readlinkSync, readSync } from "node:fs";
 import { errnoOf } from "../domain/failures.ts";
 

@@ -1,3 +1,4 @@
+/** Files that root alone can have written. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

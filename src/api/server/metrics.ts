@@ -1,6 +1,6 @@
+/** The API server's metrics. */
 import { Metrics } from "../../system/metrics.ts";
 
-/** The server's figures. */
 export class ApiMetrics extends Metrics {
   readonly requests = this.counter("requests_total", "Requests that were answered, by verb, resource and status", [
     "verb",

@@ -1,3 +1,4 @@
+/** Sends bytes to a client, at the client's pace and no further ahead. */
 import type { ServerResponse } from "node:http";
 
 /** A reader that takes nothing for so long is gone, or wants us to hold what it does not read. */

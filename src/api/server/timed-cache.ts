@@ -1,3 +1,4 @@
+/** Answers remembered for some seconds, up to so much weight. */
 import { Recent } from "../../store/download/recent.ts";
 
 /** What an entry costs besides its answer: its key, its place. */

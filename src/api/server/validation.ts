@@ -1,3 +1,4 @@
+/** What is wrong with an endpoint that was sent, field by field. */
 import type { CoredumpEndpoint } from "./kind.ts";
 import { annotationsProblem, labelValueProblem, nameProblem, qualifiedNameProblem, uidProblem } from "./names.ts";
 

@@ -1,6 +1,6 @@
+/** Failures about keys and revisions, the same in both storages. */
 import { DumpError } from "../../domain/failures.ts";
 
-/** What both storages say of keys. */
 export const exists = (key: string): DumpError =>
   new DumpError("API_CONFLICT", `Cannot create ${key}: it exists already`);
 

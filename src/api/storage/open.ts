@@ -1,3 +1,4 @@
+/** Opens the storage that the settings name. */
 import type { StorageSettings } from "../../config/storage-options.ts";
 import type { ObjectStorage } from "./storage.ts";
 

@@ -1,3 +1,4 @@
+/** One watch of the storage for all clients, with its last changes remembered. */
 import { performance } from "node:perf_hooks";
 import { DumpError } from "../../domain/failures.ts";
 import { Bell } from "./bell.ts";

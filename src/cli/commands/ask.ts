@@ -1,3 +1,4 @@
+/** Asks a person at a terminal before something is deleted. */
 import { createInterface } from "node:readline/promises";
 import { DumpError } from "../../domain/failures.ts";
 import { say } from "../output/print.ts";

@@ -1,3 +1,4 @@
+/** The node's cache and its dumps, as commands open and name them. */
 import type { DumpRecord } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";

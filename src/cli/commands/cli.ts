@@ -1,3 +1,4 @@
+/** The verbs of `coredump-detector`: which module has which, help, and the one place where errors become exit codes. */
 import type { CommandModule } from "yargs";
 import { NODE_OPTIONS } from "../../config/options.ts";
 import { DumpError } from "../../domain/failures.ts";

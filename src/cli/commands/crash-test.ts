@@ -1,3 +1,4 @@
+/** `crash-test`: crashes in its own pod and waits for the Coredump (`helm test`). */
 import { isSea } from "node:sea";
 import type { CommandModule } from "yargs";
 import { NODE_OPTIONS, type Option } from "../../config/options.ts";

@@ -1,3 +1,4 @@
+/** `crash`: why a program crashed, from any core file. */
 import { closeSync, openSync } from "node:fs";
 import type { CommandModule } from "yargs";
 import { crashOf } from "../../crash/crash.ts";

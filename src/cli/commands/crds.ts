@@ -1,3 +1,4 @@
+/** `crds`: installs or upgrades the custom resource definitions. */
 import type { CommandModule } from "yargs";
 import { NODE_OPTIONS } from "../../config/options.ts";
 import { connect } from "../../kube/http.ts";

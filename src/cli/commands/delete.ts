@@ -1,3 +1,4 @@
+/** `delete`: drops cores of this node; their records stay. */
 import type { CommandModule } from "yargs";
 import { DumpError } from "../../domain/failures.ts";
 import { confirmed } from "./ask.ts";

@@ -1,3 +1,4 @@
+/** `doctor`: checks this node. */
 import type { CommandModule } from "yargs";
 import { NODE_OPTIONS } from "../../config/options.ts";
 import { DumpError } from "../../domain/failures.ts";

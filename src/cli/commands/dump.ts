@@ -1,3 +1,4 @@
+/** `dump`: copies a core out of the cache. */
 import type { CommandModule } from "yargs";
 import { openedCache } from "./cache-access.ts";
 import { extract } from "./extract.ts";

@@ -1,3 +1,4 @@
+/** Flags of yargs from declared options, and settings from what yargs has read. */
 import type { Options } from "yargs";
 import { type HandlerSettings, NODE_OPTIONS, type Option } from "../../config/options.ts";
 import { loadSettings, settingsPath } from "../../config/settings.ts";

@@ -1,3 +1,4 @@
+/** Settings of a role from flags and environment. */
 import type { Option, Values } from "../../config/options.ts";
 import { expected, parseValue, valuesOf } from "../../config/values.ts";
 import { DumpError } from "../../domain/failures.ts";

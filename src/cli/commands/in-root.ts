@@ -1,10 +1,10 @@
+/** `in-root`, not for people: how an agent in a pod starts the handler in the host's root, as the kernel would. */
 import type { CommandModule } from "yargs";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { IN_ROOT } from "../../node/install/host.ts";
 import { enterRoot } from "../../system/ffi.ts";
 import type { Parsed } from "./flags.ts";
 
-/** Not for people: how an agent in a container starts the handler in the host's root, which proves that the kernel can. */
 export const command: CommandModule<object, Parsed> = {
   command: `${IN_ROOT} <root> [words..]`, // words: behind `--`, since some of them are another program's flags
   describe: false,

@@ -1,3 +1,4 @@
+/** `info`: all that is known of one dump of this node. */
 import type { CommandModule } from "yargs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { textOf } from "../../domain/text.ts";

@@ -1,3 +1,4 @@
+/** `install`: puts the handler on this node. */
 import type { CommandModule } from "yargs";
 import { DEFAULT_BIN_DIR, thisHost } from "../../node/install/host.ts";
 import { install } from "../../node/install/install.ts";

@@ -1,3 +1,4 @@
+/** `list`: the dumps of this node. */
 import type { CommandModule } from "yargs";
 import { render } from "../output/list.ts";
 import { print, say } from "../output/print.ts";

@@ -1,3 +1,4 @@
+/** What the commands that change the node have in common: root, and --bin-dir. */
 import { isAbsolute, normalize } from "node:path";
 import { DumpError } from "../../domain/failures.ts";
 import type { Parsed } from "./flags.ts";

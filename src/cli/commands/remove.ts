@@ -1,3 +1,4 @@
+/** Deletes dumps of the cache one by one. */
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";

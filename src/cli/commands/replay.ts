@@ -1,3 +1,4 @@
+/** `replay`: the handler's steps over a recorded crash. */
 import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";

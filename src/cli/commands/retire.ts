@@ -1,3 +1,4 @@
+/** `retire`: makes all agents restore their nodes. */
 import type { CommandModule } from "yargs";
 import { AGENT_OPTIONS } from "../../config/cluster-options.ts";
 import { NODE_OPTIONS, type Option } from "../../config/options.ts";

@@ -1,3 +1,4 @@
+/** Flags that select dumps of the node: by time, owner, program. */
 import type { Options } from "yargs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";

@@ -1,3 +1,4 @@
+/** `sweep`: uploads what waits on this node, then ends. */
 import type { CommandModule } from "yargs";
 import { DumpError } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";

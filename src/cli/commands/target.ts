@@ -1,3 +1,4 @@
+/** Where a command writes a core. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DumpError } from "../../domain/failures.ts";

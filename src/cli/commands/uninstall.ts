@@ -1,3 +1,4 @@
+/** `uninstall`: restores the kernel's settings and removes the handler. */
 import type { CommandModule } from "yargs";
 import { NODE_OPTIONS } from "../../config/options.ts";
 import { DEFAULT_BIN_DIR, thisHost } from "../../node/install/host.ts";

@@ -1,3 +1,4 @@
+/** `verify`: checks the cores of this node. */
 import type { CommandModule } from "yargs";
 import { DumpError } from "../../domain/failures.ts";
 import { isHeld } from "../output/describe.ts";

@@ -1,3 +1,4 @@
+/** This program's version. */
 import { assetText } from "../../system/asset.ts";
 
 /** Put in by bin/build; in a checkout there is none, and package.json says it. */

@@ -1,3 +1,4 @@
+/** `kubectl coredump check`: checks the installation. */
 import type { CommandModule } from "yargs";
 import { AGENT_OPTIONS } from "../../config/cluster-options.ts";
 import { check, needHealthy } from "../check/check.ts";

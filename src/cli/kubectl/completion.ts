@@ -1,3 +1,4 @@
+/** `kubectl coredump completion`: scripts for shells. */
 import type { CommandModule } from "yargs";
 import type { Parsed } from "../commands/flags.ts";
 import { print } from "../output/print.ts";

@@ -1,3 +1,4 @@
+/** What `debug` prints: backtraces, and why there is none. */
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import { parseDurationMs } from "../../domain/units.ts";

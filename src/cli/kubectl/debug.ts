@@ -1,3 +1,4 @@
+/** `kubectl coredump debug`: gdb on a core, here or in the cluster. */
 import type { CommandModule } from "yargs";
 import type { Parsed } from "../commands/flags.ts";
 import { session } from "./access.ts";

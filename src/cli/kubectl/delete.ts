@@ -1,3 +1,4 @@
+/** `kubectl coredump delete`: deletes Coredumps, and with them their bundles. */
 import type { CommandModule } from "yargs";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";

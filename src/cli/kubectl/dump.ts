@@ -1,3 +1,4 @@
+/** `kubectl coredump dump`: downloads a core, a bundle, or a pod's dumps. */
 import type { CommandModule } from "yargs";
 import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
 import { refusalOf } from "../../domain/refusal.ts";

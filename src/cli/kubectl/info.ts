@@ -1,3 +1,4 @@
+/** `kubectl coredump info`: all that is known of one dump. */
 import type { CommandModule } from "yargs";
 import type { Parsed } from "../commands/flags.ts";
 import { json, yaml } from "../output/document.ts";

@@ -1,6 +1,6 @@
+/** A signal that fires on Ctrl-C and its like, so that work under way ends in good order. */
 import { DumpError } from "../../domain/failures.ts";
 
-/** A signal that fires on Ctrl-C and its like, so that what was begun ends in good order. */
 export function interruptible(): { readonly signal: AbortSignal } & Disposable {
   const stopping = new AbortController();
   const stop = (): void => stopping.abort(new DumpError("INTERRUPTED", "Interrupted"));

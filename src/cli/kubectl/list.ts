@@ -1,3 +1,4 @@
+/** `kubectl coredump list`: a namespace's dumps, once or as they change. */
 import type { CommandModule } from "yargs";
 import type { Coredump } from "../../kube/coredump.ts";
 import type { Parsed } from "../commands/flags.ts";

@@ -1,3 +1,4 @@
+/** `kubectl coredump verify`: downloads cores, checks them, keeps nothing. */
 import { createHash } from "node:crypto";
 import type { CommandModule } from "yargs";
 import { readerOf } from "../../crash/elf/bytes.ts";

@@ -1,3 +1,4 @@
+/** `kubectl coredump version`. */
 import type { CommandModule } from "yargs";
 import type { Parsed } from "../commands/flags.ts";
 import { version } from "../commands/version.ts";

@@ -1,3 +1,4 @@
+/** What `verify` found, as a table, JSON or YAML. */
 import { shortId } from "../../domain/id.ts";
 import { printable } from "../../domain/text.ts";
 import { bytes } from "./describe.ts";

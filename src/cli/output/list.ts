@@ -1,3 +1,4 @@
+/** `list` in the format asked for. */
 import type { DumpRecord } from "../../domain/dump.ts";
 import { shortId } from "../../domain/id.ts";
 import { traitsOf } from "../../domain/states.ts";

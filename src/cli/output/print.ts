@@ -1,3 +1,4 @@
+/** Writing to stdout and stderr. */
 import { DumpError, errnoOf } from "../../domain/failures.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** A line on the terminal that shows how far a long command has come. */
 import { formatBytes } from "../../domain/units.ts";
 
 const REDRAW_MS = 100;

@@ -1,3 +1,4 @@
+/** Lines of install, uninstall, doctor and check: a mark, what, and what to do. */
 import { printable } from "../../domain/text.ts";
 import type { Step } from "../../node/install/step.ts";
 import { coloured } from "./table.ts";

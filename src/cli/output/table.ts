@@ -1,3 +1,4 @@
+/** Tables for a terminal: columns, widths, colours. */
 import { styleText } from "node:util";
 import { clip, displayWidth, padEnd } from "./width.ts";
 

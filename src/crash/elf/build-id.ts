@@ -1,3 +1,4 @@
+/** The build id of an ELF file. */
 import type { ReadAt } from "./bytes.ts";
 import { ELF_HEADER_BYTES, parseElf } from "./header.ts";
 import { walkNotes } from "./notes.ts";

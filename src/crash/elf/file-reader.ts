@@ -1,7 +1,7 @@
+/** A file's bytes for the ELF parsers; one buffer, grown as needed. */
 import { readSync } from "node:fs";
 import type { ReadAt } from "./bytes.ts";
 
-/** A file's bytes for the ELF parsers; one buffer, grown as needed. */
 export function fileReader(fd: number): ReadAt {
   let buffer = Buffer.alloc(64 * 1024);
   return (offsetBytes, lengthBytes) => {

@@ -1,3 +1,4 @@
+/** Finishes what a killed handler left in the cache. */
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { blankRecord, type DumpRecord } from "../../domain/dump.ts";

@@ -1,3 +1,4 @@
+/** A new entry of the cache, with its lock and its first record. */
 import { mkdirSync, rmSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";

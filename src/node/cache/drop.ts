@@ -1,3 +1,4 @@
+/** Removes what an entry holds, by a decision. */
 import { existsSync, rmSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { mayDropLocalCopy } from "../../domain/life-cycle.ts";

@@ -1,3 +1,4 @@
+/** Reads and writes an entry's record. */
 import { type DumpRecord, recordFrom } from "../../domain/dump.ts";
 import { errnoOf } from "../../domain/failures.ts";
 import { flush, replaceSync } from "../../system/durable.ts";

@@ -1,3 +1,4 @@
+/** How many dumps are captured at once; further ones wait. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { FileLock } from "../../system/lock.ts";

@@ -1,3 +1,4 @@
+/** What the handler finds around it, so that a replay can bring its own. */
 import type { HandlerSettings } from "../../config/options.ts";
 import type { Identification } from "../identity/runtime.ts";
 

@@ -1,3 +1,4 @@
+/** `doctor`: the cache. */
 import { formatBytes } from "../../domain/units.ts";
 import { ok, problem, type Step, warning } from "../install/step.ts";
 

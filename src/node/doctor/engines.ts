@@ -1,3 +1,4 @@
+/** `doctor`: the container engines' sockets. */
 import type { Step } from "../install/step.ts";
 import { ok, problem, warning } from "../install/step.ts";
 

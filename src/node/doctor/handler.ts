@@ -1,3 +1,4 @@
+/** `doctor`: the executable that the pattern runs. */
 import type { Step } from "../install/step.ts";
 import { ok, problem, warning } from "../install/step.ts";
 

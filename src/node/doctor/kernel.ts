@@ -1,3 +1,4 @@
+/** `doctor`: the kernel's version and settings, SELinux. */
 import { ok, problem, type Step, warning } from "../install/step.ts";
 import { kernelIsAtLeast, kernelVersion } from "../kernel/core-pattern.ts";
 

@@ -1,3 +1,4 @@
+/** `doctor`: dumps that the kernel gave up. */
 import { formatDuration } from "../../domain/units.ts";
 import { ok, type Step, warning } from "../install/step.ts";
 import type { KernelLog, RefusalCause } from "../kernel/kmsg.ts";

@@ -1,3 +1,4 @@
+/** `doctor`: core_pattern and its limits. */
 import { ok, problem, type Step, warning } from "../install/step.ts";
 import { ownerOf, PATTERN_MAX_BYTES, type PatternOwner, patternFor, programOf } from "../kernel/core-pattern.ts";
 

@@ -1,5 +1,5 @@
-import { ifPossible } from "../../domain/failures.ts";
 /** Foreign JSON, read by hand: nothing is taken for what it should be, and nothing inherited is ever read. */
+import { ifPossible } from "../../domain/failures.ts";
 
 /** The value at a way of keys, or undefined when there is none. */
 export function at(json: unknown, ...keys: string[]): unknown {

@@ -1,3 +1,4 @@
+/** What identification needs of a container engine (a port), and what it gets. */
 import type { DumpContainer, DumpIdentity, DumpPod, OwnerKind } from "../../domain/dump.ts";
 
 /** A container that the crashed process's cgroup names, innermost first. */

@@ -1,3 +1,4 @@
+/** Why a socket cannot be reached, in words. */
 import { errnoOf, reasonOf } from "../../domain/failures.ts";
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -1,3 +1,4 @@
+/** `uninstall` and dumps: names those that are nowhere else, or with `purge` removes them all. */
 import { existsSync, rmdirSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
@@ -10,7 +11,6 @@ import { type Host, seen } from "./host.ts";
 import { remove } from "./put.ts";
 import { ok, type Step, warning } from "./step.ts";
 
-/** Names the dumps that are nowhere else, or with `purge` removes them all. */
 export function leaveDumps(dumpDir: string, purge: boolean, host: Host): Step[] {
   const dir = seen(host, dumpDir);
   if (!existsSync(dir)) return [];

@@ -1,3 +1,4 @@
+/** The machine that install, uninstall and doctor work on. */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { release } from "node:os";
 import { join } from "node:path";
@@ -5,7 +6,6 @@ import { isSea } from "node:sea";
 import { ROOT } from "../../system/asset.ts";
 import { BINARY_NAME } from "../kernel/core-pattern.ts";
 
-/** The machine that install, uninstall and doctor work on. */
 export interface Host {
   /** Where its root directory is seen: "" on the host itself. No pattern, unit or setting ever carries it. */
   readonly root: string;

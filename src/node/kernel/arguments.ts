@@ -1,3 +1,4 @@
+/** The kernel's call: what core_pattern's template became. */
 import {
   CAPTURE_OPTIONS,
   KERNEL_OPTIONS,

@@ -1,3 +1,4 @@
+/** Copies a core out of the pipe. */
 import type { CorePipe } from "./pipe.ts";
 import type { SparseFile } from "./sparse-file.ts";
 

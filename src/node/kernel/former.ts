@@ -1,3 +1,4 @@
+/** The core_pattern that was there before `install`. */
 import { readTrusted } from "../../system/trusted-file.ts";
 
 /**

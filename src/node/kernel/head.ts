@@ -1,3 +1,4 @@
+/** The start of a core: headers and notes, up to its memory. */
 import { readerOf } from "../../crash/elf/bytes.ts";
 import { ELF_HEADER_BYTES, parseElfHeader } from "../../crash/elf/header.ts";
 import { type CoreLayout, layoutOf } from "../../crash/elf/layout.ts";

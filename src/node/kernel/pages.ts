@@ -1,3 +1,4 @@
+/** Copies memory of a process into the core's file, run by run. */
 import type { ProgramHeader } from "../../crash/elf/program-headers.ts";
 import type { Mapping, Mappings } from "./memory-map.ts";
 

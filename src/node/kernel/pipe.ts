@@ -1,3 +1,4 @@
+/** The pipe on which the kernel hands a core over. */
 import { closeSync, readSync } from "node:fs";
 import { enlargePipe } from "../../system/ffi.ts";
 import { readAt } from "../../system/io.ts";

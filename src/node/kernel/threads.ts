@@ -1,3 +1,4 @@
+/** Names of the crashed process's threads. */
 import { MAX_THREADS } from "../../crash/elf/crash.ts";
 import { textOf } from "../../domain/text.ts";
 import { type ProcDirectory, statusField } from "../../system/proc.ts";

@@ -1,6 +1,6 @@
+/** The collector's metrics. */
 import { Metrics } from "../../system/metrics.ts";
 
-/** What the collector tells of itself. */
 export class GcMetrics extends Metrics {
   readonly removed = this.counter("removed_total", "What was removed, and why: bundle, coredump, endpoint, upload", [
     "what",

@@ -1,6 +1,6 @@
+/** The webhook's metrics. */
 import { Metrics } from "../../system/metrics.ts";
 
-/** What the webhook tells of itself. */
 export class WebhookMetrics extends Metrics {
   readonly reviews = this.counter("reviews_total", "Pods by what became of them: untouched, patched, denied", [
     "verdict",

@@ -1,3 +1,4 @@
+/** The files in a bundle, found without reading all of it. */
 import type { SeekableReader } from "./reader.ts";
 import { corrupt } from "./seek-table.ts";
 import { paddingBytes, parseTarHeader, type TarEntry } from "./tar.ts";

@@ -1,3 +1,4 @@
+/** A directory store as the collector needs it: list, remove, mark. */
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, opendir, readFile, rename, rm, rmdir } from "node:fs/promises";

@@ -1,3 +1,4 @@
+/** A directory store as the download needs it: read. */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { DumpError, errnoOf } from "../../domain/failures.ts";

@@ -1,3 +1,4 @@
+/** Opens one dump for download: its core, or its bundle. */
 import { DumpError, isCode } from "../../domain/failures.ts";
 import { refusalOf } from "../../domain/refusal.ts";
 import type { Coredump } from "../../kube/coredump.ts";

@@ -1,3 +1,4 @@
+/** Opens all dumps of a pod for download, as one tar. */
 import { DumpError } from "../../domain/failures.ts";
 import { refusalOf } from "../../domain/refusal.ts";
 import type { Coredump } from "../../kube/coredump.ts";

@@ -1,3 +1,4 @@
+/** Where a store is, as `--store` names it. */
 import { posix } from "node:path";
 import type { StoreSettings } from "../../config/store-options.ts";
 import { DumpError } from "../../domain/failures.ts";

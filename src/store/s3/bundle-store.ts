@@ -1,8 +1,11 @@
+/**
+ * An S3 bucket as the collector needs it: list, remove, mark. It takes the rights to list the bucket and its uploads, and to
+ * get, put, delete and abort below the prefix.
+ */
 import type { BundleStore, ListedFile, Unfinished } from "../ports/bundle-store.ts";
 import type { S3Settings } from "../ports/location.ts";
 import { S3Connection, type S3Location, type S3Patience, unlessNamed } from "./client.ts";
 
-/** An S3 bucket, looked after. Needs the rights to list the bucket and its uploads, and to get, put, delete and abort below the prefix. */
 export class S3Store implements BundleStore {
   readonly volume: string;
   readonly #s3: S3Connection;

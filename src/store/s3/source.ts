@@ -1,3 +1,4 @@
+/** An S3 bucket as the download needs it: read. */
 import type { Readable } from "node:stream";
 import { DumpError, type FailureCode } from "../../domain/failures.ts";
 import { isPlain, type S3Settings } from "../ports/location.ts";

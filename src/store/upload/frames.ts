@@ -1,3 +1,4 @@
+/** A bundle's tar as compressed frames, some of them ahead. */
 import { FRAME_BYTES } from "../bundle/seek-table.ts";
 import { type Packed, Packer } from "./packer.ts";
 import type { TarBytes } from "./tar-bytes.ts";

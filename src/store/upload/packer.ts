@@ -1,3 +1,4 @@
+/** Compresses one frame after the other with zstd. */
 import { constants, createZstdCompress } from "node:zlib";
 
 /**

@@ -1,3 +1,4 @@
+/** Takes one dump into the store. */
 import type { DumpBundle, DumpRecord } from "../../domain/dump.ts";
 import { keyOf } from "../bundle/key.ts";
 import type { DumpSink } from "../ports/sink.ts";

@@ -1,9 +1,9 @@
+/** A folder with an image's files, unpacked or mounted; nothing else may change it meanwhile. */
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { ifPossible } from "../../../domain/failures.ts";
 import type { Node, PathParts, Tree } from "./tree.ts";
 
-/** A folder that somebody unpacked or mounted. Nobody else is to change it meanwhile. */
 export class FolderTree implements Tree {
   readonly #root: string;
 

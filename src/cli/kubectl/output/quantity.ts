@@ -1,3 +1,4 @@
+/** Kubernetes quantities as bytes, and as people read them. */
 import { parseQuantity } from "../../../domain/quantity.ts";
 import { formatBytes } from "../../../domain/units.ts";
 
