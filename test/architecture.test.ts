@@ -102,9 +102,11 @@ function importsIn(path: string, text: string): Import[] {
   ];
 }
 
+const textOf = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+
 const FILES: ReadonlyMap<string, SourceFile> = new Map(
   globSync("src/**/*.ts", { cwd: ROOT }).map((path) => {
-    const text = readFileSync(join(ROOT, path), "utf8");
+    const text = textOf(path);
     return [path, { path, lines: text.split("\n").length - 1, imports: importsIn(path, text) }];
   }),
 );
@@ -251,4 +253,33 @@ test("files stay short", () => {
   );
   assert.ok((lengths[lengths.length >> 1] ?? 0) <= 80, "half of them in 80 lines or less");
   assert.ok((FILES.get("src/main.ts")?.lines ?? 0) <= MAX_ENTRY_LINES);
+});
+
+/**
+ * What can remove or shorten a file, in the rooms that see cores: file → what of a dump it removes. `node/cache/decide.ts` is
+ * the one gate for a core; nothing else here touches one that holds a certain byte.
+ */
+const REMOVERS: Readonly<Record<string, string>> = {
+  "src/node/cache/decide.ts": "cores, for a decision that the record says; whole entries that are to be forgotten",
+  "src/node/cache/seal.ts": "what lies in a core behind its certain bytes; the claim on the cache",
+  "src/node/cache/abandoned.ts": "a record that was not finished",
+  "src/node/cache/begin.ts": "an entry whose record could not be written",
+  "src/node/cache/pressure.ts": "the claim on the cache",
+  "src/node/capture/copying.ts": "facts of another process",
+  "src/node/capture/facts.ts": "facts that there is no room for",
+  "src/node/capture/explaining.ts": "a crash that cannot be written",
+  "src/node/kernel/sparse-file.ts": "nothing: it gives the copy its length",
+  "src/cluster/steps/socket.ts": "a killed agent's socket",
+};
+const CORES = /^src\/(?:node\/(?:cache|capture|identity|kernel)|cluster|roles\/(?:agent|handler))\//;
+const REMOVING = /\b(?:rm|rmdir|unlink|f?truncate)(?:Sync)?\(/;
+
+test("a core is removed in one place, and a state changes in one place", () => {
+  const near = [...FILES.keys()].filter((path) => CORES.test(path)).map((path) => ({ path, text: textOf(path) }));
+  const removers = near.filter(({ text }) => REMOVING.test(text)).map(({ path }) => path);
+  assert.deepEqual(removers.sort(), Object.keys(REMOVERS).sort());
+  const users = [...FILES.values()].filter(
+    ({ path }) => /\badvance\(/.test(textOf(path)) && !path.startsWith("src/crash/"),
+  );
+  assert.deepEqual(users.map(({ path }) => path).sort(), ["src/node/cache/decide.ts"]);
 });

@@ -14,7 +14,7 @@ export const SECOND_SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     "src/cli/commands/cli.ts",
     "src/kube/http.ts",
     "src/cluster/registration/kube-registry.ts",
-    "src/cluster/steps/announce.ts",
+    "src/cluster/steps/event-recorder.ts",
     "src/cluster/steps/steps.ts",
   ],
   "cluster.cjs": [

@@ -6,11 +6,14 @@ import { isDecision, mayFollow, type State } from "./states.ts";
 /** The only gate to `unlink` of a core. */
 export const mayDropLocalCopy = (record: Pick<DumpRecord, "state">): boolean => isDecision(record.state);
 
+/** What else a step says; whose the dump is, is no step's to say. */
+export type StateChange = Partial<Omit<DumpRecord, "pod">>;
+
 /**
  * The only way to another state; staying in the same one is always allowed (a step taken twice is harmless).
  * @throws DumpError UNEXPECTED on a step that the diagram has not
  */
-export function advance(record: DumpRecord, to: State, change: Partial<DumpRecord>, now: Date): DumpRecord {
+export function advance<R extends DumpRecord>(record: R, to: State, change: StateChange, now: Date): R {
   if (record.state !== to && !mayFollow(record.state, to)) {
     throw new DumpError("UNEXPECTED", `Cannot take dump ${record.id} from ${record.state} to ${to}: no such step`);
   }

@@ -8,8 +8,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KubeRegistry } from "../../src/cluster/registration/kube-registry.ts";
-import { tellerFor } from "../../src/cluster/steps/announce.ts";
-import type { Ship } from "../../src/cluster/steps/desk.ts";
+import type { Ship } from "../../src/cluster/steps/context.ts";
+import { eventRecorder } from "../../src/cluster/steps/event-recorder.ts";
 import { AGENT_OPTIONS, type AgentSettings, CLUSTER_OPTIONS, HOST_OPTIONS } from "../../src/config/cluster-options.ts";
 import { CAPTURE_OPTIONS, NODE_OPTIONS } from "../../src/config/options.ts";
 import { STORE_OPTIONS } from "../../src/config/store-options.ts";
@@ -68,7 +68,7 @@ async function startNode(kubeconfig: string, number: number, folder: string, sig
   };
   const world = { settings, node, log: diary, ship, deliver: undefined };
   const registry = new KubeRegistry(http);
-  void runAgent({ ...world, registry, teller: tellerFor(http, node, problem) }, signal).catch(problem);
+  void runAgent({ ...world, registry, events: eventRecorder(http, node, problem) }, signal).catch(problem);
   void keepLease(http, { namespace: settings.systemNamespace, node }, () => true, problem, signal);
   await listed.promise;
 }

@@ -10,7 +10,7 @@ import { LABELS, labelValue } from "../../kube/labels.ts";
 import { COREDUMP_API, type Conditioned, isTrue, type KubeObject, member, type Namespace } from "../../kube/objects.ts";
 import { coredumpOf, lateFields, type PodRecord, statusOf } from "./coredump.ts";
 import { labelsOf, objectName } from "./names.ts";
-import type { Changes, PodSeen, Registry, Standing } from "./registry.ts";
+import type { Changes, NamespaceState, PodSeen, Registry } from "./registry.ts";
 
 const CRD = member("apiextensions.k8s.io/v1", "customresourcedefinitions", "coredumps.coredump.fujitsu.com");
 
@@ -35,7 +35,7 @@ export class KubeRegistry implements Registry {
     this.#now = now;
   }
 
-  async standing(namespace: string, signal: AbortSignal): Promise<Standing> {
+  async namespace(namespace: string, signal: AbortSignal): Promise<NamespaceState> {
     const [own, system, crd, list] = await Promise.all([
       this.#get<Namespace>("namespaces", member("v1", "namespaces", namespace), signal),
       this.#get<Namespace>("namespaces", member("v1", "namespaces", "kube-system"), signal),

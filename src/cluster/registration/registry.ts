@@ -5,7 +5,7 @@ import type { Coredump } from "../../kube/coredump.ts";
 import type { PodRecord } from "./coredump.ts";
 
 /** Who the cluster is at this moment: what tells a deletion that somebody wanted from an API that lost its memory. */
-export interface Standing {
+export interface NamespaceState {
   /** uid of the namespace kube-system. */
   readonly clusterUid: string;
   /** uid of our CustomResourceDefinition, while it is established and not being removed; else undefined. */
@@ -43,7 +43,7 @@ export interface Changes {
  * @throws DumpError API_UNAVAILABLE, API_DENIED, API_CONFLICT, API_GONE, API_INVALID, NOT_FOUND
  */
 export interface Registry {
-  standing(namespace: string, signal: AbortSignal): Promise<Standing>;
+  namespace(namespace: string, signal: AbortSignal): Promise<NamespaceState>;
   pod(record: PodRecord, signal: AbortSignal): Promise<PodSeen | undefined>;
   /** Makes the object, or finds the one that an earlier try made: the id in it tells. */
   create(record: PodRecord, namespaceUid: string, signal: AbortSignal): Promise<Coredump>;
@@ -59,7 +59,7 @@ export interface Registry {
 /** What the record remembers of its object. */
 export const bindingOf = (
   { metadata }: Coredump,
-  { clusterUid, crdUid }: Pick<Standing, "clusterUid" | "crdUid">,
+  { clusterUid, crdUid }: Pick<NamespaceState, "clusterUid" | "crdUid">,
   namespaceUid: string,
 ): DumpCluster => ({
   name: metadata.name,
@@ -75,10 +75,10 @@ export const bindingOf = (
  * it was not: then it is registered again.
  * @param wasTold  a watch has told of the deletion: then its namespace may be gone with it
  */
-export function isDeletion(known: DumpCluster, standing: Standing, wasTold: boolean): boolean {
-  if (standing.clusterUid !== known.clusterUid || standing.crdUid !== known.crdUid) return false;
+export function isDeletion(known: DumpCluster, view: NamespaceState, wasTold: boolean): boolean {
+  if (view.clusterUid !== known.clusterUid || view.crdUid !== known.crdUid) return false;
   if (wasTold) return true;
-  return standing.namespaceUid === known.namespaceUid && isNotOlder(standing.listVersion, known.resourceVersion);
+  return view.namespaceUid === known.namespaceUid && isNotOlder(view.listVersion, known.resourceVersion);
 }
 
 /** Versions of one API server are numbers that grow; anything else proves nothing. */

@@ -1,89 +1,55 @@
-/** Tells a crash's owner, on the pod: as often as an event is of use, and no more. */
-import { DumpError } from "../../domain/failures.ts";
-import type { KubeHttp } from "../../kube/http.ts";
-import { collection } from "../../kube/objects.ts";
-import { conflictEvent, deliveryEvent, podEvent, quotaEvent } from "../registration/events.ts";
-import type { Teller } from "./desk.ts";
+/**
+ * A crash whose core is still coming in: its owner sees it as soon as it is known whose it is. The record is its handler's,
+ * who holds the lock; what was made in the cluster is noted in a file beside it until the record can say so itself.
+ */
 
-/** A namespace's crashes that are told at once, and how long until there may be one more. */
-const BURST = 25;
-const REFILL_MS = 10_000;
-/** An old crash that is only now registered (the API was away for days) is in the list; its pod's events are of today. */
-const NEWS_MS = 3600_000;
-const SEND_MS = 5000;
-/** Whose event is not sent once more. An agent that was started anew sends some again, which the API server refuses by their names. */
-const MOST_TOLD = 1000;
+import type { DumpCluster } from "../../domain/dump.ts";
+import { errnoOf } from "../../domain/failures.ts";
+import { readRecord } from "../../node/cache/record.ts";
+import type { Entry } from "../../node/cache/spool.ts";
+import { ownerOf } from "../../node/capture/observing.ts";
+import { replaceSync } from "../../system/durable.ts";
+import { readSmall } from "../../system/small-file.ts";
+import { hasPod, type PodRecord } from "../registration/coredump.ts";
+import type { DumpContext } from "./context.ts";
+import { enter } from "./enter.ts";
+import { askEngines } from "./identify.ts";
 
-/** It was told before, or its namespace is going away. */
-const NOBODY_MISSES_IT: ReadonlySet<string> = new Set(["API_CONFLICT", "NOT_FOUND"]);
+/** Most copies are over sooner, and need no object that says so. */
+const LONG_MS = 500;
 
-/** @param onProblem gets why something could not be told, for which no dump waits; and undefined when one was */
-export function tellerFor(
-  http: KubeHttp,
-  node: string,
-  onProblem: (problem: unknown) => void,
-  now = () => new Date(),
-): Teller {
-  const told = new Set<string>();
-  const crashes = new TokenBuckets(BURST, REFILL_MS);
-  const warnings = new TokenBuckets(1, NEWS_MS);
-  const send = (namespace: string, body: object) => sendEvent(http, namespace, body, onProblem);
-  return {
-    crash: async (record, coredump) => {
-      const { namespace } = record.pod;
-      const nowMs = now().getTime();
-      const news = `${record.id} ${record.state === "Denied"}`;
-      if (told.has(news)) return;
-      told.add(news);
-      if (told.size > MOST_TOLD) told.delete(told.values().next().value ?? "");
-      if (nowMs - Date.parse(record.dumptime) > NEWS_MS || !crashes.take(namespace, nowMs)) return;
-      await send(namespace, podEvent(record, coredump, now()));
-    },
-    delivery: async (record) => await send(record.pod.namespace, deliveryEvent(record, now())),
-    nearlyFull: async ({ name, uid }, heldBytes, quotaBytes) => {
-      if (warnings.take(name, now().getTime()))
-        await send(name, quotaEvent({ name, uid }, heldBytes, quotaBytes, { node, now: now() }));
-    },
-  };
-}
+const notesIn = (entry: Entry): string => entry.path("announced.json");
 
-/** Tells the node's admins that somebody else has the pattern: an event on the node. */
-export async function tellOfConflict(
-  http: KubeHttp,
-  node: string,
-  pattern: string,
-  onProblem: (problem: unknown) => void,
-): Promise<void> {
-  await sendEvent(http, "default", conflictEvent(pattern, { node, now: new Date() }), onProblem); // where events of nodes are
-}
-
-async function sendEvent(http: KubeHttp, namespace: string, body: object, onProblem: (problem: unknown) => void) {
-  const path = collection("v1", "events", namespace);
-  const signal = AbortSignal.timeout(SEND_MS);
+/** The object that was made while the core came in. */
+export function announcedIn(entry: Entry): DumpCluster | undefined {
   try {
-    await http.json({ verb: "create", resource: "events", path, body, signal });
-    onProblem(undefined);
+    return JSON.parse(readSmall(notesIn(entry)).toString("utf8")) as DumpCluster;
   } catch (error) {
-    if (!(error instanceof DumpError && NOBODY_MISSES_IT.has(error.code))) onProblem(error);
+    if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 
-/** So many at once for each key, and one more each while. */
-class TokenBuckets {
-  readonly #most: number;
-  readonly #refillMs: number;
-  readonly #byKey = new Map<string, { left: number; sinceMs: number }>();
+/** Makes the object of a copy that takes long, once; may be called at any time. @throws DumpError as `enter()` */
+export async function announce(context: DumpContext): Promise<void> {
+  const { entry, signal } = context;
+  const record = readRecord(entry);
+  if (record?.state !== "Capturing" || context.now().getTime() - Date.parse(record.dumptime) < LONG_MS) return;
+  if (!hasPod(record) || announcedIn(entry)) return;
+  const owned = await withOwner(context, record);
+  if (!owned) return;
+  const { coredump, cluster } = await enter(context, owned);
+  const told = coredump.status?.state ? coredump : await context.registry.report(owned, coredump, signal);
+  const { resourceVersion } = told.metadata;
+  replaceSync(notesIn(entry), Buffer.from(JSON.stringify({ ...cluster, resourceVersion })));
+}
 
-  constructor(most: number, refillMs: number) {
-    this.#most = most;
-    this.#refillMs = refillMs;
-  }
-
-  take(key: string, nowMs: number): boolean {
-    const { left, sinceMs } = this.#byKey.get(key) ?? { left: this.#most, sinceMs: nowMs };
-    const refilled = Math.max(0, Math.floor((nowMs - sinceMs) / this.#refillMs));
-    const now = Math.min(this.#most, left + refilled);
-    this.#byKey.set(key, { left: Math.max(0, now - 1), sinceMs: sinceMs + refilled * this.#refillMs });
-    return now > 0;
-  }
+/** What never changes in the object must be right at once: the engine's word, and the API's uid of a static pod. */
+async function withOwner(context: DumpContext, record: PodRecord): Promise<PodRecord | undefined> {
+  const { entry, signal } = context;
+  const { found } = await askEngines(entry, record, context.settings, signal);
+  const known = found ? { ...record, ...ownerOf(found) } : record;
+  if (!hasPod(known)) return undefined;
+  const pod = await context.registry.pod(known, signal);
+  return pod ? { ...known, pod: { ...known.pod, uid: pod.uid } } : known;
 }

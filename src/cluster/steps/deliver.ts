@@ -19,7 +19,7 @@ import { PROC_FILE_BYTES, statusField } from "../../system/proc.ts";
 import { readSmall } from "../../system/small-file.ts";
 import { hasPod, type PodRecord } from "../registration/coredump.ts";
 import type { PodSeen } from "../registration/registry.ts";
-import type { Deliver, Next, Seat } from "./desk.ts";
+import type { Deliver, DumpContext, Next } from "./context.ts";
 
 /** While this is so the core stays. */
 export const isDeliveryPending = (record: DumpRecord | undefined): boolean => record?.delivery?.state === "Pending";
@@ -33,17 +33,24 @@ export function deliverBy(settings: AgentSettings): Deliver {
 
 /** The record with its owner's wish for a copy, if there is one. Call it with the record's lock held. */
 export async function withDelivery(
-  { entry, desk }: Seat,
+  context: DumpContext,
   record: PodRecord,
   pod: PodSeen | undefined,
 ): Promise<PodRecord> {
+  const { entry } = context;
   const claim = claimOf(pod?.object ?? { metadata: recordedPod(entry) });
   if (claim === undefined || record.delivery || record.core.path === null) return record;
-  const wish: DumpDelivery = { state: "Pending", claim, reason: null, message: null, since: desk.now().toISOString() };
+  const wish: DumpDelivery = {
+    state: "Pending",
+    claim,
+    reason: null,
+    message: null,
+    since: context.now().toISOString(),
+  };
   const why = pod ? whyNever(record) : PODLESS;
   const wished = { ...record, delivery: why ? settled(wish, why, true) : wish };
   writeRecord(entry, wished);
-  if (why) await desk.teller.delivery(wished);
+  if (why) await context.events.delivery(wished);
   return wished;
 }
 
@@ -70,21 +77,21 @@ function whyNever(record: DumpRecord): DeliveryOutcome | undefined {
 }
 
 /** One try, if the dump still wants one. @returns `waiting` for another; `done` when there is nothing (more) to do */
-export async function deliverDump(seat: Seat): Promise<Next> {
-  const { entry, desk, signal } = seat;
+export async function deliverDump(context: DumpContext): Promise<Next> {
+  const { entry, signal } = context;
   using lock = FileLock.try(entry.lock);
   if (!lock) return "busy";
   const record = readRecord(entry);
   if (!record?.delivery || !hasPod(record) || !isDeliveryPending(record)) return "done";
-  if (!desk.deliver) return "hold";
-  const outcome = await tried(seat, record, desk.deliver);
+  if (!context.deliver) return "hold";
+  const outcome = await tried(context, record, context.deliver);
   signal.throwIfAborted();
-  const delivery = settled(record.delivery, outcome, endOf(record.delivery, desk.deliver) <= desk.now());
-  const next = { ...record, delivery, updated: desk.now().toISOString() };
+  const delivery = settled(record.delivery, outcome, endOf(record.delivery, context.deliver) <= context.now());
+  const next = { ...record, delivery, updated: context.now().toISOString() };
   writeRecord(entry, next);
   await recordOnDisk(entry);
   if (delivery.state === "Pending") return "waiting";
-  await desk.teller.delivery(next);
+  await context.events.delivery(next);
   return "done";
 }
 
@@ -97,15 +104,15 @@ function settled({ claim, since }: DumpDelivery, outcome: DeliveryOutcome, isLat
   return { state: isOver ? "GivenUp" : "Pending", claim, since, reason, message };
 }
 
-async function tried(seat: Seat, record: PodRecord, deliver: Deliver): Promise<DeliveryOutcome> {
+async function tried(context: DumpContext, record: PodRecord, deliver: Deliver): Promise<DeliveryOutcome> {
   if (record.core.path === null) return { reason: "CoreGone", message: `the dump is ${record.state}`, mayPass: false };
   const never = whyNever(record);
   if (never) return never;
-  const pod = await seat.desk.registry.pod(record, seat.signal);
+  const pod = await context.registry.pod(record, context.signal);
   if (!pod) return PODLESS;
   try {
-    const job = jobFor(seat.entry, record, pod, deliver.kubeletRoot);
-    return await deliver.send(job, seat.signal);
+    const job = jobFor(context.entry, record, pod, deliver.kubeletRoot);
+    return await deliver.send(job, context.signal);
   } catch (error) {
     if (error instanceof Undeliverable) return error.outcome;
     throw error;

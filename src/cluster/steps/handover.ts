@@ -7,7 +7,7 @@ import { reasonOf } from "../../domain/failures.ts";
 import { Spool } from "../../node/cache/spool.ts";
 import { backoffMs, pause } from "../../system/backoff.ts";
 import { logLine } from "../../system/log.ts";
-import { type Desk, type Next, nodeNameOf } from "./desk.ts";
+import { type Next, nodeNameOf, type StepContext } from "./context.ts";
 import { tellAgent } from "./socket.ts";
 
 /** Nobody waits for the handler any more; but it is a process for each crash, so it does not try for ever. */
@@ -38,7 +38,7 @@ async function registerAlone(id: string, settings: HandlerSettings): Promise<boo
 async function step(id: string, settings: HandlerSettings, signal: AbortSignal): Promise<Next> {
   const { connect } = await import("../../kube/http.ts");
   const { KubeRegistry } = await import("../registration/kube-registry.ts");
-  const { tellerFor } = await import("./announce.ts");
+  const { eventRecorder } = await import("./event-recorder.ts");
   const { advanceDump } = await import("./steps.ts");
   const http = await connect(settings.kubeconfig);
   const spool = Spool.open(settings.dumpDir);
@@ -47,17 +47,17 @@ async function step(id: string, settings: HandlerSettings, signal: AbortSignal):
     () => undefined,
     () => undefined,
   );
-  const desk: Desk = {
+  const context: StepContext = {
     registry: new KubeRegistry(http),
     settings: { ...settings, ...cluster },
     node: nodeNameOf(settings),
     ship: undefined,
     deliver: undefined,
-    teller: tellerFor(http, nodeNameOf(settings), (problem) => {
+    events: eventRecorder(http, nodeNameOf(settings), (problem) => {
       if (problem !== undefined) logLine(settings.logDir, "warn", `no event for dump ${id}: ${reasonOf(problem)}`);
     }),
     heldBy: () => 0n, // the cap of a namespace is the agent's
     now: () => new Date(),
   };
-  return await advanceDump({ entry: spool.entry(id), desk, mayShip: false, signal });
+  return await advanceDump({ ...context, entry: spool.entry(id), mayShip: false, signal });
 }

@@ -7,7 +7,7 @@ import { textOf } from "../../domain/text.ts";
 import { FileLock } from "../../system/lock.ts";
 import { PROC_FILE_BYTES, statusField } from "../../system/proc.ts";
 import { readSmall } from "../../system/small-file.ts";
-import { dropLocalCopy, isHalfDropped } from "./drop.ts";
+import { finishDrop, isHalfDropped } from "./decide.ts";
 import { recordOrNot, writeRecord } from "./record.ts";
 import { type Sealing, seal } from "./seal.ts";
 import type { Entry } from "./spool.ts";
@@ -80,7 +80,7 @@ export async function finishIfAbandoned(
   if (found === "broken") renameSync(entry.record, entry.path("record.broken"));
   const record = typeof found === "string" ? abandonedRecord(entry) : found;
   if (record.state === "Capturing") await sealAbandoned(entry, record, how);
-  else if (isHalfDropped(entry, record)) dropLocalCopy(entry, record);
+  else if (isHalfDropped(entry, record)) finishDrop(entry, record);
   rmSync(entry.recordPart, { force: true });
   return lengthBytes;
 }

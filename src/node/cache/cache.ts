@@ -1,16 +1,14 @@
 /** The cache as commands and the agent see it: records, newest first, and the few things that may be done with them. */
-import { readdirSync, rmSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";
-import { advance } from "../../domain/life-cycle.ts";
 import { isOver, type Reason, type State } from "../../domain/states.ts";
 import { FileLock } from "../../system/lock.ts";
 import { abandonedRecord, type Explain, type Finishing, finishIfAbandoned } from "./abandoned.ts";
-import { dropLocalCopy } from "./drop.ts";
+import { decide, removeEntry } from "./decide.ts";
 import { oldestOfMost, ownerGroup } from "./eviction.ts";
 import { heldBytes } from "./pressure.ts";
-import { readRecord, writeRecord } from "./record.ts";
+import { readRecord } from "./record.ts";
 import { type Entry, Spool } from "./spool.ts";
 
 /** @param options `explain`: for the dumps that killed handlers left @throws DumpError CACHE_UNUSABLE, NOT_PERMITTED */
@@ -77,20 +75,14 @@ export class Cache {
     const entry = this.spool.entry(record.id);
     using _lock = this.#locked(entry);
     const now = readRecord(entry) ?? record;
-    const dropped = advance(now, to, { reason, message, core: { ...now.core, path: null } }, new Date());
-    writeRecord(entry, dropped);
-    dropLocalCopy(entry, dropped);
-    return dropped;
+    return decide(entry, now, to, { reason, message });
   }
 
   /** Removes record and all. @throws DumpError DUMP_BUSY */
   forget(record: DumpRecord): void {
     const entry = this.spool.entry(record.id);
     using _lock = this.#locked(entry);
-    for (const name of readdirSync(entry.dir)) {
-      if (entry.path(name) !== entry.record) rmSync(entry.path(name), { recursive: true, force: true });
-    }
-    rmSync(entry.dir, { recursive: true, force: true }); // the record last: without it, what is left would be a lost dump's
+    removeEntry(entry);
   }
 
   /**

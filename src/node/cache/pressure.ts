@@ -6,14 +6,13 @@ import { rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import type { CaptureSettings } from "../../config/options.ts";
 import type { DumpRecord, Truncation } from "../../domain/dump.ts";
 import { errnoOf } from "../../domain/failures.ts";
-import { advance } from "../../domain/life-cycle.ts";
 import { mayFollow } from "../../domain/states.ts";
 import { formatBytes } from "../../domain/units.ts";
 import { FileLock } from "../../system/lock.ts";
 import { readSmall } from "../../system/small-file.ts";
-import { dropLocalCopy } from "./drop.ts";
+import { decide } from "./decide.ts";
 import { type Holding, ownerGroup, victimsFor } from "./eviction.ts";
-import { readRecord, writeRecord } from "./record.ts";
+import { readRecord } from "./record.ts";
 import type { Entry, Spool } from "./spool.ts";
 
 export interface Limits {
@@ -135,10 +134,7 @@ function evict(entry: Entry, wantedBytes: bigint): boolean {
   const record = lock && readRecord(entry);
   if (!isEvictable(record)) return false;
   const message = `made room for a newer dump of ${formatBytes(wantedBytes)}`;
-  const core = { ...record.core, path: null };
-  const evicted = advance(record, "Evicted", { reason: "MadeRoom", message, core }, new Date());
-  writeRecord(entry, evicted);
-  dropLocalCopy(entry, evicted);
+  decide(entry, record, "Evicted", { reason: "MadeRoom", message });
   return true;
 }
 

@@ -4,12 +4,12 @@
  */
 import { closeSync, constants, existsSync, ftruncateSync, openSync, renameSync, rmSync } from "node:fs";
 import { type DumpCore, type DumpRecord, isOrdinary, type Truncation } from "../../domain/dump.ts";
-import { advance } from "../../domain/life-cycle.ts";
-import { mayFollow } from "../../domain/states.ts";
+import type { StateChange } from "../../domain/life-cycle.ts";
+import { mayFollow, type State } from "../../domain/states.ts";
 import { formatBytes, jsonBytes } from "../../domain/units.ts";
 import { sync } from "../../system/io.ts";
+import { decide, decideOnDisk, dropEmpty } from "./decide.ts";
 import { crashIn, layoutIn, sha256Of, sizesOf } from "./examine.ts";
-import { recordOnDisk, writeRecord } from "./record.ts";
 import type { Entry } from "./spool.ts";
 
 export interface Sealing {
@@ -35,18 +35,21 @@ export async function seal(
   signal?: AbortSignal,
 ): Promise<DumpRecord> {
   const file = [entry.part, entry.core].find((path) => existsSync(path)); // `core`: a power cut between the last two steps
-  const sealed =
+  const { to, change } =
     file === undefined || sealing.sizeBytes <= 0n
       ? nothingKept(entry, record, sealing)
       : await kept(entry, file, record, sealing, signal);
   rmSync(entry.reserved, { force: true });
-  writeRecord(entry, sealed);
-  await recordOnDisk(entry);
-  return sealed;
+  return await decideOnDisk(entry, record, to, change);
 }
 
-function nothingKept(entry: Entry, record: DumpRecord, { truncation: cause, sizeBytes, stopped }: Sealing): DumpRecord {
-  for (const path of [entry.part, ...entry.largeFacts]) rmSync(path, { force: true });
+interface Sealed {
+  readonly to: State;
+  readonly change: StateChange;
+}
+
+function nothingKept(entry: Entry, record: DumpRecord, { truncation: cause, sizeBytes, stopped }: Sealing): Sealed {
+  dropEmpty(entry);
   const truncation = cause ?? (sizeBytes > 0n ? "handler-killed" : "source-cut-short"); // bytes that no file has any more
   const message =
     truncation === "source-cut-short"
@@ -61,7 +64,7 @@ function nothingKept(entry: Entry, record: DumpRecord, { truncation: cause, size
     truncation,
     path: null,
   } as const;
-  return advance(record, "Lost", { reason: "NothingReceived", message, core }, new Date());
+  return { to: "Lost", change: { reason: "NothingReceived", message, core } };
 }
 
 async function kept(
@@ -70,7 +73,7 @@ async function kept(
   record: DumpRecord,
   sealing: Sealing,
   signal?: AbortSignal,
-): Promise<DumpRecord> {
+): Promise<Sealed> {
   const fd = openSync(file, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
     const certain = cutToCertain(fd, sealing);
@@ -85,8 +88,8 @@ async function kept(
     };
     if (file === entry.part) renameSync(entry.part, entry.core);
     const crash = layout ? crashIn(fd, layout, record, sealing.threadNames) : {};
-    const state = isOrdinary(record) ? "Captured" : "Restricted";
-    return advance(record, state, { ...crash, core, ...reasons({ ...record, core }, sealing.stopped) }, new Date());
+    const change = { ...crash, core, ...reasons({ ...record, core }, sealing.stopped) };
+    return { to: isOrdinary(record) ? "Captured" : "Restricted", change };
   } finally {
     closeSync(fd);
   }
@@ -153,10 +156,10 @@ const restriction = ({ dumpable }: DumpRecord) =>
  * A dump that an earlier version took for an ordinary process's although that was not known: its core stays here and is
  * served to no tenant. @returns the record as it is from now on; the same one where nothing is wrong with it
  */
-export const restrictedIfUnknown = (record: DumpRecord, now: Date): DumpRecord =>
+export const restrictIfUnknown = (entry: Entry, record: DumpRecord, now: Date): DumpRecord =>
   isOrdinary(record) || !mayFollow(record.state, "Restricted")
     ? record
-    : advance(record, "Restricted", restriction(record), now);
+    : decide(entry, record, "Restricted", restriction(record), now);
 
 const CAUSES: Readonly<Record<Truncation, string>> = {
   "size-cap": "cut at the limit for one dump",

@@ -2,12 +2,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
-import { advance } from "../../domain/life-cycle.ts";
-import { mayFollow, type Reason } from "../../domain/states.ts";
+import { mayFollow } from "../../domain/states.ts";
 import { jsonBytes } from "../../domain/units.ts";
 import { OPT_OUT_LABEL, optedOut } from "../../domain/wishes.ts";
 import type { OpenEntry } from "../cache/begin.ts";
-import { dropLocalCopy } from "../cache/drop.ts";
+import { decide } from "../cache/decide.ts";
 import { recordOnDisk, writeRecord } from "../cache/record.ts";
 import { seal } from "../cache/seal.ts";
 import type { Entry } from "../cache/spool.ts";
@@ -69,18 +68,12 @@ export async function withOwner(
 ): Promise<DumpRecord> {
   const owned = { ...record, ...ownerOf(found) };
   if (optedOut(found.labels) && mayFollow(record.state, "Refused"))
-    return refuseAndDrop(entry, owned, "OptedOut", `the owner's label ${OPT_OUT_LABEL} says so`);
+    return decide(entry, owned, "Refused", {
+      reason: "OptedOut",
+      message: `the owner's label ${OPT_OUT_LABEL} says so`,
+    });
   const problem = await keepDocuments(entry, found, settings.logLines);
   return problem ? { ...owned, warnings: [...owned.warnings, problem] } : owned;
-}
-
-/** Call it with the record's lock held. */
-export function refuseAndDrop(entry: Entry, record: DumpRecord, reason: Reason, message: string): DumpRecord {
-  const core = { ...record.core, path: null };
-  const refused = advance(record, "Refused", { reason, message, core }, new Date());
-  writeRecord(entry, refused);
-  dropLocalCopy(entry, refused);
-  return refused;
 }
 
 async function keepDocuments(

@@ -1,11 +1,10 @@
 /** What the node's policy says before the first byte of memory is read. */
 
 import type { DumpRecord } from "../../domain/dump.ts";
-import { advance } from "../../domain/life-cycle.ts";
 import type { Reason } from "../../domain/states.ts";
 import { OPT_OUT_LABEL, optedOut } from "../../domain/wishes.ts";
 import type { OpenEntry } from "../cache/begin.ts";
-import { recordOnDisk, writeRecord } from "../cache/record.ts";
+import { decideOnDisk } from "../cache/decide.ts";
 import type { CorePipe } from "../kernel/pipe.ts";
 import { type Explaining, explain } from "./explaining.ts";
 import type { Scene } from "./observing.ts";
@@ -55,8 +54,5 @@ export async function refuse({ entry }: OpenEntry, record: DumpRecord, refusal: 
   const heldMs = Math.round(performance.now());
   const { crash, warnings } = explaining ? await explain(entry, explaining) : { crash: null, warnings: [] };
   const told = { reason, message, heldMs, crash, warnings: [...record.warnings, ...warnings] };
-  const refused = advance(record, "Refused", told, new Date());
-  writeRecord(entry, refused);
-  await recordOnDisk(entry);
-  return refused;
+  return await decideOnDisk(entry, record, "Refused", told);
 }

@@ -1,7 +1,7 @@
 /** The agent's log: what became of its dumps, and what keeps it from its work. */
 import { performance } from "node:perf_hooks";
 import type { Logger } from "pino";
-import type { Next } from "../../cluster/steps/desk.ts";
+import type { Next } from "../../cluster/steps/context.ts";
 import type { DumpDelivery } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import type { Cache } from "../../node/cache/cache.ts";

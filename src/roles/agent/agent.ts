@@ -4,8 +4,8 @@
  */
 import type { Changes, Registry } from "../../cluster/registration/registry.ts";
 import { type Absent, changesFor, hasten, type Queues } from "../../cluster/steps/changes.ts";
+import type { Deliver, EventRecorder, Next, Ship, StepContext } from "../../cluster/steps/context.ts";
 import { deliverDump, isDeliveryPending } from "../../cluster/steps/deliver.ts";
-import type { Deliver, Desk, Next, Ship, Teller } from "../../cluster/steps/desk.ts";
 import { missingFrom, missingWords, tellMissing } from "../../cluster/steps/missing.ts";
 import { listenForHandlers } from "../../cluster/steps/socket.ts";
 import { advanceDump } from "../../cluster/steps/steps.ts";
@@ -24,9 +24,9 @@ interface AgentWorld {
   readonly node: string;
   readonly registry: Registry;
   readonly ship: Ship | undefined;
-  readonly storeDownSince?: Desk["storeDownSince"];
+  readonly storeDownSince?: StepContext["storeDownSince"];
   readonly deliver: Deliver | undefined;
-  readonly teller: Teller;
+  readonly events: EventRecorder;
   /** What becomes of each dump, in words and figures. */
   readonly log: Pick<AgentLog, "advanced" | "delivered" | "failed" | "trouble" | "pulse">;
 }
@@ -81,21 +81,21 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
 
 /** Steps that take moments in the one, transfers in the others: a long upload keeps no crash from being seen. */
 function queuesOf(
-  { settings, node, registry, ship, storeDownSince, deliver, teller, log }: AgentWorld,
+  { settings, node, registry, ship, storeDownSince, deliver, events, log }: AgentWorld,
   cache: Cache,
   absent: Absent,
   ending: Ending,
 ) {
   const { spool } = cache;
-  const desk: Desk = {
-    ...{ node, registry, settings, ship, storeDownSince, deliver, teller, seesDecisions: true, ...absent },
+  const context: StepContext = {
+    ...{ node, registry, settings, ship, storeDownSince, deliver, events, seesDecisions: true, ...absent },
     heldBy: (namespace) => heldBy(spool, namespace),
     now: () => new Date(),
   };
   const queue = (atOnce: number, work: QueueOptions["work"]) =>
     new WorkQueue({ ...ending, atOnce, work, onFailure: (...failed) => log.failed(...failed), pauseMs });
   const step = async (id: string, mayShip: boolean, signal: AbortSignal) => {
-    const next = await advanceDump({ entry: spool.entry(id), desk, mayShip, signal });
+    const next = await advanceDump({ ...context, entry: spool.entry(id), mayShip, signal });
     log.advanced(id, next);
     return next;
   };
@@ -121,7 +121,7 @@ function queuesOf(
   const deliveries = queue(DELIVERIES, async (id, signal) => {
     const entry = spool.entry(id);
     const isDue = isDeliveryPending(readRecord(entry));
-    const next = await deliverDump({ entry, desk, mayShip: false, signal });
+    const next = await deliverDump({ ...context, entry, mayShip: false, signal });
     const { delivery } = readRecord(entry) ?? {};
     if (isDue && delivery && next !== "busy") log.delivered(id, delivery);
     if (next !== "busy") quick.hasten(id); // the object is to say it

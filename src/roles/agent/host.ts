@@ -1,9 +1,9 @@
 /** The agent on a real node: its connections, its log, its figures, its end. */
 
 import { KubeRegistry } from "../../cluster/registration/kube-registry.ts";
-import { tellerFor } from "../../cluster/steps/announce.ts";
+import { nodeNameOf, type Ship } from "../../cluster/steps/context.ts";
 import { deliverBy } from "../../cluster/steps/deliver.ts";
-import { nodeNameOf, type Ship } from "../../cluster/steps/desk.ts";
+import { eventRecorder } from "../../cluster/steps/event-recorder.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { connect } from "../../kube/http.ts";
 import { openCache } from "../../node/cache/cache.ts";
@@ -44,7 +44,7 @@ export async function agentOnHost(
     ship: watched(shipTo(settings), store, metrics),
     storeDownSince: () => (store?.status.isUp === false ? store.status.since : undefined),
     deliver: deliverBy(settings),
-    teller: tellerFor(http, node, (error) => log.mishap("event", error)),
+    events: eventRecorder(http, node, (error) => log.mishap("event", error)),
   };
   await using _server = await serveRole(settings, metrics, log);
   log.note("agent started", { node, dumps: settings.dumpDir, store: settings.store ?? null });

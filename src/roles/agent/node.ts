@@ -1,7 +1,7 @@
 /** What the agent does for its node as a whole: its Lease, the handler and the pattern, what the kernel gave up, its end. */
 
 import { type AgentStatus, STATUS, statusText } from "../../cluster/policy/agent-status.ts";
-import { tellOfConflict } from "../../cluster/steps/announce.ts";
+import { tellOfConflict } from "../../cluster/steps/event-recorder.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { NODE_OPTIONS } from "../../config/options.ts";
 import { errnoOf } from "../../domain/failures.ts";

@@ -1,6 +1,6 @@
 /** The store that bundles go to. Its client is loaded with the first probe. */
 
-import type { Ship } from "../../cluster/steps/desk.ts";
+import type { Ship } from "../../cluster/steps/context.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import type { StoreSettings } from "../../config/store-options.ts";
 import type { DumpError } from "../../domain/failures.ts";

@@ -1,8 +1,8 @@
 /** Uploads what waits and ends: a node that is being retired. The agent may be running or not; the records' locks share it out. */
 import { KubeRegistry } from "../../cluster/registration/kube-registry.ts";
-import { tellerFor } from "../../cluster/steps/announce.ts";
+import { type Next, nodeNameOf, type StepContext } from "../../cluster/steps/context.ts";
 import { deliverBy, deliverDump, isDeliveryPending } from "../../cluster/steps/deliver.ts";
-import { type Desk, type Next, nodeNameOf } from "../../cluster/steps/desk.ts";
+import { eventRecorder } from "../../cluster/steps/event-recorder.ts";
 import { advanceDump } from "../../cluster/steps/steps.ts";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { reasonOf } from "../../domain/failures.ts";
@@ -34,13 +34,13 @@ export async function sweep(
   const ended = new AbortController();
   const sealing = cache.finishAbandoned({ signal: AbortSignal.any([signal, ended.signal]) }).catch(() => []); // beside the others
   const http = await connect(settings.kubeconfig);
-  const desk: Desk = {
+  const context: StepContext = {
     settings,
     node: nodeNameOf(settings),
     registry: new KubeRegistry(http),
     ship: shipTo(settings),
     deliver: deliverBy(settings),
-    teller: tellerFor(http, nodeNameOf(settings), () => undefined),
+    events: eventRecorder(http, nodeNameOf(settings), () => undefined),
     heldBy: (namespace) => heldBy(cache.spool, namespace),
     now: () => new Date(),
   };
@@ -49,9 +49,9 @@ export async function sweep(
   while (left.size > 0 && !signal.aborted) {
     for (const id of left.keys()) {
       const entry = cache.spool.entry(id);
-      const why = await advanceDump({ entry, desk, mayShip: true, signal }).then(reasonFor, reasonOf);
+      const why = await advanceDump({ ...context, entry, mayShip: true, signal }).then(reasonFor, reasonOf);
       if (isDeliveryPending(readRecord(entry)))
-        await deliverDump({ entry, desk, mayShip: true, signal }).catch(reasonOf);
+        await deliverDump({ ...context, entry, mayShip: true, signal }).catch(reasonOf);
       if (why !== undefined) left.set(id, why);
       else {
         left.delete(id);

@@ -91,7 +91,7 @@ test("advanceDump() registers an announced dump again when its kind was made ane
   using at = copying(600);
   await at.step();
   at.cluster.objects.clear();
-  at.cluster.standingNow = { ...at.cluster.standingNow, crdUid: "made anew" };
+  at.cluster.namespaceNow = { ...at.cluster.namespaceNow, crdUid: "made anew" };
   at.finished();
   assert.equal(await at.step(), "waiting");
   assert.deepEqual([at.record()?.state, at.cluster.only?.status?.state], ["Created", "Created"]);

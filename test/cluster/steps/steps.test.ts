@@ -100,9 +100,9 @@ test("advanceDump() takes an object's absence for a deletion only when nothing s
     using at = scene();
     await at.step();
     at.cluster.objects.clear();
-    if (change === "older") at.cluster.standingNow = { ...at.cluster.standingNow, listVersion: "7" };
-    else if (change.clusterUid) at.cluster.standingNow = { ...at.cluster.standingNow, clusterUid: change.clusterUid };
-    else if (change.crdUid) at.cluster.standingNow = { ...at.cluster.standingNow, crdUid: change.crdUid };
+    if (change === "older") at.cluster.namespaceNow = { ...at.cluster.namespaceNow, listVersion: "7" };
+    else if (change.clusterUid) at.cluster.namespaceNow = { ...at.cluster.namespaceNow, clusterUid: change.clusterUid };
+    else if (change.crdUid) at.cluster.namespaceNow = { ...at.cluster.namespaceNow, crdUid: change.crdUid };
     await at.step();
     assert.equal(at.record()?.state, deleted ? "Deleted" : "Created", on);
     assert.deepEqual([existsSync(at.entry.core), at.cluster.objects.size], deleted ? [false, 0] : [true, 1], on);
@@ -112,7 +112,7 @@ test("advanceDump() takes an object's absence for a deletion only when nothing s
 test("advanceDump() registers again what a list showed to be forgotten, whatever versions there are by then", async () => {
   using at = scene();
   await at.step();
-  at.desk.forgotten.add(at.record()?.cluster?.objectUid ?? "");
+  at.context.forgotten.add(at.record()?.cluster?.objectUid ?? "");
   at.cluster.objects.clear();
   await at.step();
   assert.deepEqual([at.record()?.state, existsSync(at.entry.core), at.cluster.objects.size], ["Created", true, 1]);
@@ -123,7 +123,7 @@ test("advanceDump() holds a dump whose namespace was made anew, or whose CRDs ar
     using at = scene();
     await at.step();
     at.cluster.objects.clear();
-    at.cluster.standingNow = { ...at.cluster.standingNow, ...change };
+    at.cluster.namespaceNow = { ...at.cluster.namespaceNow, ...change };
     await assert.rejects(at.step(), { code: "NOT_FOUND" });
     assert.deepEqual([at.record()?.state, existsSync(at.entry.core), at.cluster.objects.size], ["Created", true, 0]);
   }
@@ -140,9 +140,9 @@ test("advanceDump() takes a dump whose namespace went away for deleted when a wa
   for (const { on, change, deleted } of cases) {
     using at = scene();
     await at.step();
-    at.desk.deleted.add(at.record()?.cluster?.objectUid ?? "");
+    at.context.deleted.add(at.record()?.cluster?.objectUid ?? "");
     at.cluster.objects.clear();
-    at.cluster.standingNow = { ...at.cluster.standingNow, ...change };
+    at.cluster.namespaceNow = { ...at.cluster.namespaceNow, ...change };
     await at.step().catch(() => undefined);
     assert.deepEqual([at.record()?.state, existsSync(at.entry.core)], [deleted ? "Deleted" : "Created", !deleted], on);
   }
@@ -152,7 +152,7 @@ test("advanceDump() registers nothing in a namespace that is younger than the cr
   using at = scene();
   const pod = at.cluster.podNow;
   at.cluster.podNow = undefined;
-  at.cluster.standingNow = { ...at.cluster.standingNow, namespaceSince: "2026-11-21T07:30:00Z" };
+  at.cluster.namespaceNow = { ...at.cluster.namespaceNow, namespaceSince: "2026-11-21T07:30:00Z" };
   await assert.rejects(at.step(), { code: "NOT_FOUND" });
   assert.deepEqual([at.record()?.state, at.cluster.objects.size], ["Captured", 0]);
   at.cluster.podNow = pod; // the node's clock is behind the API server's
@@ -166,7 +166,7 @@ test("advanceDump() has what was allowed judged again when its object was lost",
   at.cluster.judge("Allowed");
   await at.step(false);
   at.cluster.objects.clear();
-  at.cluster.standingNow = { ...at.cluster.standingNow, crdUid: "made anew" };
+  at.cluster.namespaceNow = { ...at.cluster.namespaceNow, crdUid: "made anew" };
   assert.equal(await at.step(), "waiting");
   assert.deepEqual([at.record()?.state, at.cluster.only?.status?.state, at.bundles], ["Allowed", "Created", []]);
   at.cluster.judge("Denied", "full");
@@ -178,15 +178,15 @@ test("advanceDump() says what the store said, keeps the core, and saves later", 
   using at = scene();
   await at.step();
   at.cluster.judge("Allowed");
-  const { ship } = at.desk;
-  at.desk.ship = async () => {
+  const { ship } = at.context;
+  at.context.ship = async () => {
     throw new DumpError("STORE_FULL", "Cannot put k: the store is full");
   };
   await assert.rejects(at.step(), { code: "STORE_FULL" });
   assert.deepEqual([at.record()?.state, at.cluster.only?.status?.state], ["FailedToSave", "FailedToSave"]);
   assert.match(at.cluster.only?.status?.message ?? "", /store is full/);
   assert.ok(existsSync(at.entry.core));
-  at.desk.ship = ship;
+  at.context.ship = ship;
   await at.step();
   assert.deepEqual(
     [at.record()?.state, at.cluster.only?.status?.state, at.cluster.only?.status?.message],
@@ -199,7 +199,7 @@ test("advanceDump() leaves an upload that is parked as it was", async () => {
   await at.step();
   at.cluster.judge("Allowed");
   const ending = new AbortController();
-  at.desk.ship = async () => {
+  at.context.ship = async () => {
     ending.abort(new Error("parked"));
     throw ending.signal.reason;
   };
@@ -224,7 +224,7 @@ test("advanceDump() leaves the lock to a handler that has not written its record
 
 test("advanceDump() lets the node allow where it was told to", async () => {
   using at = scene();
-  at.desk.settings = { ...at.desk.settings, admission: "all" };
+  at.context.settings = { ...at.context.settings, admission: "all" };
   assert.equal(await at.step(), "done");
   assert.deepEqual([at.record()?.state, at.cluster.only?.status?.state, at.bundles.length], ["Saved", "Saved", 1]);
 });
@@ -260,9 +260,9 @@ for (const { on, change, reason } of [
 ] as { on: string; change: Record<string, Record<string, string>>; reason: string }[]) {
   test(`advanceDump() refuses by ${on}`, async () => {
     using at = scene();
-    const { pod, ...standing } = change;
+    const { pod, ...view } = change;
     if (pod) at.cluster.podNow = { uid: at.record()?.pod?.uid ?? "", labels: pod, object: {}, hostUsers: true };
-    at.cluster.standingNow = { ...at.cluster.standingNow, ...standing };
+    at.cluster.namespaceNow = { ...at.cluster.namespaceNow, ...view };
     assert.equal(await at.step(), "done");
     assert.deepEqual([at.record()?.state, at.record()?.reason, existsSync(at.entry.core)], ["Refused", reason, false]);
     assert.equal(at.cluster.only?.status?.state, "Refused");
@@ -271,11 +271,11 @@ for (const { on, change, reason } of [
 
 test("advanceDump() keeps a namespace within what it may hold on the node", async () => {
   using at = scene();
-  at.desk.settings = { ...at.desk.settings, namespaceDiskBytes: 4500n };
+  at.context.settings = { ...at.context.settings, namespaceDiskBytes: 4500n };
   await at.step();
   assert.deepEqual([at.record()?.state, at.told], ["Created", ["nearly full", "Created"]]);
   using over = scene();
-  over.desk.settings = { ...over.desk.settings, namespaceDiskBytes: 0n };
+  over.context.settings = { ...over.context.settings, namespaceDiskBytes: 0n };
   await over.step();
   assert.deepEqual([over.record()?.state, over.record()?.reason], ["Refused", "NoRoom"]);
 });

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { CaptureSettings } from "../../../src/config/options.ts";
 import type { DumpRecord } from "../../../src/domain/dump.ts";
 import { STATES, type State } from "../../../src/domain/states.ts";
-import { dropLocalCopy } from "../../../src/node/cache/drop.ts";
+import { finishDrop } from "../../../src/node/cache/decide.ts";
 import {
   heldBytes,
   type Limits,
@@ -93,7 +93,7 @@ test("heldBytes() counts the facts whose length the process chose, for as long a
   mkdirSync(entry.path("facts"));
   for (const name of ["maps", "cmdline", "stat"]) writeFileSync(entry.path(`facts/${name}`), Buffer.alloc(8 * KIB, 1));
   assert.equal(heldBytes(entry), BLOCK + 2n * 2n * BLOCK);
-  dropLocalCopy(entry, { ...(readRecord(entry) as DumpRecord), state: "Evicted" });
+  finishDrop(entry, { ...(readRecord(entry) as DumpRecord), state: "Evicted" });
   assert.equal(heldBytes(entry), 0n);
   assert.deepEqual(readdirSync(entry.path("facts")), ["stat"]);
 });

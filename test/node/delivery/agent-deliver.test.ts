@@ -31,7 +31,7 @@ function claimed(outcomes: readonly DeliveryOutcome[] = [DONE], change: Partial<
   const at = scene({ dumpable: 1, processUid: 1000, processGid: 1000, ...change });
   const jobs: DeliveryJob[] = [];
   at.cluster.podNow = { uid: at.record()?.pod?.uid ?? "", labels: {}, object: POD, hostUsers: true };
-  at.desk.deliver = {
+  at.context.deliver = {
     kubeletRoot: "/k",
     forMs: 600_000,
     send: async (job) => {
@@ -46,7 +46,7 @@ function claimed(outcomes: readonly DeliveryOutcome[] = [DONE], change: Partial<
   return {
     ...at,
     jobs,
-    deliver: () => deliverDump({ entry: at.entry, desk: at.desk, mayShip: false, signal }),
+    deliver: () => deliverDump({ ...at.context, entry: at.entry, mayShip: false, signal }),
     delivery: () => at.record()?.delivery,
     said: () => {
       const { status, reason } = condition() ?? {};
@@ -112,7 +112,7 @@ test("deliverDump() gives up when the time for it is over", async () => {
     [9, "Pending"],
     [10, "GivenUp"],
   ] as const) {
-    at.desk.now = () => new Date(NOW.getTime() + minutes * 60_000);
+    at.context.now = () => new Date(NOW.getTime() + minutes * 60_000);
     await at.deliver();
     assert.deepEqual([at.delivery()?.state, at.delivery()?.reason], [state, "VolumeFull"], `${minutes} min`);
   }
@@ -190,7 +190,7 @@ for (const { on, make, want } of vanished)
 
 test("deliverDump() needs neither an object nor a store", async () => {
   using at = claimed();
-  at.cluster.standingNow = { ...at.cluster.standingNow, crdUid: undefined };
+  at.cluster.namespaceNow = { ...at.cluster.namespaceNow, crdUid: undefined };
   await assert.rejects(at.step(), { code: "NOT_FOUND" });
   assert.equal(await at.deliver(), "done");
   assert.deepEqual([at.record()?.state, at.delivery()?.state], ["Captured", "Delivered"]);

@@ -1,8 +1,8 @@
 /** A cluster in memory, a cache in a folder, and a store that is a list; each call may be told to fail. */
 import { writeFileSync } from "node:fs";
 import { coredumpOf, lateFields, type PodRecord, statusOf } from "../../../src/cluster/registration/coredump.ts";
-import type { PodSeen, Registry, Standing } from "../../../src/cluster/registration/registry.ts";
-import type { Desk, Next } from "../../../src/cluster/steps/desk.ts";
+import type { NamespaceState, PodSeen, Registry } from "../../../src/cluster/registration/registry.ts";
+import type { Next, StepContext } from "../../../src/cluster/steps/context.ts";
 import { advanceDump } from "../../../src/cluster/steps/steps.ts";
 import { CLUSTER_OPTIONS } from "../../../src/config/cluster-options.ts";
 import { CAPTURE_OPTIONS, NODE_OPTIONS } from "../../../src/config/options.ts";
@@ -24,7 +24,7 @@ export class FakeCluster implements Registry {
   readonly objects = new Map<string, Coredump>();
   version = 100;
   next = 1;
-  standingNow: Standing = {
+  namespaceNow: NamespaceState = {
     clusterUid: "cluster",
     crdUid: "crd",
     namespaceUid: UID,
@@ -37,10 +37,10 @@ export class FakeCluster implements Registry {
   /** Before and after each call's effect. */
   around: (call: string) => void = () => undefined;
 
-  async standing() {
-    return this.#call("standing", () => ({
-      ...this.standingNow,
-      listVersion: this.standingNow.listVersion || `${this.version}`,
+  async namespace() {
+    return this.#call("namespace", () => ({
+      ...this.namespaceNow,
+      listVersion: this.namespaceNow.listVersion || `${this.version}`,
     }));
   }
   async pod() {
@@ -105,22 +105,22 @@ export function scene(change: Partial<DumpRecord> = {}) {
   const bundles: string[] = [];
   const told: string[] = [];
   const nothing = () => undefined;
-  const desk = {
+  const context = {
     node: "node-1",
     registry: cluster,
     settings: {
       ...valuesOf(NODE_OPTIONS, nothing, nothing),
       ...valuesOf(CAPTURE_OPTIONS, nothing, nothing),
       ...valuesOf(CLUSTER_OPTIONS, nothing, nothing),
-    } as Desk["settings"],
+    } as StepContext["settings"],
     ship: async (record: DumpRecord) => {
       cluster.around("before ship");
       if (!bundles.includes(record.id)) bundles.push(record.id); // putting the same key again is harmless
       cluster.around("after ship");
       return { volume: "/store", key: "k", sizeBytes: 7, checksum: "crc32:0" };
     },
-    deliver: undefined as Desk["deliver"],
-    teller: {
+    deliver: undefined as StepContext["deliver"],
+    events: {
       delivery: async ({ delivery }: PodRecord) => void told.push(`${delivery?.state}: ${delivery?.reason}`),
       crash: async ({ state }: PodRecord) => void told.push(state),
       nearlyFull: async () => void told.push("nearly full"),
@@ -131,10 +131,10 @@ export function scene(change: Partial<DumpRecord> = {}) {
     forgotten: new Set<string>(),
   };
   return {
-    ...{ cluster, entry, bundles, told, desk },
+    ...{ cluster, entry, bundles, told, context },
     record: () => readRecord(entry),
     step: (mayShip = true, signal = new AbortController().signal): Promise<Next> =>
-      advanceDump({ entry, desk, mayShip, signal }),
+      advanceDump({ ...context, entry, mayShip, signal }),
     [Symbol.dispose]: () => spool[Symbol.dispose](),
   };
 }

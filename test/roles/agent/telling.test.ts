@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { podEvent } from "../../../src/cluster/registration/events.ts";
-import { tellerFor } from "../../../src/cluster/steps/announce.ts";
+import { eventRecorder } from "../../../src/cluster/steps/event-recorder.ts";
 import { advanceDump } from "../../../src/cluster/steps/steps.ts";
 import type { DumpRecord } from "../../../src/domain/dump.ts";
 import { DumpError } from "../../../src/domain/failures.ts";
@@ -16,9 +16,9 @@ const CRASHED = Date.parse("2026-11-21T07:21:03.512Z");
 
 /** An agent, which sees decisions; `afterMs` the crash. */
 function agentAt(at: ReturnType<typeof scene>, afterMs: number, change = {}) {
-  const desk = { ...at.desk, seesDecisions: true, now: () => new Date(CRASHED + afterMs), ...change };
-  const step = () => advanceDump({ entry: at.entry, desk, mayShip: true, signal: new AbortController().signal });
-  return { desk, step };
+  const context = { ...at.context, seesDecisions: true, now: () => new Date(CRASHED + afterMs), ...change };
+  const step = () => advanceDump({ ...context, entry: at.entry, mayShip: true, signal: new AbortController().signal });
+  return { context, step };
 }
 
 for (const [decision, told] of [
@@ -60,16 +60,16 @@ test("podEvent() says that a decision is waited for", () => {
   assert.match(message, /captured in 0\.3s, complete; it waits for the quota's decision\. See: /);
 });
 
-test("tellerFor() sends the event of a dump once, and once more when it was denied later", async () => {
+test("eventRecorder() sends the event of a dump once, and once more when it was denied later", async () => {
   const http = scriptedHttp(() => ({}));
-  const teller = tellerFor(
+  const events = eventRecorder(
     http,
     "node-1",
     () => undefined,
     () => new Date(CRASHED),
   );
   for (const state of ["Created", "Created", "Denied", "Denied"] as const)
-    await teller.crash({ ...podRecord(), id: ID, state }, "x");
+    await events.crash({ ...podRecord(), id: ID, state }, "x");
   assert.deepEqual(
     http.asked.map(({ body }) => (body as { reason: string }).reason),
     ["CoreDumped", "CoreDumpDenied"],

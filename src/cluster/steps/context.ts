@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { ClusterSettings } from "../../config/cluster-options.ts";
 import type { HandlerSettings } from "../../config/options.ts";
 import type { DumpBundle, DumpRecord } from "../../domain/dump.ts";
+import type { Coredump } from "../../kube/coredump.ts";
 import type { Entry } from "../../node/cache/spool.ts";
 import type { DeliveryJob, DeliveryOutcome } from "../../node/delivery/job.ts";
 import type { PodRecord } from "../registration/coredump.ts";
@@ -20,7 +21,7 @@ export interface Deliver {
   readonly forMs: number;
 }
 
-export interface Desk {
+export interface StepContext {
   /** What the cluster calls this node: the handler knows only the host's name where it was not told. */
   readonly node: string;
   readonly registry: Registry;
@@ -33,7 +34,7 @@ export interface Desk {
   readonly seesDecisions?: boolean;
   /** Undefined where nobody can deliver: a handler alone. */
   readonly deliver: Deliver | undefined;
-  readonly teller: Teller;
+  readonly events: EventRecorder;
   /** Bytes that the namespace's dumps hold on this node, this one included. */
   readonly heldBy: (namespace: string) => bigint;
   /** uids of objects whose deletion a watch has told of. */
@@ -44,7 +45,7 @@ export interface Desk {
 }
 
 /** Tells owners by events; never rejects. */
-export interface Teller {
+export interface EventRecorder {
   crash(record: PodRecord, coredump: string): Promise<void>;
   /** What became of the copy for the pod's own claim. */
   delivery(record: PodRecord): Promise<void>;
@@ -60,9 +61,14 @@ interface NamespaceRef {
 /** What is to come next. `hold`: nothing before something changes; asked again now and then. */
 export type Next = "done" | "waiting" | "ship" | "busy" | "hold";
 
-export interface Seat {
+/** A dump as its two sides have it. `unread`: not looked at yet; `vanished`: not there, or not the one that the record knows. */
+export interface Sides {
+  readonly record: PodRecord;
+  readonly coredump: Coredump | "unread" | "vanished";
+}
+
+export interface DumpContext extends StepContext {
   readonly entry: Entry;
-  readonly desk: Desk;
   /** Whether this is the time and place for a transfer. */
   readonly mayShip: boolean;
   readonly signal: AbortSignal;

@@ -1,36 +1,36 @@
 /** What the node says of a dump before the cluster hears of it: whose it is, and whether its owner wants it. */
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
-import { mayFollow } from "../../domain/states.ts";
+import { mayFollow, type Reason } from "../../domain/states.ts";
 import { formatBytes, parseBytes } from "../../domain/units.ts";
 import { MAX_SIZE_ANNOTATION, OPT_OUT_LABEL, optedOut } from "../../domain/wishes.ts";
-import { refuseAndDrop } from "../../node/capture/finishing.ts";
+import { decide } from "../../node/cache/decide.ts";
 import { hasPod, type PodRecord } from "../registration/coredump.ts";
+import type { DumpContext } from "./context.ts";
 import { withDelivery } from "./deliver.ts";
-import type { Seat } from "./desk.ts";
 import { identifyLate } from "./identify.ts";
 
 /**
  * The record as it may be registered: identified as far as anybody can, refused where the owner wants none.
  * @throws DumpError RUNTIME_UNAVAILABLE while it is not known whether the owner wants it: then it stays here
  */
-export async function admitted(seat: Seat, found: DumpRecord): Promise<DumpRecord> {
-  const { entry, desk, signal } = seat;
+export async function prepared(context: DumpContext, found: DumpRecord): Promise<DumpRecord> {
+  const { entry, signal } = context;
   const isOpen = mayFollow(found.state, "Refused");
   if (!isOpen || found.owner === "host") return found;
   const asks = !found.identity.confirmed;
   const { record, answered } = asks
-    ? await identifyLate(entry, found, desk.settings, signal)
+    ? await identifyLate(entry, found, context.settings, signal)
     : { record: found, answered: true };
   if (!hasPod(record) || !mayFollow(record.state, "Refused")) return record;
-  return await byOwner(seat, record, answered);
+  return await byOwner(context, record, answered);
 }
 
-async function byOwner(seat: Seat, record: PodRecord, answered: boolean): Promise<DumpRecord> {
-  const { entry, desk, signal } = seat;
+async function byOwner(context: DumpContext, record: PodRecord, answered: boolean): Promise<DumpRecord> {
+  const { signal } = context;
   const [pod, { labels, annotations, namespaceUid }] = await Promise.all([
-    desk.registry.pod(record, signal),
-    desk.registry.standing(record.pod.namespace, signal),
+    context.registry.pod(record, signal),
+    context.registry.namespace(record.pod.namespace, signal),
   ]);
   if (!pod && !record.identity.confirmed && !answered)
     throw new DumpError(
@@ -43,15 +43,16 @@ async function byOwner(seat: Seat, record: PodRecord, answered: boolean): Promis
     : optedOut(labels) || optedOut(annotations)
       ? "namespace"
       : undefined;
-  if (who) return refuseAndDrop(entry, owned, "OptedOut", `the ${who}'s label ${OPT_OUT_LABEL} says so`);
+  if (who) return refuse(context, owned, "OptedOut", `the ${who}'s label ${OPT_OUT_LABEL} says so`);
   return (
-    (await tooMuch(seat, owned, { annotations, uid: namespaceUid ?? "" })) ?? (await withDelivery(seat, owned, pod))
+    (await tooMuch(context, owned, { annotations, uid: namespaceUid ?? "" })) ??
+    (await withDelivery(context, owned, pod))
   );
 }
 
 /** The namespace's own limit for one dump, then the node's for all of the namespace. */
 async function tooMuch(
-  { entry, desk }: Seat,
+  context: DumpContext,
   record: PodRecord,
   { annotations, uid }: { readonly annotations: Readonly<Record<string, string>>; readonly uid: string },
 ): Promise<DumpRecord | undefined> {
@@ -61,13 +62,17 @@ async function tooMuch(
   const maxBytes = limit === undefined ? undefined : parseBytes(limit);
   if (maxBytes !== undefined && heldBytes > maxBytes) {
     const message = `too big: ${formatBytes(heldBytes)}, limit of namespace ${namespace} ${formatBytes(maxBytes)}`;
-    return refuseAndDrop(entry, record, "TooBig", message);
+    return refuse(context, record, "TooBig", message);
   }
-  const quotaBytes = desk.settings.namespaceDiskBytes;
+  const quotaBytes = context.settings.namespaceDiskBytes;
   if (quotaBytes === undefined) return undefined;
-  const sumBytes = desk.heldBy(namespace);
-  if (sumBytes * 10n >= quotaBytes * 9n) await desk.teller.nearlyFull({ name: namespace, uid }, sumBytes, quotaBytes);
+  const sumBytes = context.heldBy(namespace);
+  if (sumBytes * 10n >= quotaBytes * 9n)
+    await context.events.nearlyFull({ name: namespace, uid }, sumBytes, quotaBytes);
   if (sumBytes <= quotaBytes) return undefined;
   const message = `the dumps of namespace ${namespace} may hold ${formatBytes(quotaBytes)} on this node; with this one they would hold ${formatBytes(sumBytes)}`;
-  return refuseAndDrop(entry, record, "NoRoom", message);
+  return refuse(context, record, "NoRoom", message);
 }
+
+const refuse = ({ entry, now }: DumpContext, record: PodRecord, reason: Reason, message: string): PodRecord =>
+  decide(entry, record, "Refused", { reason, message }, now());

@@ -3,34 +3,35 @@ import type { DumpCluster, DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import type { PodRecord } from "../registration/coredump.ts";
-import { bindingOf, type Standing } from "../registration/registry.ts";
-import type { Seat } from "./desk.ts";
+import { bindingOf, type NamespaceState } from "../registration/registry.ts";
+import type { DumpContext } from "./context.ts";
 
 /**
  * Makes its object, or finds the one that an earlier try made.
  * @throws DumpError NOT_FOUND when its namespace is gone, or the cluster has no Coredumps
  */
 export async function enter(
-  { desk, signal }: Seat,
+  context: DumpContext,
   record: PodRecord,
 ): Promise<{ readonly coredump: Coredump; readonly cluster: DumpCluster }> {
+  const { signal } = context;
   const { namespace } = record.pod;
-  const standing = await desk.registry.standing(namespace, signal);
+  const view = await context.registry.namespace(namespace, signal);
   // A pod of then that is there says that only the clocks differ.
-  const isAnother = isYounger(standing, record) && !(await desk.registry.pod(record, signal));
-  if (standing.namespaceUid === undefined || isAnother)
+  const isAnother = isYounger(view, record) && !(await context.registry.pod(record, signal));
+  if (view.namespaceUid === undefined || isAnother)
     throw new DumpError("NOT_FOUND", `Cannot register dump ${record.id}: its namespace ${namespace} is gone`);
-  if (standing.crdUid === undefined)
+  if (view.crdUid === undefined)
     throw new DumpError("NOT_FOUND", "Cannot register dumps: the cluster has no Coredumps (CustomResourceDefinition)", {
       hint: "kubectl apply -f install/crd",
     });
-  const coredump = await desk.registry.create({ ...record, node: desk.node }, standing.namespaceUid, signal);
-  return { coredump, cluster: bindingOf(coredump, standing, standing.namespaceUid) };
+  const coredump = await context.registry.create({ ...record, node: context.node }, view.namespaceUid, signal);
+  return { coredump, cluster: bindingOf(coredump, view, view.namespaceUid) };
 }
 
 /** Clocks of nodes and of the API server may differ so much. */
 const SKEW_MS = 60_000;
 
 /** A namespace that was made after the crash is another one, whose owner has no claim to it. */
-const isYounger = ({ namespaceSince }: Standing, { dumptime }: DumpRecord): boolean =>
+const isYounger = ({ namespaceSince }: NamespaceState, { dumptime }: DumpRecord): boolean =>
   namespaceSince !== undefined && Date.parse(namespaceSince) > Date.parse(dumptime) + SKEW_MS;

@@ -1,0 +1,89 @@
+/** Tells a crash's owner, on the pod: as often as an event is of use, and no more. */
+import { DumpError } from "../../domain/failures.ts";
+import type { KubeHttp } from "../../kube/http.ts";
+import { collection } from "../../kube/objects.ts";
+import { conflictEvent, deliveryEvent, podEvent, quotaEvent } from "../registration/events.ts";
+import type { EventRecorder } from "./context.ts";
+
+/** A namespace's crashes that are told at once, and how long until there may be one more. */
+const BURST = 25;
+const REFILL_MS = 10_000;
+/** An old crash that is only now registered (the API was away for days) is in the list; its pod's events are of today. */
+const NEWS_MS = 3600_000;
+const SEND_MS = 5000;
+/** Whose event is not sent once more. An agent that was started anew sends some again, which the API server refuses by their names. */
+const MOST_TOLD = 1000;
+
+/** It was told before, or its namespace is going away. */
+const NOBODY_MISSES_IT: ReadonlySet<string> = new Set(["API_CONFLICT", "NOT_FOUND"]);
+
+/** @param onProblem gets why something could not be told, for which no dump waits; and undefined when one was */
+export function eventRecorder(
+  http: KubeHttp,
+  node: string,
+  onProblem: (problem: unknown) => void,
+  now = () => new Date(),
+): EventRecorder {
+  const told = new Set<string>();
+  const crashes = new TokenBuckets(BURST, REFILL_MS);
+  const warnings = new TokenBuckets(1, NEWS_MS);
+  const send = (namespace: string, body: object) => sendEvent(http, namespace, body, onProblem);
+  return {
+    crash: async (record, coredump) => {
+      const { namespace } = record.pod;
+      const nowMs = now().getTime();
+      const news = `${record.id} ${record.state === "Denied"}`;
+      if (told.has(news)) return;
+      told.add(news);
+      if (told.size > MOST_TOLD) told.delete(told.values().next().value ?? "");
+      if (nowMs - Date.parse(record.dumptime) > NEWS_MS || !crashes.take(namespace, nowMs)) return;
+      await send(namespace, podEvent(record, coredump, now()));
+    },
+    delivery: async (record) => await send(record.pod.namespace, deliveryEvent(record, now())),
+    nearlyFull: async ({ name, uid }, heldBytes, quotaBytes) => {
+      if (warnings.take(name, now().getTime()))
+        await send(name, quotaEvent({ name, uid }, heldBytes, quotaBytes, { node, now: now() }));
+    },
+  };
+}
+
+/** Tells the node's admins that somebody else has the pattern: an event on the node. */
+export async function tellOfConflict(
+  http: KubeHttp,
+  node: string,
+  pattern: string,
+  onProblem: (problem: unknown) => void,
+): Promise<void> {
+  await sendEvent(http, "default", conflictEvent(pattern, { node, now: new Date() }), onProblem); // where events of nodes are
+}
+
+async function sendEvent(http: KubeHttp, namespace: string, body: object, onProblem: (problem: unknown) => void) {
+  const path = collection("v1", "events", namespace);
+  const signal = AbortSignal.timeout(SEND_MS);
+  try {
+    await http.json({ verb: "create", resource: "events", path, body, signal });
+    onProblem(undefined);
+  } catch (error) {
+    if (!(error instanceof DumpError && NOBODY_MISSES_IT.has(error.code))) onProblem(error);
+  }
+}
+
+/** So many at once for each key, and one more each while. */
+class TokenBuckets {
+  readonly #most: number;
+  readonly #refillMs: number;
+  readonly #byKey = new Map<string, { left: number; sinceMs: number }>();
+
+  constructor(most: number, refillMs: number) {
+    this.#most = most;
+    this.#refillMs = refillMs;
+  }
+
+  take(key: string, nowMs: number): boolean {
+    const { left, sinceMs } = this.#byKey.get(key) ?? { left: this.#most, sinceMs: nowMs };
+    const refilled = Math.max(0, Math.floor((nowMs - sinceMs) / this.#refillMs));
+    const now = Math.min(this.#most, left + refilled);
+    this.#byKey.set(key, { left: Math.max(0, now - 1), sinceMs: sinceMs + refilled * this.#refillMs });
+    return now > 0;
+  }
+}
