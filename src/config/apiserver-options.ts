@@ -27,7 +27,7 @@ export const APISERVER_OPTIONS = {
   graceMs: { ...AGENT_OPTIONS.graceMs, describe: "how long downloads may go on after SIGTERM" },
 } as const satisfies Record<string, Option>;
 
-/** How the predecessor was told where the bundles are. */
+/** The predecessor's options for where the bundles are. */
 export const BACKEND_OPTIONS = {
   backendKind: {
     flag: "backend-kind",

@@ -2,7 +2,7 @@
 import { type HandlerSettings, NODE_OPTIONS, type Option, type Values } from "./options.ts";
 import type { StoreSettings } from "./store-options.ts";
 
-/** The cluster that a node belongs to: for whoever registers dumps there. */
+/** The cluster that a node belongs to: for the parts that register dumps there. */
 export const CLUSTER_OPTIONS = {
   admission: {
     flag: "admission",

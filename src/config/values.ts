@@ -37,7 +37,7 @@ export function expected({ kind, min }: Option): string {
 
 /**
  * By name, the first good value of those found, else the default. A bad value is left out and reported: it must not cost
- * a core. An empty one is no value: a specifier that expanded to nothing, a setting that somebody blanked.
+ * a core. An empty one is not a value: a specifier that expanded to nothing, a setting left blank.
  *
  * @param found  what was said of an option, what counts most first
  */

@@ -75,7 +75,7 @@ const PREFIX = "coredump-";
 
 /**
  * The volume's name for a claim: always the same one, and a DNS label, which a claim's name need not be (dots, 253
- * characters). Only where the pod has another volume of that name is there a number behind it.
+ * characters). Only where the pod has another volume of that name does a number follow.
  * @param taken  names of the pod's other volumes
  */
 export function volumeNameFor(claim: string, taken: readonly (string | undefined)[] = []): string {
@@ -86,7 +86,7 @@ export function volumeNameFor(claim: string, taken: readonly (string | undefined
   for (let number = 2, next = name; ; next = free(number++)) if (!known.has(next)) return next;
 }
 
-/** What can be kept of the name, for whoever reads it, and what tells it from others. */
+/** What can be kept of the name, for readers, and what distinguishes it from others. */
 function hashed(claim: string, length: number): string {
   const digits = createHash("sha256").update(claim).digest("hex").slice(0, HASH_DIGITS);
   const plain = claim

@@ -251,4 +251,4 @@ export type Truncation =
   | "write-failed" // any other error of the cache's disk
   | "source-cut-short" // the kernel's stream ended early: the process was killed, or a sandbox sends nothing
   | "handler-killed" // we died; what was on the disk was kept
-  | "not-elf"; // the stream is no ELF core: nothing to expect
+  | "not-elf"; // the stream is not an ELF core: nothing to expect

@@ -1,11 +1,11 @@
 /**
- * The one catalogue of what can go wrong. An error carries data and a hint; nobody parses a message.
+ * The one catalogue of what can go wrong. An error carries data and a hint; messages are never parsed.
  *
  * Message grammar: `Cannot <act> <what>: <why>`, sentence case, no final period. The hint says what the operator can do.
  * Exit codes follow sysexits(3) where one fits, so that scripts can tell the cases apart.
  */
 interface Traits {
-  /** Whether the same act may succeed later without anybody doing something. How to retry is the caller's business. */
+  /** Whether the same act may succeed later without any action. How to retry is the caller's business. */
   readonly retry: boolean;
   readonly exitCode: number;
 }
@@ -36,7 +36,7 @@ export const FAILURES = {
   API_UNAVAILABLE: { retry: true, exitCode: 69 },
   /** It knows us and refuses (403), or does not know us (401): the message names the verb. */
   API_DENIED: { retry: false, exitCode: 77 },
-  /** Somebody else wrote in between, or the object is there already: look again, then decide again. */
+  /** Another client wrote in between, or the object is there already: look again, then decide again. */
   API_CONFLICT: { retry: true, exitCode: 75 },
   /** What a watch wants to go on from is no longer known: list again. */
   API_GONE: { retry: true, exitCode: 75 },
@@ -73,7 +73,7 @@ export const FAILURES = {
   TOOL_MISSING: { retry: false, exitCode: 72 },
   /** SIGINT, SIGTERM: what was begun can be gone on with, or was taken back. */
   INTERRUPTED: { retry: true, exitCode: 130 },
-  /** Nobody reads our stdout any more (`dump <id> | head`): 128 + SIGPIPE, as every other tool ends then. */
+  /** Our stdout has no reader any more (`dump <id> | head`): 128 + SIGPIPE, as every other tool ends then. */
   OUTPUT_CLOSED: { retry: false, exitCode: 141 },
 } as const satisfies Record<string, Traits>;
 
@@ -123,7 +123,7 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
-/** A reason in a few words, for records and logs: the errno's own text without the path that fs puts behind it. */
+/** A reason in a few words, for records and logs: the errno's own text without the path that fs appends. */
 export function reasonOf(error: unknown): string {
   if (error instanceof DumpError) return error.message;
   if (error instanceof Error) return error.message.replace(/^(E[A-Z0-9]+: [^,]*),.*$/s, "$1");

@@ -15,7 +15,7 @@ const NANO = 10n ** 9n;
 const DECIMAL = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
 const BINARY = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
-/** The API refuses longer ones; nobody is to keep us busy with ten million digits. */
+/** The API refuses longer ones; ten million digits must not keep us busy. */
 const MAX_LENGTH = 64;
 const MAX_EXPONENT = 64;
 

@@ -96,7 +96,7 @@ export const signalCodeText = (number: number, code: number): string | undefined
   (code > 0 ? CODES[number]?.[code] : undefined) ?? SENT_BY[code];
 
 /**
- * Whether si_addr means something: the faults do, a signal sent by somebody does not, nor do the two kinds of SIGSEGV
+ * Whether si_addr means something: the faults do, a signal sent by a process does not, nor do the two kinds of SIGSEGV
  * that the kernel raises with address 0 because it knows none (asynchronous memory tags, control-flow protection).
  */
 export const hasFaultAddress = (number: number, code: number): boolean =>

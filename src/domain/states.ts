@@ -108,7 +108,7 @@ export const isAllowed = among("allowed");
 export const isCharged = among("allowed", "stored");
 /** The node holds nothing of it any more. */
 export const isOver = among("stored", "dropped", "lost");
-/** Nobody holds anything of it. */
+/** Nothing of it is held anywhere. */
 export const isGone = among("dropped", "lost");
 /** The very meaning is a decision that the local copy is not needed. An error never leads here. */
 export const isDecision = among("stored", "dropped");

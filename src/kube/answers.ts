@@ -51,7 +51,7 @@ const ITS_STORE = "the store fails, not the API: try again; kubectl coredump che
 function codeFor(httpStatus: number, words: string, name: string | undefined): FailureCode {
   // A cluster that was restored from an older state does not know versions that we have seen.
   if (/too large resource version/i.test(words)) return "API_GONE";
-  // An object that is missing is told by its name; a kind that is missing has none.
+  // An answer about a missing object has its name; a kind that is missing has none.
   if (httpStatus === 404 && !name) return "API_KIND_MISSING";
   return CODES[httpStatus] ?? "API_UNAVAILABLE";
 }

@@ -63,7 +63,7 @@ export const coredumpAt = (namespace: string, name: string): string =>
   member(COREDUMP_API, "coredumps", name, namespace);
 
 /**
- * Writes a condition beside the others, and `change` into the status, if nobody changed the object meanwhile.
+ * Writes a condition beside the others, and `change` into the status, if the object has not changed meanwhile.
  * @returns it, as it then is. @throws DumpError API_CONFLICT, NOT_FOUND, API_…
  */
 export async function writeCondition(
@@ -82,7 +82,7 @@ export async function writeCondition(
   return await http.json<Coredump>({ ...patch, contentType: MERGE_PATCH });
 }
 
-/** Removes it, if nobody changed it meanwhile. @throws DumpError API_CONFLICT, NOT_FOUND, API_… */
+/** Removes it, if it has not changed meanwhile. @throws DumpError API_CONFLICT, NOT_FOUND, API_… */
 export async function removeCoredump(
   http: KubeHttp,
   { namespace, name, uid, resourceVersion }: Mirrored,

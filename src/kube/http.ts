@@ -32,13 +32,13 @@ export interface KubeRequest {
 export interface KubeHttp {
   /** The answer's body, parsed. */
   json<T>(request: KubeRequest): Promise<T>;
-  /** The answer's body as it comes. Whoever stops reading early closes the connection. */
+  /** The answer's body as it comes. Ceasing to read early closes the connection. */
   stream(request: KubeRequest): Promise<AsyncIterable<Buffer>>;
 }
 
-/** For whoever needs an answer's head, too. */
+/** For callers that need an answer's head, too. */
 export interface KubeAnswers extends KubeHttp {
-  /** Only an answer of success. Whoever does not read all of its body must destroy it. */
+  /** Only an answer of success. A caller that does not read all of its body must destroy it. */
   answer(request: KubeRequest): Promise<IncomingMessage>;
 }
 
@@ -116,7 +116,7 @@ class Connection implements KubeAnswers {
     });
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return answer;
-    if (status === 401) this.#config = undefined; // the kubeconfig may have been written anew
+    if (status === 401) this.#config = undefined; // the kubeconfig may have been renewed
     throw failureOf(request, status, await text(answer).catch(() => ""));
   }
 
@@ -141,7 +141,7 @@ class Connection implements KubeAnswers {
     });
   }
 
-  /** Read anew for every request: tokens are short-lived, and client-node reads their files again after a minute. */
+  /** Read again for every request: tokens are short-lived, and client-node reads their files again after a minute. */
   async #target(path: string, query: Readonly<Record<string, string>> = {}) {
     try {
       this.#config ??= this.#load();

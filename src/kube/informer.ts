@@ -11,7 +11,7 @@ import { readList } from "./items.ts";
 import type { KubeObject } from "./objects.ts";
 
 /**
- * Whoever wants to know. A list comes as `listed` for each of its objects, then `listEnded`: what was not listed is gone; or
+ * The receiver of what is seen. A list comes as `listed` for each of its objects, then `listEnded`: what was not listed is gone; or
  * `listFailed`: it comes again from its beginning.
  */
 export interface Follower<O extends KubeObject> {
@@ -35,13 +35,13 @@ export interface Kind {
 /** Of a watch; the server sends a bookmark every minute or so, hence silence is a connection that died. */
 const watchS = () => 300 + Math.floor(Math.random() * 300); // of a thousand nodes not all come at once
 const SILENCE_MS = 150_000;
-/** After so many watches in a row that told nothing (half a minute of failures), lists have to. */
+/** After so many watches in a row that brought nothing (half a minute of failures), lists take their place. */
 const PATIENCE = 8;
 
 /**
- * Runs until the signal aborts. Failures are told and tried again, with back-off.
+ * Runs until the signal aborts. Failures are reported and tried again, with back-off.
  * @param onProblem  gets what went wrong, and undefined as soon as all is well again
- * @param pauseMs    how long to wait behind so many failures in a row
+ * @param pauseMs    how long to wait after so many failures in a row
  */
 export async function follow<O extends KubeObject>(
   http: KubeHttp,
@@ -52,7 +52,7 @@ export async function follow<O extends KubeObject>(
   pauseMs: (failures: number) => number = backoffMs,
 ): Promise<void> {
   let version: string | undefined;
-  let isDoubtful = false; // behind an outage it may be another state of the cluster that answers
+  let isDoubtful = false; // after an outage the cluster may be in another state (restored)
   for (let failures = 0; !signal.aborted; ) {
     try {
       if (isDoubtful && version && (await isOlder(http, kind, version, signal))) version = undefined;

@@ -12,7 +12,7 @@ interface ListHead {
  * @param body  JSON of a list: `{"kind": …, "metadata": {…}, "items": [{…}, …]}`, its keys in any order
  * @param onItem  gets each of the items, parsed
  * @returns the rest, parsed
- * @throws SyntaxError when it is no JSON, or ends early
+ * @throws SyntaxError when it is not JSON, or ends early
  */
 export async function readList(body: AsyncIterable<Buffer>, onItem: (item: unknown) => void): Promise<ListHead> {
   const scanner = new Scanner(onItem);

@@ -1,5 +1,5 @@
 /**
- * Leader election by a Lease, as Kubernetes's own controllers do it: whoever holds it renews it; whoever has seen no renewal
+ * Leader election by a Lease, as Kubernetes's own controllers do it: the holder renews it; a candidate that has seen no renewal
  * for its duration, by its own clock, may take it. Clocks are never compared. It keeps two from doing the same work; that the
  * work stays right when two do it for a moment all the same (a process that was stopped and goes on) is the work's own matter.
  */
@@ -27,7 +27,7 @@ interface Candidate {
   /** Different for every process. */
   readonly identity: string;
   readonly durationS: number;
-  /** Gets why the Lease could not be looked at, and undefined at each look that went well, whoever holds it. */
+  /** Gets why the Lease could not be looked at, and undefined at each look that went well, whichever candidate holds it. */
   readonly onProblem: (problem: unknown) => void;
 }
 

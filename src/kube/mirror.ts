@@ -13,7 +13,7 @@ export interface Mirrored {
 
 /**
  * What we know of all objects of a kind, by namespace and name. Answers to our own writes come in by `put`, so that a watch
- * that lags behind does not make us take the same decision twice.
+ * that is late does not make us take the same decision twice.
  */
 export class Mirror<O extends KubeObject, M extends Mirrored> implements Follower<O> {
   readonly #essence: (object: O) => M;

@@ -52,7 +52,7 @@ export const COREDUMP_API = "coredump.fujitsu.com/v1";
  *
  * @param api   `v1`, `coordination.k8s.io/v1`
  * @param kind  its plural: `pods`
- * @throws DumpError API_INVALID for what is no name
+ * @throws DumpError API_INVALID for what is not a name
  */
 export function collection(api: string, kind: string, namespace?: string): string {
   const root = api.includes("/") ? `/apis/${api}` : `/api/${api}`;
@@ -61,7 +61,7 @@ export function collection(api: string, kind: string, namespace?: string): strin
   return `${root}/namespaces/${namespace}/${kind}`;
 }
 
-/** Path of one object. @throws DumpError API_INVALID for what is no name */
+/** Path of one object. @throws DumpError API_INVALID for what is not a name */
 export function member(api: string, kind: string, name: string, namespace?: string): string {
   if (!isName(name)) throw notAName(kind, "object", name);
   return `${collection(api, kind, namespace)}/${name}`;

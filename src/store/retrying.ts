@@ -12,12 +12,12 @@ interface Patience {
 }
 
 /**
- * One more try, against a connection that broke just then. Whoever has more time asks again later (what was sent stays sent),
+ * One more try, against a connection that broke just then. A caller with more time asks again later (what was sent stays sent),
  * and says meanwhile what is wrong.
  */
 const PATIENCE: Patience = { attempts: 2, firstMs: 1000, longestMs: 1000 };
 
-/** Somebody waits for the answer. */
+/** A client waits for the answer. */
 const READER: Patience = { attempts: 4, firstMs: 200, longestMs: 1000 };
 
 /**

@@ -36,7 +36,7 @@ async function flushOne(path: string, flags: number): Promise<void> {
   }
 }
 
-/** `replaceSync`, durable before it returns. For places where nobody waits. */
+/** `replaceSync`, durable before it returns. For places where nothing waits. */
 export function publishSync(path: string, bytes: Uint8Array, mode = 0o600): void {
   const part = `${path}.part`;
   const fd = openSync(part, NEW, mode);

@@ -112,7 +112,7 @@ const EWOULDBLOCK = 11;
 
 /**
  * flock(2), exclusive, without waiting. The kernel drops it with the last descriptor, so a killed holder never blocks
- * anybody. @returns whether it was taken; true as well where locks are out of reach (then nobody has any).
+ * anybody. @returns whether it was taken; true as well where locks are out of reach (then no process has any).
  */
 export function tryFlock(fd: number): boolean {
   const c = libc();
@@ -192,7 +192,7 @@ export function enterRoot(path: string): void {
 
 const CLONE_NEWUTS = 0x04000000;
 
-/** Runs `act` with this thread in the UTS namespace behind `fd` (setns(2)); false when that is not possible. */
+/** Runs `act` with this thread in the UTS namespace of `fd` (setns(2)); false when that is not possible. */
 export function inUtsNamespace(fd: number, ownFd: number, act: () => void): boolean {
   const c = libc();
   if (c?.setns(fd, CLONE_NEWUTS) !== 0) return false;
@@ -210,7 +210,7 @@ const ENXIO = 6;
 
 /**
  * Where the next data of a sparse file begin, from `position` on (SEEK_DATA, lseek(2)): all before it is a hole.
- * @returns `lengthBytes` behind the last data; `position` itself where nobody can tell
+ * @returns `lengthBytes` after the last data; `position` itself where it cannot be found out
  */
 export function nextData(fd: number, position: number, lengthBytes: number): number {
   const c = libc();
@@ -219,7 +219,7 @@ export function nextData(fd: number, position: number, lengthBytes: number): num
   return c?.errno() === ENXIO ? lengthBytes : position;
 }
 
-/** Where they end that begin at `position` (SEEK_HOLE); `lengthBytes` where nobody can tell. */
+/** Where they end that begin at `position` (SEEK_HOLE); `lengthBytes` where it cannot be found out. */
 export function dataEnd(fd: number, position: number, lengthBytes: number): number {
   const found = Number(libc()?.lseek(fd, BigInt(position), SEEK_HOLE) ?? -1);
   return found > position && found < lengthBytes ? found : lengthBytes;

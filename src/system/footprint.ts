@@ -10,7 +10,7 @@ import { libc } from "./ffi.ts";
  */
 export const staySmall = (): void => setFlagsFromString("--semi-space-growth-factor=1");
 
-/** The old generation is collected when it has grown by half, not only when it is several times what it was. Likewise read anew. */
+/** The old generation is collected when it has grown by half, not only when it is several times what it was. Read again each time, too. */
 export const growSlowly = (): void => setFlagsFromString("--heap-growing-percent=50");
 
 const M_MMAP_THRESHOLD = -3;
@@ -23,7 +23,7 @@ const LARGE_BYTES = 256 << 10;
 export const giveBackLarge = (): void => void libc()?.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 
 const MADV_DONTNEED = 4;
-/** A part of the program that nobody has written to: `from-to r-xp offset device inode path`, then its figures. */
+/** A part of the program that was never written to: `from-to r-xp offset device inode path`, then its figures. */
 const PROGRAM = /^([0-9a-f]+)-([0-9a-f]+) r-[-x]p \S+ \S+ \d+ +(\/.*)$/m;
 const UNTOUCHED = /^Anonymous: +0 kB$/m;
 

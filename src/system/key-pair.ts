@@ -34,7 +34,7 @@ export function readKeyPair({ certFile, keyFile, clientCaFile }: KeyPairFiles): 
 export function usable(pair: KeyPair, from: readonly string[]): KeyPair {
   try {
     createSecureContext({ ...pair });
-    if (pair.ca !== undefined) new X509Certificate(pair.ca); // a context takes any text, and then lets nobody in
+    if (pair.ca !== undefined) new X509Certificate(pair.ca); // a context takes any text, and then refuses every client
     return pair;
   } catch (error) {
     throw new DumpError("SETTINGS_INVALID", `Cannot use ${from.join(", ")}: ${reasonOf(error)}`, { cause: error });
@@ -58,7 +58,7 @@ const LOOK_MS = 5000;
 
 /**
  * The pair, then each that is another one, until the signal aborts. What cannot be used later on (half written, a key of
- * another certificate) is told and passed over.
+ * another certificate) is reported and skipped.
  * @param onProblem  gets what is wrong with the files, and undefined at each look at which nothing is
  * @throws DumpError SETTINGS_INVALID when there is none to begin with
  */

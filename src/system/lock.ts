@@ -11,7 +11,7 @@ export class FileLock implements Disposable {
     this.fd = fd;
   }
 
-  /** Without waiting; undefined when somebody else has it. @throws the errno of open(2) */
+  /** Without waiting; undefined when another process has it. @throws the errno of open(2) */
   static try(path: string): FileLock | undefined {
     const fd = openSync(path, FLAGS, 0o600);
     if (tryFlock(fd)) return new FileLock(fd);
@@ -19,7 +19,7 @@ export class FileLock implements Disposable {
     return undefined;
   }
 
-  /** Waits up to `waitMs`; the caller says what it means when nobody gave way. */
+  /** Waits up to `waitMs`; the caller says what a lock still held means. */
   static async within(path: string, waitMs: number): Promise<FileLock | undefined> {
     for (const end = performance.now() + waitMs; ; ) {
       const lock = FileLock.try(path);

@@ -19,11 +19,11 @@ export function logLine(dir: string | undefined, level: "info" | "warn" | "error
   }
 }
 
-/** The kernel's own log (/dev/kmsg): the last place that a dump which left no record can be told of. */
+/** The kernel's own log (/dev/kmsg): the last place to report a dump that left no record. */
 export function kernelLog(text: string): void {
   try {
     const fd = openSync("/dev/kmsg", constants.O_WRONLY);
-    // Without the line end the kernel holds the line back until somebody writes the next one.
+    // Without the line end the kernel holds the line back until the next one is written.
     writeSync(fd, `<4>coredump-detector: ${printable(text).slice(0, 900)}\n`);
     closeSync(fd);
   } catch {

@@ -95,7 +95,7 @@ function readable<T>(read: () => T): T | undefined {
   }
 }
 
-/** Fields of /proc/P/stat from the third on (proc_pid_stat(5)): comm may hold spaces and brackets, so cut behind the last one. */
+/** Fields of /proc/P/stat from the third on (proc_pid_stat(5)): comm may hold spaces and brackets, so cut after the last one. */
 export function statFields(stat: Buffer): string[] {
   return stat
     .toString("latin1", stat.lastIndexOf(")") + 2)

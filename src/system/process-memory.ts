@@ -92,7 +92,7 @@ export class ProcessReader {
     return this.#c?.minorFaults() ?? 0;
   }
 
-  /** The buffer's own first faults come here, where nobody counts them. */
+  /** The buffer's own first faults come here, where they are not counted. */
   #faultIn(buffer: Buffer, last: ReadPiece | undefined): void {
     const end = last ? last.at + last.length : 0;
     const from = this.#faultedIn.get(buffer) ?? 0;

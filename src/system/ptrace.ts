@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { errnoOf } from "../domain/failures.ts";
 
-/** Yama's strictest mode (Documentation/admin-guide/LSM/Yama.rst): nobody attaches to anything, until the next boot. */
+/** Yama's strictest mode (Documentation/admin-guide/LSM/Yama.rst): no process may attach to another, until the next boot. */
 const NO_ATTACH = "3";
 
 /** The setting in words; undefined where none forbids it. */
@@ -15,7 +15,7 @@ export function ptraceForbidden(procSys = "/proc/sys"): string | undefined {
   }
 }
 
-/** What stands behind a refused open of /proc/P/mem, where it is known; undefined for any other failure. */
+/** Why an open of /proc/P/mem was refused, where it is known; undefined for any other failure. */
 export function refusedRead(error: unknown, procSys?: string): string | undefined {
   if (!["EACCES", "EPERM"].includes(errnoOf(error) ?? "")) return undefined;
   return ptraceForbidden(procSys) ?? "a security module of the kernel forbids reading its memory";

@@ -8,7 +8,7 @@ export const SMALL_FILE_BYTES = 4 << 20;
 
 /**
  * All of it, as long as it was when it was opened.
- * @throws the errno of open(2) or read(2); EFBIG when it is longer; EINVAL when it is no file
+ * @throws the errno of open(2) or read(2); EFBIG when it is longer; EINVAL when it is not a file
  */
 export function readSmall(path: string, mostBytes = SMALL_FILE_BYTES): Buffer {
   const fd = openSync(path, FLAGS);

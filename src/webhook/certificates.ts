@@ -48,7 +48,7 @@ export function namesOf({ names, systemNamespace }: Pick<CertificateSettings, "n
 }
 
 /**
- * The certificate to serve, then each new one, until the signal aborts. Failures are told and tried again.
+ * The certificate to serve, then each new one, until the signal aborts. Failures are reported and tried again.
  * @param nowMs  injected: milliseconds since the epoch
  */
 export async function* ownKeyPairs(
@@ -83,13 +83,13 @@ function pairOf({ "tls.crt": cert, "tls.key": key }: Kept, { secret, clientCaFil
 
 interface Look {
   readonly kept: Kept;
-  /** There is no configuration: nobody will call, but the certificate is good all the same. */
+  /** There is no configuration: no calls will come, but the certificate is good all the same. */
   readonly problem: unknown;
 }
 
 /**
  * One look: Secret and configuration as they should be.
- * @throws DumpError API_CONFLICT when somebody else wrote in between: look again
+ * @throws DumpError API_CONFLICT when another replica wrote in between: look again
  */
 export async function lookAfter(
   http: KubeHttp,
@@ -99,7 +99,7 @@ export async function lookAfter(
 ): Promise<Look> {
   const { configuration: name } = settings;
   const at = { resource: CONFIGURATIONS, path: member(REGISTRATION_API, CONFIGURATIONS, name), signal };
-  // Read before the Secret, and written on this version: so nobody puts an older CA back than the one that is there.
+  // Read before the Secret, and written on this version: so no replica puts back a CA older than the present one.
   const configuration = await ifThere(http.json<Configuration>({ verb: "get", ...at }));
   const webhooks = configuration?.webhooks ?? [];
   const kept = await keep(http, settings, bundleIn(webhooks[0]), nowMs, signal);

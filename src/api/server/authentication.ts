@@ -1,6 +1,6 @@
 /**
  * Who asks. In this order: whom the front proxy names (kube-apiserver, which has already authenticated them), whom a client
- * certificate of the cluster names, whom a bearer token names. Nobody is anonymous here.
+ * certificate of the cluster names, whom a bearer token names. There are no anonymous requests.
  */
 import { createHash, type X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -41,7 +41,7 @@ export class Authentication {
   async userOf(request: IncomingMessage): Promise<User> {
     const user = byCertificate(request, this.#trust) ?? (await this.#byToken(request));
     if (!user) throw unauthorized();
-    // kube-apiserver acts upon these and takes them away; whoever comes straight to us would only seem to be another.
+    // kube-apiserver acts upon these and takes them away; a client that connects directly would only seem to be another user.
     if (request.headers["impersonate-user"] !== undefined)
       throw badRequest("Impersonate-User is for requests through kube-apiserver");
     return { ...user, groups: [...new Set([...user.groups, AUTHENTICATED])] };
@@ -80,7 +80,7 @@ interface TokenReview {
   };
 }
 
-/** @returns undefined when there is no certificate, or none that says anything to us */
+/** @returns undefined when there is no certificate, or none that we can use */
 function byCertificate(request: IncomingMessage, { clients, frontProxy }: ClusterTrust): User | undefined {
   const socket = request.socket as TLSSocket;
   const certificate = socket.getPeerX509Certificate?.();

@@ -15,7 +15,7 @@ export class Authorities {
       try {
         return [{ pem, certificate: new X509Certificate(pem) }];
       } catch {
-        return []; // one that cannot be read vouches for nobody
+        return []; // one that cannot be read vouches for no certificate
       }
     });
     this.pem = found.map(({ pem }) => pem);

@@ -34,7 +34,7 @@ const DENIED_MS = 5_000;
 /** Reviews at once: each name that a user asks about is one. */
 const REVIEWS = 1024;
 const REVIEWS_OF_ONE_USER = 256;
-/** Of why it is so, as much as is remembered and told. */
+/** How much of the reason is remembered and reported. */
 const REASON_LENGTH = 500;
 
 export class Authorization {
@@ -46,7 +46,7 @@ export class Authorization {
     this.#http = http;
   }
 
-  /** @throws StatusError 403, 429; DumpError when the cluster cannot be asked: nobody may then */
+  /** @throws StatusError 403, 429; DumpError when the cluster cannot be asked: then all is refused */
   async assertMay(user: User, act: ResourceAct | PathAct): Promise<void> {
     const key = createHash("sha256")
       .update(JSON.stringify([user, act]))

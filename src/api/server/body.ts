@@ -18,7 +18,7 @@ export function jsonIn(request: FastifyRequest): unknown {
   return parsed(request.body);
 }
 
-/** An object in a body, without the fields that there are not; the writer is told of them as was asked for. @throws StatusError */
+/** An object in a body, without unknown fields; the writer learns of them in the way that was asked for. @throws StatusError */
 export function draftIn(request: FastifyRequest, reply: FastifyReply, body: unknown): Draft {
   const validation = new Query(request.query).fieldValidation;
   const unknown: string[] = [];

@@ -78,7 +78,7 @@ function frontProxyIn(data: Readonly<Record<string, string>>): FrontProxy {
   };
 }
 
-/** A list of texts in JSON. One that cannot be read names somebody whom nobody can be: an empty one would allow all. */
+/** A list of texts in JSON. One that cannot be read becomes a name that no certificate can have: an empty list would allow all. */
 function namesIn(text: string | undefined): string[] {
   if (text === undefined || text === "") return [];
   try {

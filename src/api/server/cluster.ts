@@ -1,4 +1,4 @@
-/** What we ask the cluster about an object's surroundings, each time anew. */
+/** What we ask the cluster about an object's surroundings, again each time. */
 
 import { ifThere } from "../../kube/answers.ts";
 import type { KubeHttp } from "../../kube/http.ts";

@@ -6,7 +6,7 @@ import { notAcceptable } from "./refusal.ts";
 const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const SINGULAR = "coredumpendpoint";
 const SHORT_NAMES = ["cde"];
-/** Not `all`: nobody wants another table there. */
+/** Not `all`: no other table is wanted there. */
 /** No kind's name: kubectl takes `get coredumps` for a category of that name, and would show endpoints instead. */
 const CATEGORIES = ["coredump-detector"];
 

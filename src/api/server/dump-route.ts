@@ -1,4 +1,4 @@
-/** Downloads: who may has been decided, which bytes they are says src/download. Here they are counted, sent and told of. */
+/** Downloads: rights were checked before, store/download/ chooses the bytes. Here they are counted, sent and logged. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { reasonOf } from "../../domain/failures.ts";
@@ -104,7 +104,7 @@ async function serve(
       told({ status: statusOf(error).code, bytes: 0 }, reasonOf(error));
       throw error;
     }
-    reply.raw.destroy(); // less than was announced, so that nobody takes it for the whole
+    reply.raw.destroy(); // less than was announced, so that it is not taken for the whole
     return reply;
   } finally {
     parts.metrics.downloads.dec();

@@ -1,4 +1,4 @@
-/** Fields that stand twice in an object of JSON. The last one counts, as everywhere; but a strict reader is to be told. */
+/** Fields that stand twice in an object of JSON. The last one counts, as everywhere; but a strict reader must learn of it. */
 import { endOfText } from "../../domain/json-measure.ts";
 import { clipped, LIMITS } from "./limits.ts";
 

@@ -130,7 +130,7 @@ export class Endpoints {
     }
   }
 
-  /** @returns what it was last, when it is gone; else what it is while somebody objects */
+  /** @returns its last version, when it has gone; else its present one, while a finalizer remains */
   async delete(
     namespace: string,
     name: string,

@@ -18,7 +18,7 @@ declare module "fastify" {
     readonly access?: Access;
   }
   interface FastifyRequest {
-    /** Nobody on open routes. */
+    /** Undefined on open routes. */
     user: User | null;
   }
 }

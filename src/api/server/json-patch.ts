@@ -148,7 +148,7 @@ class PatchedDocument {
 }
 
 /**
- * @param spend  is told of what is about to be copied, in elements: text costs nothing here, but it does once it is written
+ * @param spend  gets the size of what is about to be copied, in elements: text costs nothing here, but it does once it is written
  * @throws PatchError deeper than any body: moves can put one tree below another, again and again
  */
 function copied(value: JsonValue, spend: (elements: number) => void, depth = 0): JsonValue {

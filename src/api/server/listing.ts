@@ -60,7 +60,7 @@ export async function listed(
   };
 }
 
-/** That piece, and all behind it, as of its revision. */
+/** That piece, and all after it, as of its revision. */
 async function* following(first: Listed, limit: number, read: (page: PageQuery) => Promise<Listed>) {
   yield first.items;
   for (let { items, remaining } = first; remaining > 0; ) {
@@ -111,7 +111,7 @@ function startOf(query: ListQuery, prefix: string): { after: string | undefined;
   return { after: undefined, revision: isExact ? version : undefined };
 }
 
-/** Nobody may wait for what may never come: a cluster that was restored from a backup. */
+/** No client waits for a revision that may never come (a cluster restored from a backup). */
 function assertKnown({ resourceVersion }: ListQuery, now: bigint): void {
   const version = versionIn(resourceVersion) ?? 0n;
   if (version > now) throw tooLarge(version, now);
@@ -140,7 +140,7 @@ const tooOld = ({ continueToken }: ListQuery) =>
 const tokenOf = (revision: bigint, after: string): string =>
   Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: String(revision), start: after })).toString("base64url");
 
-/** Whoever makes up a token gets a list of what is below the same prefix, and no more. */
+/** A made-up token gets a list of what is below the same prefix, and no more. */
 function startIn(token: string): { revision: bigint; after: string } {
   try {
     if (token.length > LIMITS.continueLength) throw new RangeError("too long");

@@ -3,7 +3,7 @@ import { isName, MAX_NAME_LENGTH } from "../../kube/names.ts";
 
 const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const UID = /^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$/;
-/** Prefix, slash, name; what is cut behind it was too long anyhow. */
+/** Prefix, slash, name; what is cut off after it was too long anyway. */
 const LONGEST_KEY = 253 + 1 + 63;
 const ANNOTATION_BYTES = 256 * 1024;
 

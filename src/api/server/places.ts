@@ -1,4 +1,4 @@
-/** So much at once, of all and of each: who asks for more is told to come back, and nobody waits for another's share. */
+/** Limits on what runs at once, in all and for each user: more is answered with "come back", so that none waits for another's share. */
 import { tooManyRequests } from "./refusal.ts";
 
 export class Places {

@@ -93,7 +93,7 @@ export const unsupportedMediaType = (types: string) =>
 export const tooManyRequests = (message: string) =>
   new StatusError(429, "TooManyRequests", message, { retryAfterSeconds: 1 });
 
-/** @param all  what is wrong with which field; at least one. The first few are told */
+/** @param all  what is wrong with which field; at least one. The first few are reported */
 export function invalid(kind: string, fullName: string, group: string, all: readonly Cause[]): StatusError {
   const [name, causes] = [clipped(fullName), all.slice(0, LIMITS.words)];
   const words = causes.map(({ field, message }) => `${field}: ${message}`);
@@ -119,7 +119,7 @@ const BY_CODE: Partial<Record<FailureCode, readonly [number, string]>> = {
   STORE_UNAVAILABLE: [503, "ServiceUnavailable"],
 };
 
-/** Whatever went wrong, as an answer. What is no failure of the catalogue is told to nobody but the log. */
+/** Any error as an answer. What is not in the catalogue goes to the log alone. */
 export function statusOf(error: unknown): StatusBody {
   if (error instanceof StatusError) return error.status;
   if (!(error instanceof DumpError))

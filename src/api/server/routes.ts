@@ -77,7 +77,7 @@ const listing =
     reply.raw.writeHead(200, { "content-type": JSON_TYPE });
     await send(reply.raw, answers.list(page), gone).then(
       () => reply.raw.end(),
-      () => reply.raw.destroy(), // less than the whole, so that nobody takes it for that
+      () => reply.raw.destroy(), // less than the whole, so that it is not taken for that
     );
     return reply;
   };

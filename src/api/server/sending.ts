@@ -6,7 +6,7 @@ const STALL_MS = 60_000;
 
 /**
  * Writes what comes, no faster than it is read; the answer's end is the caller's. Bytes are asked for only when those
- * before them are gone: whoever lends them takes them back.
+ * before them are gone: their lender takes them back.
  * @returns bytes written @throws the signal's reason; Error when the reader stalls
  */
 export async function send(
@@ -32,7 +32,7 @@ export async function send(
   return bytes;
 }
 
-/** Until text has room, or bytes are gone. A write that fails is told of by the signal: then the connection is closed. */
+/** Until text has room, or bytes are gone. A write that fails shows in the signal: then the connection is closed. */
 async function taken(response: ServerResponse, chunk: string | Buffer, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const stop = () => reject(signal.reason);

@@ -110,7 +110,7 @@ function count(
   if (verb !== "watch" && subresource !== "dump") metrics.seconds.observe({ verb }, elapsedTime / 1000);
 }
 
-/** What the framework refuses has a status of HTTP's, and is no failure of ours. */
+/** What the framework refuses has a status of HTTP's, and is not a failure of ours. */
 function statusOfError(error: unknown): StatusBody {
   const { statusCode, message } = error as FastifyError;
   if (statusCode === 413)

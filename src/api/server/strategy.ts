@@ -1,5 +1,5 @@
 /**
- * What becomes of an object that somebody wrote: what the writer says, what the server says, what never changes. Pure: time,
+ * What becomes of an object that a client wrote: what the writer says, what the server says, what never changes. Pure: time,
  * uid and what the cluster knows come in as arguments.
  */
 import { isDeepStrictEqual } from "node:util";
@@ -11,7 +11,7 @@ import { badRequest, type Cause, conflict, invalid, modified } from "./refusal.t
 import { isObject, shaped } from "./schema.ts";
 import { problemsOf } from "./validation.ts";
 
-/** What somebody sent: shaped, but with nothing that it must have. */
+/** What a client sent: of the right shape, but any field may be missing. */
 export interface Draft {
   readonly metadata: Partial<ObjectMeta>;
   readonly spec: Partial<CoredumpEndpoint["spec"]>;
@@ -28,7 +28,7 @@ interface Birth {
   readonly now: string;
 }
 
-/** @param onUnknown gets the path of each field that there is not. @throws StatusError 400 when it is no object of this kind */
+/** @param onUnknown gets the path of each unknown field. @throws StatusError 400 when it is not an object of this kind */
 export function draftOf(body: unknown, onUnknown: (path: string) => void): Draft {
   if (!isObject(body)) throw badRequest("the body must be an object");
   const { apiVersion, kind } = body;
@@ -98,7 +98,7 @@ export function withStatus(old: CoredumpEndpoint, draft: Draft): CoredumpEndpoin
   return next;
 }
 
-/** To go, as soon as nobody has an objection any more. */
+/** To be deleted, as soon as no finalizer is left. */
 export function dying(old: CoredumpEndpoint, now: string, propagation: string | undefined): CoredumpEndpoint {
   const { deletionTimestamp, finalizers = [], generation } = old.metadata;
   const collector = propagation === "Foreground" ? ["foregroundDeletion"] : propagation === "Orphan" ? ["orphan"] : [];
@@ -114,7 +114,7 @@ export function dying(old: CoredumpEndpoint, now: string, propagation: string | 
   };
 }
 
-/** Whether it is to go, and nobody objects. */
+/** Whether it is to be deleted, and no finalizer is left. */
 export const isGone = ({ metadata }: CoredumpEndpoint): boolean =>
   metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0;
 

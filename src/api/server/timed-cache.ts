@@ -14,7 +14,7 @@ interface CachedAnswer<T> {
 /**
  * Answers that count for a short while. Of those who ask the same at once, one asks and all get the answer. Failures never
  * count. What is remembered is bounded in bytes (so in number, too: 16,384), and forgotten when its time is over, also when
- * nobody asks any more.
+ * is not asked for any more.
  */
 export class TimedCache<T> {
   readonly #keepMs: (answer: T) => number;

@@ -13,7 +13,7 @@ import { assertSensible, watched } from "./watching.ts";
 
 const LONGEST_S = 3600;
 const RECHECK_MS = 10_000;
-/** Who cannot be asked may come back at once; a right that nobody has confirmed for so many checks is none. */
+/** A right that could not be confirmed for so many checks counts as gone; the client may come back at once. */
 const UNANSWERED = 3;
 
 interface WatchParts {
@@ -53,7 +53,7 @@ export async function serveWatch(request: FastifyRequest, reply: FastifyReply, p
   }
 }
 
-/** Not all come back at once when nobody said how long. */
+/** So that clients that gave no time do not all come back at once. */
 const lastsMs = ({ timeoutSeconds }: Query): number =>
   Math.floor(Math.min(timeoutSeconds ?? LONGEST_S * (0.5 + Math.random() / 2), LONGEST_S) * 1000);
 

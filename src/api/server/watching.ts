@@ -67,7 +67,7 @@ export function assertSensible({ bookmarks, sendInitialEvents, resourceVersionMa
   if (sendInitialEvents && !bookmarks) throw badRequest("sendInitialEvents requires allowWatchBookmarks");
 }
 
-/** Whoever selects by labels sees an object come and go as its labels change. */
+/** A watcher with a label selector sees an object come and go as its labels change. */
 function* eventOf(
   { type, key, value, revision, previous }: StorageChange,
   named: Keys,

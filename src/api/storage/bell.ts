@@ -1,4 +1,4 @@
-/** Wakes all who wait. Whoever looks first and waits then, in one turn of the event loop, misses nothing. */
+/** Wakes all who wait. To look first and then wait, in one turn of the event loop, misses nothing. */
 export class Bell {
   readonly #waiting = new Set<() => void>();
 

@@ -14,6 +14,6 @@ export const gone = (revision: bigint): DumpError =>
     hint: "list again, and go on from there",
   });
 
-/** The first key behind all that begin with that prefix. Keys are ASCII, so its last character has a next one. */
+/** The first key after all that begin with that prefix. Keys are ASCII, so its last character has a next one. */
 export const endOf = (prefix: string): string =>
   prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);

@@ -18,11 +18,11 @@ const RECENT = 2000;
 const RECENT_LENGTH = 8 << 20;
 const PROGRESS_MS = 5000;
 
-/** One watch of the storage, and what it has told lately. */
+/** One watch of the storage, and its recent changes. */
 interface UpstreamWatch {
-  /** Behind this revision, all changes are among the recent ones. */
+  /** All changes after this revision are among the recent ones. */
   from: bigint;
-  /** All changes up to here have been told. */
+  /** All changes up to here have been delivered. */
   now: bigint;
   readonly recent: StorageChange[];
   /** Of the recent ones together. */
@@ -84,7 +84,7 @@ export class SharedWatch implements ObjectStorage {
     else yield* this.#storage.watch(prefix, afterRevision, signal);
   }
 
-  /** Whether what comes behind that revision is told here; one that is still to come is the storage's to refuse. */
+  /** Whether the changes after that revision can be delivered from here; one that is still to come is the storage's to refuse. */
   async #covers({ from, now }: UpstreamWatch, revision: bigint, signal: AbortSignal): Promise<boolean> {
     if (revision < from) return false;
     return revision <= now || revision <= (await this.#storage.list(this.#root, { limit: 1 }, signal)).revision;
@@ -115,7 +115,7 @@ export class SharedWatch implements ObjectStorage {
     }
   }
 
-  /** The watch that is running; begun by the first who needs it, and anew when it has failed. */
+  /** The watch that is running; begun by the first client that needs it, and again when it has failed. */
   #running(): Promise<UpstreamWatch> {
     this.#run ??= this.#begin().catch((error) => {
       this.#run = undefined;

@@ -5,9 +5,9 @@
  * Keys     are ASCII paths (`/registry/fujitsu.com/coredumpendpoints/<namespace>/<name>`), ordered by their bytes. A prefix
  *          is the beginning of a key and not empty: end it with `/` to mean what is in a folder.
  * Values   are texts (JSON) below a megabyte.
- * Durable  What was answered is on the disk. Who is told of a failure does not know whether it was done, unless it is
+ * Durable  What was answered is on the disk. A caller that gets a failure does not know whether it was done, unless it is
  *          API_CONFLICT or NOT_FOUND: look again.
- * Errors   STORAGE_UNAVAILABLE when nobody answers, or not in time: try again. API_CONFLICT, NOT_FOUND, API_GONE as below.
+ * Errors   STORAGE_UNAVAILABLE when there is no answer, or not in time: try again. API_CONFLICT, NOT_FOUND, API_GONE as below.
  *          The signal's reason once it has fired.
  */
 export interface ObjectStorage extends AsyncDisposable {
@@ -30,13 +30,13 @@ export interface ObjectStorage extends AsyncDisposable {
   delete(key: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint>;
 
   /**
-   * Every change of what begins with `prefix` behind `afterRevision`: each once, in order, for ever; between them, now and
+   * Every change of what begins with `prefix` after `afterRevision`: each once, in order, for ever; between them, now and
    * then, how far we are (`progress`), so that one who comes back later need not go on from long ago. It survives what the
    * storage survives: a connection that breaks, a restart.
    *
    * It ends only by an error: API_GONE when what comes next has been compacted (or was never: list again), STORAGE_UNAVAILABLE
-   * when nobody has answered for a while, the signal's reason. One who takes too long to read is left behind with API_GONE.
-   * Whoever stops reading ends it (`break`).
+   * when there was no answer for a while, the signal's reason. A reader that is too slow gets API_GONE.
+   * The reader ends it by ceasing to read (`break`).
    */
   watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncIterable<StorageEvent>;
 
@@ -67,7 +67,7 @@ export interface StorageUsage {
 }
 
 export interface PageQuery {
-  /** The last key of the page before: this one begins behind it. */
+  /** The last key of the page before: this one begins after it. */
   readonly after?: string | undefined;
   /** Default: all. Fewer may come where they are large (megabytes): `remaining` says that there are more. */
   readonly limit?: number | undefined;
@@ -79,7 +79,7 @@ export interface Listed {
   readonly items: readonly StoredItem[];
   /** As of which all of it is; a watch goes on from here. */
   readonly revision: bigint;
-  /** How many more there are behind these. */
+  /** How many more there are after these. */
   readonly remaining: number;
 }
 
@@ -95,7 +95,7 @@ export interface StorageChange {
   readonly previous: StoredObject | undefined;
 }
 
-/** All changes up to this revision have been told. */
+/** All changes up to this revision have been delivered. */
 interface StorageProgress {
   readonly type: "progress";
   readonly revision: bigint;

@@ -1,8 +1,8 @@
 /**
- * Where a bundle lies in the store. Only keys of this grammar are ours; nobody serves or deletes any other.
+ * Where a bundle lies in the store. Only keys of this grammar are ours; no other is ever served or deleted.
  *
  *   <namespace>/<pod uid>/<container>/<file>      a pod's
- *   _docker/<node>/<container>/<file>             a container's that is no pod's
+ *   _docker/<node>/<container>/<file>             a container's outside of pods
  *   _host/<node>/<file>                           a host process's
  *   _restricted/<any of these>                    of a process that was not dumpable, or perhaps not
  *   <file>: <executable>-<YYYYMMDDTHHMMSSmmmZ>-<host pid>-<short id>.tar.zst
@@ -80,7 +80,7 @@ function part(text: string, length = MAX_PART): string {
   return safe.replace(/^[^A-Za-z0-9]/, "_") || "_";
 }
 
-/** The digits of an ISO time in UTC; a record that somebody mangled has the epoch's. */
+/** The digits of an ISO time in UTC; a mangled record has the epoch's. */
 const stamp = (iso: string): string =>
   /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(iso) ? iso.replace(/[-:.]/g, "") : "19700101T000000000Z";
 

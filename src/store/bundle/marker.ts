@@ -12,7 +12,7 @@ interface Marker {
 
 export const markerText = (clusterUid: string): string => `${JSON.stringify({ version: 1, clusterUid })}\n`;
 
-/** What a marker says, or undefined when it is none: then the store is nobody's to clean up. */
+/** What a marker says, or undefined when it is none: then nothing may be removed from the store. */
 export function markerIn(text: string): Marker | undefined {
   try {
     const { version, clusterUid } = JSON.parse(text) as Partial<Record<keyof Marker, unknown>>;

@@ -141,7 +141,7 @@ export class SeekableReader {
       ahead = readers <= MAX_AHEAD ? this.#fetch(frame, end, signal) : undefined;
       ahead?.catch(() => undefined); // likewise
       yield* frames;
-      free(bytes); // whoever asks for more has unpacked these
+      free(bytes); // a reader that asks for more has unpacked these
     }
     return Buffer.alloc(0);
   }
@@ -170,7 +170,7 @@ interface Fetched {
 }
 
 async function plainOf(packed: Buffer, plainBytes: number): Promise<Buffer> {
-  if (plainBytes === 0) return packed.subarray(0, 0); // somebody's skippable frame
+  if (plainBytes === 0) return packed.subarray(0, 0); // a skippable frame
   const plain = await unpack(packed, {
     maxOutputLength: plainBytes, // whatever the frame itself claims
     chunkSize: Math.max(plainBytes + SPARE_BYTES, 1024),
@@ -186,10 +186,10 @@ function exactly(bytes: number, buffer: Buffer): Buffer {
   return buffer;
 }
 
-/** A number of a table; behind its end, one that nothing reaches. */
+/** A number of a table; after its end, one that nothing reaches. */
 const at = (table: Float64Array, index: number): number => table[index] ?? Number.POSITIVE_INFINITY;
 
-/** The first that is so, all behind it being so too; `count` when none is. */
+/** The first for which it holds, as for all after it; `count` when none is. */
 function firstWhere(count: number, isSo: (index: number) => boolean): number {
   let [low, high] = [0, count];
   while (low < high) {

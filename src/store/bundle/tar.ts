@@ -23,7 +23,7 @@ const CHECKSUM = [148, 8] as const;
 const MAGIC = [257, 8] as const;
 
 /**
- * Root's own and nobody else's to read; whoever unpacks it owns it then.
+ * Root's, and not for others to read; the user who unpacks it owns it then.
  *
  * @param type  an ordinary file, or pax records of the next one
  */
@@ -40,10 +40,10 @@ export function tarHeader({ name, sizeBytes }: TarEntry, mtime: Date, type: "0" 
   return block;
 }
 
-/** Zeros behind a file's bytes, up to the next block. */
+/** Zeros after a file's bytes, up to the next block. */
 export const paddingBytes = (sizeBytes: number): number => (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES;
 
-/** What a header says; undefined at the archive's end, and for what is no header of an ordinary file. */
+/** What a header says; undefined at the archive's end, and for what is not the header of an ordinary file. */
 export function parseTarHeader(block: Buffer): TarEntry | undefined {
   if (block.length !== BLOCK_BYTES || block[156] !== 0x30) return undefined;
   if (Number.parseInt(text(block, CHECKSUM), 8) !== checksum(block)) return undefined;

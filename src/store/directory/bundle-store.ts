@@ -8,7 +8,7 @@ import { fileFailure } from "../ports/failures.ts";
 import { isPlain } from "../ports/location.ts";
 import { folderOf } from "./folder.ts";
 
-/** As deep as a key is, and a bit: somebody else's tree is not ours to walk. */
+/** As deep as a key is, and a bit: a foreign tree is not ours to walk. */
 const DEPTH = 6;
 const PART = /^\.(.+)\.part$/;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -45,7 +45,7 @@ export class DirectoryStore implements BundleStore {
       const at = key.lastIndexOf("/") + 1;
       const name = PART.exec(key.slice(at))?.[1];
       const stat = name === undefined ? undefined : await lstat(path).catch(unlessGone);
-      // Somebody who still writes makes it younger.
+      // A writer that is still at work makes it younger.
       if (stat?.isFile()) yield { key: key.slice(0, at) + name, begun: stat.mtime, id: String(stat.ino) };
     }
   }
@@ -115,7 +115,7 @@ export class DirectoryStore implements BundleStore {
     }
   }
 
-  /** Folders that are empty now. An upload that is about to begin in one of them fails, and makes it anew the next time. */
+  /** Folders that are empty now. An upload that is about to begin in one of them fails, and creates it again the next time. */
   async #prune(key: string): Promise<void> {
     for (let folder = parentOf(key); folder !== ""; folder = parentOf(folder)) {
       try {

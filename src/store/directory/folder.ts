@@ -1,6 +1,6 @@
 /**
  * A directory store's folders: opened one by one, each through its parent, and no link is followed below the store's own
- * directory: whoever can write to the volume cannot lead us out of it.
+ * directory: those who can write to the volume cannot lead us out of it.
  */
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
@@ -23,7 +23,7 @@ interface Folder extends AsyncDisposable {
  * @param root  the store's own directory: it must be there, because making it would fill the node's disk where a volume is
  *              not mounted
  * @param key   plain
- * @throws DumpError STORE_MISSING; the errno of a folder that cannot be opened: ELOOP and ENOTDIR where somebody put a link
+ * @throws DumpError STORE_MISSING; the errno of a folder that cannot be opened: ELOOP and ENOTDIR where there is a link
  */
 export async function folderOf(root: string, key: string, mode: "make" | "look"): Promise<Folder> {
   const parts = key.split("/");

@@ -64,7 +64,7 @@ export class DirectorySink implements DumpSink {
     }
   }
 
-  /** What is not there yet goes behind what is. */
+  /** What is not there yet is written after what is. */
   async #write(handle: FileHandle, upload: Upload, signal: AbortSignal): Promise<{ sizeBytes: number; crc: number }> {
     const { key, fingerprint } = upload;
     let { sizeBytes, crc } = await this.#left(handle, upload);

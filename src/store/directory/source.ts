@@ -7,7 +7,7 @@ import { isPlain } from "../ports/location.ts";
 import type { DumpSource, Stored } from "../ports/source.ts";
 import { folderOf } from "./folder.ts";
 
-/** Not to wait for a writer where somebody put a pipe. */
+/** Not to wait for a writer, should there be a pipe. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** A mounted volume. The descriptor that a read uses is the very file that `stored` was seen in. */

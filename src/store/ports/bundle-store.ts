@@ -12,7 +12,7 @@ export interface BundleStore {
    */
   list(folder: string, signal: AbortSignal): AsyncIterable<ListedFile>;
 
-  /** Once it has resolved nobody can read it any more. What is not there is removed already. */
+  /** Once it has resolved it cannot be read any more. What is not there is removed already. */
   remove(key: string, signal: AbortSignal): Promise<void>;
 
   /** Uploads that have begun and neither ended nor were aborted; some of them are under way. */

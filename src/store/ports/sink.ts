@@ -21,7 +21,7 @@ export interface DumpSink {
 
   /**
    * Removes what attempts that never came to their end left in the store; a bundle under its key stays. For dumps that
-   * nobody wants stored any more. @throws as put() does
+   * is not to be stored any more. @throws as put() does
    */
   discard(upload: Pick<Upload, "key" | "noted" | "note">, signal: AbortSignal): Promise<void>;
 }

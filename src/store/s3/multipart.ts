@@ -64,7 +64,7 @@ export class Multipart {
       parts: [],
       isWhole: false,
     });
-    multipart.#save(false); // at once, or nobody could ever discard it
+    multipart.#save(false); // at once, or it could never be discarded
     return multipart;
   }
 

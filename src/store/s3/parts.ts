@@ -1,6 +1,6 @@
 /**
  * A stream of bytes as parts of one length, all but the last. Three buffers at the most are in use: two on their way, one
- * being filled; whoever has sent a part gives its buffer back.
+ * being filled; the sender of a part gives its buffer back.
  */
 import { crc32 } from "node:zlib";
 

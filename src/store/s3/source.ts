@@ -5,7 +5,7 @@ import { isPlain, type S3Settings } from "../ports/location.ts";
 import type { DumpSource, Stored } from "../ports/source.ts";
 import { S3Connection, type S3Location, type S3Patience } from "./client.ts";
 
-/** Who waits for an answer waits behind an API server that gives up after a minute. */
+/** The client waits through an API server that gives up after a minute. */
 const PATIENCE: S3Patience = { stallMs: 20_000 };
 
 /** An S3 bucket, read. The right to get objects suffices; without the one to list, what is missing looks like denied. */

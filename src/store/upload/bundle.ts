@@ -1,6 +1,6 @@
 /**
  * A dump as one compressed tar: small files, then the core; independent zstd frames, then their seek table. The bytes are
- * made anew for every attempt and never lie on the node's disk; from the same record they are the same.
+ * made again for every attempt and never lie on the node's disk; from the same record they are the same.
  */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
@@ -21,7 +21,7 @@ import { TarBytes } from "./tar-bytes.ts";
 const FORMAT = 1;
 
 /**
- * @param files  the dump's directory in the cache; whoever calls holds its lock
+ * @param files  the dump's directory in the cache; the caller holds its lock
  * @throws DumpError DUMP_NOT_HELD when there is no core, DUMP_CORRUPT when it is not the one that was captured
  */
 export async function bundleOf(record: DumpRecord, files: DumpFiles): Promise<Upload & AsyncDisposable> {
@@ -50,7 +50,7 @@ async function openCore(record: DumpRecord, files: DumpFiles): Promise<FileHandl
   }
 }
 
-/** An errno of the cache, told apart from those of a store before a store sees it. */
+/** An errno of the cache, distinguished from those of a store before a store sees it. */
 function unreadable(cause: unknown, { id }: DumpRecord): unknown {
   if (errnoOf(cause) === undefined) return cause;
   return new DumpError("CACHE_UNUSABLE", `Cannot bundle dump ${shortId(id)}: ${reasonOf(cause)}`, { cause });
@@ -89,7 +89,7 @@ function fingerprintOf({ core }: DumpRecord, prelude: Buffer): string {
   return createHash("sha256").update(how).update(prelude).digest("hex");
 }
 
-/** For whoever lists the store without opening bundles. */
+/** For those who list the store without opening bundles. */
 const metadataOf = ({ id, node, cluster }: DumpRecord): Record<string, string> => ({
   "coredump-id": id,
   "coredump-node": node.replace(/[^\x21-\x7e]/g, "_"),

@@ -68,7 +68,7 @@ function small(path: string): Buffer | "too large" | undefined {
   }
 }
 
-/** A file that was never made is no failure: not every dump has all. */
+/** A file that was never made is not a failure: not every dump has all. */
 function absent<T>(act: () => T): T | undefined {
   try {
     return act();

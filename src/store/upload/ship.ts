@@ -23,7 +23,7 @@ export async function ship(
 }
 
 /**
- * For a dump that nobody wants stored any more: what unfinished attempts left in the store goes, so that nobody has to
+ * For a dump that is not to be stored any more: what unfinished attempts left in the store goes, so that nobody has to
  * find it there later. @throws DumpError of a store: then the collector will
  */
 export async function abandon(

@@ -1,6 +1,6 @@
 /**
  * A bundle's tar, computed from any place on and never built: the small files from memory, the core from its file, zeros.
- * It is cut into frames of a fixed length, anew where the core begins, so that frames and the core's holes lie alike.
+ * It is cut into frames of a fixed length, with a new one where the core begins, so that frames and the core's holes lie alike.
  */
 
 import { DumpError } from "../../domain/failures.ts";

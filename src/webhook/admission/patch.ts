@@ -29,7 +29,7 @@ export type PodVerdict =
   | { readonly kind: "patched"; readonly additions: readonly Addition[] };
 
 const NODE_SELECTOR = "coredump";
-/** The pod's name, from the downward API: the API server makes it up behind us when there is only a generateName. */
+/** The pod's name, from the downward API: the API server makes it after our answer when there is only a generateName. */
 const POD_NAME = "COREDUMP_POD_NAME";
 const POD_NAME_FIELD = "metadata.name";
 /** Of Kubernetes: a DNS subdomain. */
@@ -72,7 +72,7 @@ export function judgePod(pod: ClaimPod): PodVerdict {
   return additions.length > 0 ? { kind: "patched", additions } : { kind: "untouched" };
 }
 
-/** Names that the API server refuses behind us: nothing is made of them that would be repeated for each container. */
+/** Names that the API server refuses after us: nothing is made of them that would be repeated for each container. */
 const isTooLong = (...names: readonly (string | undefined)[]): boolean =>
   names.some((name) => name !== undefined && name.length > MAX_NAME);
 
@@ -118,7 +118,7 @@ function isServed(
   return directory === container.name && variables.isPodName(variable);
 }
 
-/** Behind our word. */
+/** After our word. */
 const NUMBER = /^_(\d+)/;
 /** Of any number that is reached: no request has a million such words. */
 const DIGITS = 6;

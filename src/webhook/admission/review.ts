@@ -31,7 +31,7 @@ export interface ReviewAnswer {
 const MOST = { depth: 100, values: 100_000 };
 const VERSIONS = ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"];
 
-/** @throws DumpError API_INVALID when it is no AdmissionReview: then nothing is known of the pod, and nothing is allowed */
+/** @throws DumpError API_INVALID when it is not an AdmissionReview: then nothing is known of the pod, and nothing is allowed */
 export function answerReview(body: Buffer | string): ReviewAnswer {
   const { apiVersion, kind, request } = decode(Buffer.from(body));
   const verdict = isNewPod(request) ? judgePod(podIn(request)) : UNTOUCHED;

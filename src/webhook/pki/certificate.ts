@@ -30,7 +30,7 @@ interface Validity {
 const ECDSA_WITH_SHA256 = sequence(objectId("1.2.840.10045.4.3.2"));
 const COMMON_NAME = objectId("2.5.4.3");
 const SERVER_AUTH = objectId("1.3.6.1.5.5.7.3.1");
-/** Numbers of extensions, behind 2.5.29. */
+/** Numbers of extensions, below 2.5.29. */
 const SUBJECT_KEY = 14;
 const KEY_USAGE = 15;
 const ALT_NAME = 17;

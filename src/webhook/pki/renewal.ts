@@ -1,5 +1,5 @@
 /**
- * A CA and a server certificate that are kept somewhere, and what to make anew of them. Pure but for new keys.
+ * A CA and a server certificate that are kept somewhere, and what of them to renew. Pure but for new keys.
  * The CA's key is kept beside them: a CA that stays is a CA that callers know already.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";

@@ -50,7 +50,7 @@ export class EtcdClient {
   }
 
   /**
-   * One call. It is sent once: whether a write that failed was done, nobody can say.
+   * One call. It is sent once: whether a write that failed was done is unknown.
    * @throws DumpError API_GONE, API_INVALID, STORAGE_UNAVAILABLE; the signal's reason
    */
   async call<M extends keyof EtcdAnswers>(method: M, request: object, signal?: AbortSignal): Promise<EtcdAnswers[M]> {
@@ -81,7 +81,7 @@ export class EtcdClient {
     }
   }
 
-  /** The stream of one watch. Whoever has it cancels it. */
+  /** The stream of one watch; its owner cancels it. */
   async watch(signal: AbortSignal): Promise<WatchStream> {
     const { asked, answered, path } = this.#method("Watch/Watch");
     const client = await this.#connected(signal);
@@ -93,7 +93,7 @@ export class EtcdClient {
       (bytes: Buffer) => decoded(answered, bytes) as WatchResponse,
       metadata,
     );
-    stream.on("error", () => undefined); // whoever reads it hears of it, too; after its end nobody does
+    stream.on("error", () => undefined); // its reader gets it, too; after its end there is none
     return stream;
   }
 

@@ -25,7 +25,7 @@ export async function keepCompacting(client: EtcdClient, intervalMs: number, sig
   }
 }
 
-/** Forgets what was before the last turn, if nobody else has since then. @returns this turn */
+/** Forgets what was before the last turn, unless another server has done so since. @returns this turn */
 export async function compactOnce(client: EtcdClient, last: Turn, signal: AbortSignal): Promise<Turn> {
   const { succeeded, header, responses } = await client.call(
     "KV/Txn",

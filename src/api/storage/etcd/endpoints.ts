@@ -51,8 +51,8 @@ export class EtcdEndpoint {
   }
 
   /**
-   * Behind TLS and HTTP/2's first words, so a member that refuses our certificate is not connected.
-   * @throws Error when there is no connection within that time; the next try reads the certificates anew
+   * After TLS and HTTP/2's first words, so a member that refuses our certificate is not connected.
+   * @throws Error when there is no connection within that time; the next try reads the certificates again
    */
   async connected(withinMs: number): Promise<Client> {
     this.#client ??= this.#open();

@@ -1,4 +1,4 @@
-/** A watch that outlives its connections: each one goes on behind what the one before told last. */
+/** A watch that outlives its connections: each one goes on after the last change that the one before delivered. */
 import { performance } from "node:perf_hooks";
 import { DumpError } from "../../../domain/failures.ts";
 import { backoffMs, pause } from "../../../system/backoff.ts";
@@ -26,7 +26,7 @@ export async function* watchEtcd(
         failures = 0;
         revision = event.revision;
         yield event;
-        heardMs = performance.now(); // whoever reads takes the time that he takes
+        heardMs = performance.now(); // the reader takes its time
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -98,7 +98,7 @@ function* eventsOf({ events }: WatchResponse): Generator<StorageEvent> {
   for (const { type, kv, prevKv } of events) {
     const { key, value, revision } = itemOf(kv);
     const before = prevKv ? itemOf(prevKv) : undefined;
-    // Compacted before we came to it: what the change means for a selector nobody can say any more.
+    // Compacted before we came to it: what the change means for a selector is not known any more.
     if (!before && (type === "DELETE" || kv.version !== "1")) throw gone(revision);
     const previous = before && { value: before.value, revision: before.revision };
     if (type === "DELETE") yield { type: "delete", key, value: previous?.value ?? "", revision, previous };

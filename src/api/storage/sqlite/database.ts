@@ -125,7 +125,7 @@ export class Database {
     }
   }
 
-  /** @returns what whoever still waits is to be told */
+  /** @returns the failure for those who still wait */
   close(): DumpError {
     this.#statements.clear();
     if (this.#database.isOpen) this.#database.close();

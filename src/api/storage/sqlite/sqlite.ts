@@ -85,7 +85,7 @@ export class SqliteStorage implements ObjectStorage {
   #compactAtMs: number;
   #writtenBytes = 0;
 
-  /** @throws DumpError STORAGE_UNAVAILABLE when the file is another's, or cannot be read; SETTINGS_INVALID when it is no storage */
+  /** @throws DumpError STORAGE_UNAVAILABLE when the file is another's, or cannot be read; SETTINGS_INVALID when it is not a storage */
   constructor(path: string, keep: Keep = KEEP) {
     this.#database = new Database(path);
     this.#keep = keep;
