@@ -69,12 +69,9 @@ test("every file of ours that a comment or a page names is there", () => {
 
 const declarations = [...SRC].flatMap(([path, text]) => namesIn(text, TYPE).map((name) => ({ name, path })));
 
-/** The Coredump and its parts, until they are declared once. */
-const OPEN = ["Finding"];
-
 test("every type's name means one thing", () => {
   const byName = Map.groupBy(declarations, ({ name }) => name);
-  const twice = [...byName].filter(([name, all]) => all.length > 1 && !OPEN.includes(name));
+  const twice = [...byName].filter(([, all]) => all.length > 1);
   assert.deepEqual(
     twice.map(([name, all]) => `${name}: ${all.map(({ path }) => path).join(", ")}`),
     [],

@@ -36,6 +36,12 @@ export function parseQuantity(text: unknown): Quantity | undefined {
   return { nanos: sign === "-" ? -nanos : nanos, format };
 }
 
+/** Whole bytes; undefined when it is no quantity. */
+export function bytesIn(quantity: unknown): bigint | undefined {
+  const parsed = parseQuantity(quantity);
+  return parsed && parsed.nanos / NANO;
+}
+
 const dividedUp = (dividend: bigint, divisor: bigint): bigint => (dividend + divisor - 1n) / divisor;
 
 /** The shortest way to write it without a fraction, as the API does: 1536Mi, 1Gi, 1500m; below 1Ki binary ones are decimal. */

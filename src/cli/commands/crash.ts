@@ -6,7 +6,7 @@ import { fileReader } from "../../crash/elf/file-reader.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import { crashScreen } from "../output/crash.ts";
-import { json, yaml } from "../output/document.ts";
+import { rendered } from "../output/document.ts";
 import { print } from "../output/print.ts";
 import type { Parsed } from "./flags.ts";
 import { Sysroot } from "./sysroot.ts";
@@ -32,10 +32,7 @@ export const command: CommandModule<object, Parsed> = {
       using sysroot = new Sysroot(String(argv["sysroot"] ?? "/"));
       const crash = crashOf({ core: fileReader(fd), files: sysroot.file });
       if (crash.stack.length === 0) throw unreadable(path, crash.problem ?? "it holds no stack");
-      const format = argv["output"];
-      if (format === "json") return await print(json(crash));
-      if (format === "yaml") return await print(await yaml(crash));
-      await print(crashScreen(crash, argv["all-threads"] === true));
+      await print(await rendered(crash, argv["output"], () => crashScreen(crash, argv["all-threads"] === true)));
     } finally {
       closeSync(fd);
     }

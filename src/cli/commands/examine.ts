@@ -4,52 +4,34 @@ import type { Checked } from "../../crash/elf/bytes.ts";
 import { fileReader } from "../../crash/elf/file-reader.ts";
 import { type CoreLayout, layoutOf } from "../../crash/elf/layout.ts";
 import type { DumpRecord } from "../../domain/dump.ts";
-import { DumpError } from "../../domain/failures.ts";
-import { shortId } from "../../domain/id.ts";
-import { jsonBytes } from "../../domain/units.ts";
 import { shortfall } from "../output/describe.ts";
-import type { Finding } from "../output/findings.ts";
+import { type Finding, findingOf } from "../output/findings.ts";
 import { digestOf, openedCore } from "./core-file.ts";
+
+export interface CacheFinding extends Finding {
+  readonly id: string;
+  readonly executable: string;
+  /** What is wrong, in words; null when nothing is. */
+  readonly problem: string | null;
+}
 
 export async function examine(
   records: readonly DumpRecord[],
   pathOf: (record: DumpRecord) => string,
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
+): Promise<CacheFinding[]> {
+  const findings: CacheFinding[] = [];
   for (const record of records) findings.push(await examineOne(record, pathOf(record)));
   return findings;
 }
 
-/** @throws DumpError for the worst that was found; nothing when all is well */
-export function verdictOn(findings: readonly Finding[]): void {
-  const bad = findings.filter(({ problem }) => problem !== null);
-  if (bad.length === 0) return;
-  const corrupt = bad.some(({ checksum }) => checksum === "wrong");
-  const names = bad.map(({ id, problem }) => `${shortId(id)} ${problem}`).join("; ");
-  throw new DumpError(
-    corrupt ? "DUMP_CORRUPT" : "DUMP_INCOMPLETE",
-    `Cannot confirm ${bad.length} of ${findings.length}: ${names}`,
-  );
-}
-
-async function examineOne(record: DumpRecord, path: string): Promise<Finding> {
+async function examineOne(record: DumpRecord, path: string): Promise<CacheFinding> {
   using core = openedCore(record, path);
   const logicalBytes = fstatSync(core.fd).size;
   const layout = layoutOf(fileReader(core.fd));
   const sha256 = await digestOf(core.fd);
-  const known = record.core.sha256;
-  const checksum = known === null ? "unknown" : known === sha256 ? "right" : "wrong";
-  const problem = problemOf(record, layout, logicalBytes, checksum);
-  return {
-    id: record.id,
-    executable: record.executable,
-    logicalBytes,
-    expectedBytes: layout.ok ? jsonBytes(layout.expectedBytes) : null,
-    complete: layout.ok && layout.expectedBytes <= BigInt(logicalBytes) && !mayHaveGaps(record),
-    sha256,
-    checksum,
-    problem,
-  };
+  const finding = findingOf(logicalBytes, layout, sha256, record.core.sha256, mayHaveGaps(record));
+  const problem = problemOf(record, layout, logicalBytes, finding.checksum);
+  return { id: record.id, executable: record.executable, ...finding, problem };
 }
 
 /** Two writers copy at once: where they were killed the file may have its full length, and yet miss pages before its end. */

@@ -4,7 +4,7 @@ import type { DumpRecord } from "../../domain/dump.ts";
 import { textOf } from "../../domain/text.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { readUpTo } from "../../system/proc.ts";
-import { json, yaml } from "../output/document.ts";
+import { rendered } from "../output/document.ts";
 import { print } from "../output/print.ts";
 import { screen } from "../output/screen.ts";
 import { openedCache } from "./cache-access.ts";
@@ -21,14 +21,7 @@ export const command: CommandModule<object, Parsed> = {
   async handler(argv) {
     const cache = await openedCache(argv);
     const record = cache.find(String(argv["id"]));
-    const format = argv["output"];
-    await print(
-      format === "json"
-        ? json(record)
-        : format === "yaml"
-          ? await yaml(record)
-          : screen(record, pasted(argv), titleIn(cache, record)),
-    );
+    await print(await rendered(record, argv["output"], () => screen(record, pasted(argv), titleIn(cache, record))));
   },
 };
 

@@ -6,7 +6,7 @@ import type { CommandModule } from "yargs";
 import { DumpError } from "../../domain/failures.ts";
 import { fixturesIn, readFixture } from "../../roles/fixture.ts";
 import { replay } from "../../roles/handler/replay.ts";
-import { json, yaml } from "../output/document.ts";
+import { rendered } from "../output/document.ts";
 import { render } from "../output/list.ts";
 import { print, say } from "../output/print.ts";
 import { screen } from "../output/screen.ts";
@@ -36,11 +36,9 @@ export const command: CommandModule<object, Parsed> = {
     const dir = resolve(String(argv["dump-dir"] ?? mkdtempSync(join(tmpdir(), "coredump-replay-"))));
     const record = await replay(fixture, dir);
     say(`Replayed ${fixture.name} into ${dir}`);
-    const format = argv["output"];
-    if (format === "json") return await print(json(record));
-    if (format === "yaml") return await print(await yaml(record));
     const list = await render([record], "table", new Date());
-    await print(`${list}\n${screen(record, pasted({ "dump-dir": dir }))}`);
+    const forPeople = () => `${list}\n${screen(record, pasted({ "dump-dir": dir }))}`;
+    await print(await rendered(record, argv["output"], forPeople));
   },
 };
 

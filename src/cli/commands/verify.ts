@@ -1,11 +1,13 @@
 /** `verify`: checks the cores of this node. */
 import type { CommandModule } from "yargs";
 import { DumpError } from "../../domain/failures.ts";
+import { shortId } from "../../domain/id.ts";
 import { isHeld } from "../output/describe.ts";
-import { renderFindings } from "../output/findings.ts";
+import { renderFindings, verdictOn } from "../output/findings.ts";
 import { print } from "../output/print.ts";
+import type { Column } from "../output/table.ts";
 import { found, openedCache } from "./cache-access.ts";
-import { examine, verdictOn } from "./examine.ts";
+import { type CacheFinding, examine } from "./examine.ts";
 import { CACHE_OPTIONS, flagsOf, type Parsed } from "./flags.ts";
 
 export const command: CommandModule<object, Parsed> = {
@@ -25,7 +27,16 @@ export const command: CommandModule<object, Parsed> = {
     const named = async () => await Promise.all(found(cache, ids).map((record) => cache.finished(record)));
     const records = argv["all"] === true ? cache.records().filter(isHeld) : await named();
     const findings = await examine(records, (record) => cache.corePath(record));
-    await print(await renderFindings(findings, argv["output"] as string));
-    verdictOn(findings);
+    await print(await renderFindings(findings, argv["output"], NAMING));
+    verdictOn(
+      findings,
+      ({ problem }) => problem !== null,
+      (bad) => bad.map(({ id, problem }) => `${shortId(id)} ${problem}`).join("; "),
+    );
   },
 };
+
+const NAMING: readonly Column<CacheFinding>[] = [
+  { title: "ID", text: ({ id }) => shortId(id) },
+  { title: "EXECUTABLE", text: ({ executable }) => executable, maxColumns: 24 },
+];

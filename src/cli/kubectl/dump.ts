@@ -7,15 +7,16 @@ import type { Coredump } from "../../kube/coredump.ts";
 import { CoreBytes } from "../client/core-bytes.ts";
 import type { Endpoint } from "../client/objects.ts";
 import type { Bytes } from "../client/pieces.ts";
+import { recordOf } from "../client/record.ts";
 import { type DownloadPath, Remote } from "../client/remote.ts";
 import type { Session } from "../client/session.ts";
 import type { Parsed } from "../commands/flags.ts";
 import { targetPath } from "../commands/target.ts";
+import { shortfall } from "../output/describe.ts";
 import { say } from "../output/print.ts";
 import { session } from "./access.ts";
 import { type DownloadOrder, intoFile, intoStdout } from "./download.ts";
 import { interruptible } from "./interrupt.ts";
-import { sizeWords } from "./output/quantity.ts";
 import { one, theDump } from "./select.ts";
 
 export const command: CommandModule<object, Parsed> = {
@@ -102,9 +103,7 @@ export async function downloadable(ours: Session, name: string): Promise<Coredum
   const coredump = await theDump(ours, name);
   const refusal = refusalOf(coredump);
   if (refusal) throw refusal;
-  const { complete, logicalSize, expectedSize } = coredump.status ?? {};
-  if (complete === false)
-    say(`warning: this core is not complete: cut short at ${sizeWords(logicalSize)} of ${sizeWords(expectedSize)}`);
+  if (coredump.status?.complete === false) say(`warning: this core is not complete: ${shortfall(recordOf(coredump))}`);
   return coredump;
 }
 

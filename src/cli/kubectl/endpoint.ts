@@ -2,15 +2,15 @@
 import type { CommandModule } from "yargs";
 import { DumpError, isCode } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
-import { formatDuration } from "../../domain/units.ts";
 import { ENDPOINT_API, type Endpoint, pathOf, remove } from "../client/objects.ts";
 import { explained } from "../client/trouble.ts";
 import type { Parsed } from "../commands/flags.ts";
-import { json, yaml } from "../output/document.ts";
+import { rendered } from "../output/document.ts";
 import { print, say } from "../output/print.ts";
-import { table } from "../output/table.ts";
+import { type Column, table } from "../output/table.ts";
 import { session } from "./access.ts";
 import { LIST } from "./list.ts";
+import { age } from "./output/rows.ts";
 import { ALL_NAMESPACES, nameIn, namespaceIn, one, SELECTOR_FLAGS, select, selectionIn } from "./select.ts";
 
 const RESOURCE = "coredumpendpoints";
@@ -63,29 +63,20 @@ const list: CommandModule<object, Parsed> = {
     const ours = await session(argv);
     const namespace = namespaceIn(argv, ours);
     const endpoints = await select<Endpoint>(ours, RESOURCE, namespace, selectionIn(argv));
-    const format = argv["output"];
     if (endpoints.length === 0)
       say(namespace === undefined ? "No endpoints found" : `No endpoints found in namespace ${namespace}`);
-    if (format === "json") return await print(json({ ...LIST, items: endpoints }));
-    if (format === "yaml") return await print(await yaml({ ...LIST, items: endpoints }));
-    await print(endpoints.length === 0 ? "" : table(columns(new Date(), namespace === undefined), endpoints));
+    const forPeople = () =>
+      endpoints.length === 0 ? "" : table(columns(new Date(), namespace === undefined), endpoints);
+    await print(await rendered({ ...LIST, items: endpoints }, argv["output"], forPeople));
   },
 };
 
-const columns = (now: Date, namespaces: boolean) => [
-  ...(namespaces
-    ? [{ title: "NAMESPACE", text: ({ metadata }: Endpoint) => printable(metadata.namespace ?? "") }]
-    : []),
-  { title: "NAME", text: ({ metadata }: Endpoint) => printable(metadata.name) },
-  { title: "POD", text: ({ metadata, spec }: Endpoint) => printable(spec?.podname || metadata.name) /* its default */ },
-  { title: "POD UID", text: ({ spec }: Endpoint) => printable(spec?.poduid || "<none>") },
-  {
-    title: "AGE",
-    text: ({ metadata }: Endpoint) => {
-      const ms = now.getTime() - Date.parse(metadata.creationTimestamp ?? "");
-      return Number.isNaN(ms) ? "<unknown>" : formatDuration(Math.max(0, Math.floor(ms / 1000)) * 1000);
-    },
-  },
+const columns = (now: Date, namespaces: boolean): readonly Column<Endpoint>[] => [
+  ...(namespaces ? [{ title: "NAMESPACE", text: ({ metadata }: Endpoint) => metadata.namespace }] : []),
+  { title: "NAME", text: ({ metadata }) => metadata.name },
+  { title: "POD", text: ({ metadata, spec }) => spec?.podname || metadata.name /* its default */ },
+  { title: "POD UID", text: ({ spec }) => spec?.poduid, none: "<none>" },
+  { title: "AGE", text: ({ metadata }) => age(metadata.creationTimestamp, now), none: "<unknown>" },
 ];
 
 export const removal: CommandModule<object, Parsed> = {

@@ -1,7 +1,7 @@
 /** `kubectl coredump info`: all that is known of one dump. */
 import type { CommandModule } from "yargs";
 import type { Parsed } from "../commands/flags.ts";
-import { json, yaml } from "../output/document.ts";
+import { rendered } from "../output/document.ts";
 import { print } from "../output/print.ts";
 import { accessWords, session } from "./access.ts";
 import { screen } from "./output/screen.ts";
@@ -26,10 +26,7 @@ export const command: CommandModule<object, Parsed> = {
   async handler(argv) {
     const ours = await session(argv);
     const coredump = await theDump(ours, String(argv["name"]));
-    const format = argv["output"];
-    await print(
-      format === "json" ? json(coredump) : format === "yaml" ? await yaml(coredump) : screen(coredump, pasted(argv)),
-    );
+    await print(await rendered(coredump, argv["output"], () => screen(coredump, pasted(argv))));
   },
 };
 

@@ -2,7 +2,7 @@
 import type { CommandModule } from "yargs";
 import type { Coredump } from "../../kube/coredump.ts";
 import type { Parsed } from "../commands/flags.ts";
-import { json, yaml } from "../output/document.ts";
+import { rendered } from "../output/document.ts";
 import { print, say } from "../output/print.ts";
 import { table } from "../output/table.ts";
 import { session } from "./access.ts";
@@ -35,19 +35,16 @@ export const command: CommandModule<object, Parsed> = {
     coredumps.sort(ORDERS[String(argv["sort-by"])]);
     if (coredumps.length === 0)
       say(namespace === undefined ? "No dumps found" : `No dumps found in namespace ${namespace}`);
-    await print(await rendered(coredumps, format, namespace === undefined));
+    await print(await shown(coredumps, format, namespace === undefined));
   },
 };
 
 export const LIST = { apiVersion: "v1", kind: "List", metadata: {} };
 
-async function rendered(
-  coredumps: readonly Coredump[],
-  format: string | undefined,
-  namespaces: boolean,
-): Promise<string> {
-  if (format === "json") return json({ ...LIST, items: coredumps });
-  if (format === "yaml") return await yaml({ ...LIST, items: coredumps });
-  if (format === "name") return coredumps.map(nameLine).join("");
-  return coredumps.length === 0 ? "" : table(columns(new Date(), { wide: format === "wide", namespaces }), coredumps);
+function shown(coredumps: readonly Coredump[], format: string | undefined, namespaces: boolean): Promise<string> {
+  return rendered({ ...LIST, items: coredumps }, format, () => {
+    if (format === "name") return coredumps.map(nameLine).join("");
+    const wanted = columns(new Date(), { wide: format === "wide", namespaces });
+    return coredumps.length === 0 ? "" : table(wanted, coredumps);
+  });
 }

@@ -23,6 +23,12 @@ export async function yaml(value: unknown): Promise<string> {
   );
 }
 
+/** A value as the format asks: for machines, else what people read. */
+export async function rendered(value: unknown, format: unknown, forPeople: () => string): Promise<string> {
+  if (format === "json") return json(value);
+  return format === "yaml" ? await yaml(value) : forPeople();
+}
+
 const escaped = (text: string): string =>
   text.replace(/[^\x20-\x7e\n]/gu, (c) => {
     if (printable(c) === c) return c;

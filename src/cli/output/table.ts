@@ -1,13 +1,16 @@
 /** Tables for a terminal: columns, widths, colours. */
 import { styleText } from "node:util";
+import { printable } from "../../domain/text.ts";
 import { clip, displayWidth, padEnd } from "./width.ts";
 
 export type Colour = "green" | "yellow" | "red" | "gray" | "bold";
 
 export interface Column<Row> {
   readonly title: string;
-  /** One line of printable text. */
-  readonly text: (row: Row) => string;
+  /** Whatever text it is, the table makes it printable. */
+  readonly text: (row: Row) => string | number | boolean | null | undefined;
+  /** What stands there when the text is not known; `unknown` unless another word is given. */
+  readonly none?: string;
   /** What does not fit is cut; without it nothing is. */
   readonly maxColumns?: number;
   /** For lines of one table that are printed at different times. */
@@ -17,8 +20,12 @@ export interface Column<Row> {
 
 /** Aligned columns under their titles, a line a row; the last column is not padded. */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = columns.map(({ title, text, maxColumns, leastColumns = 0, colour }) => {
-    const texts = rows.map((row) => (maxColumns === undefined ? text(row) : clip(text(row), maxColumns)));
+  const cells = columns.map(({ title, text, none = "unknown", maxColumns, leastColumns = 0, colour }) => {
+    const texts = rows.map((row) => {
+      const value = text(row) ?? "";
+      const line = value === "" ? none : printable(String(value));
+      return maxColumns === undefined ? line : clip(line, maxColumns);
+    });
     const width = Math.max(leastColumns, title.length, ...texts.map(displayWidth));
     return {
       width,
