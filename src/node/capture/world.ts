@@ -15,6 +15,8 @@ export interface World {
   readonly formerHandler: string | undefined;
   /** Hands the finished dump to the agent or the cluster, and says which; a replay has neither. Never rejects. */
   readonly handOver?: (id: string) => Promise<"agent" | "cluster" | "nobody">;
+  /** Our process is released: what is left to do may wait for handlers whose processes are held. */
+  readonly released?: () => void;
   /** From now on we may take long, at the lowest priority. */
   readonly inBackground?: () => void;
   /** The last place to tell of a dump that left no record. */

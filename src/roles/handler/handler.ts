@@ -65,6 +65,7 @@ async function record(
   try {
     const end = (await refusedUnseen(scene, world, pipe)) ?? (await copy(scene, open, pipe, world));
     pipe.release();
+    world.released?.();
     const record = isRefusal(end) ? await refuse(open, scene.record, end) : await finish(open, end, world);
     logLine(world.settings.logDir, "info", summary(record));
     return { stalled: end.explaining?.stalled || (!isRefusal(end) && end.received.stalled) };

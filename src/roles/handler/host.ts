@@ -51,6 +51,7 @@ export async function handleKernelCall(argv: readonly string[]): Promise<number>
           return "nobody";
         });
       },
+      released: () => setPriority(osConstants.priority.PRIORITY_BELOW_NORMAL),
       inBackground: () => setPriority(osConstants.priority.PRIORITY_LOW),
     };
     return await handle(kernelCall, world, warnings);

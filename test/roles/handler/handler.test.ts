@@ -73,6 +73,16 @@ const leftBehind =
     truncateSync(entry.part, lengthBytes);
   };
 
+test("a handler gives way to those whose processes are held, as soon as its own is released", async () => {
+  const told: string[] = [];
+  const handOver = async () => {
+    told.push("handed over");
+    return "nobody" as const;
+  };
+  using _done = await handled({ world: { released: () => told.push("released"), handOver } });
+  assert.deepEqual(told, ["released", "handed over"]);
+});
+
 for (const { taker, state } of [
   { taker: "agent", state: "Capturing" },
   { taker: "nobody", state: "Captured" },
