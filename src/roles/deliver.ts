@@ -7,7 +7,7 @@ import type { DeliveryJob } from "../node/delivery/job.ts";
 
 const TELL_MS = 1000;
 
-/** Ends the process by EPIPE when nobody listens any more: the agent was killed, and the next one sends its own. */
+/** Ends the process by EPIPE when there is no reader any more: the agent was killed, and the next one sends its own. */
 export function deliver(): void {
   const job = JSON.parse(readFileSync(0, "utf8")) as DeliveryJob;
   let toldMs = performance.now();

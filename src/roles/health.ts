@@ -5,7 +5,7 @@ import { DumpError, reasonOf } from "../domain/failures.ts";
 import type { Metrics } from "../system/metrics.ts";
 
 interface Health {
-  /** Why it would be better started anew; undefined while it would not. */
+  /** Why it would be better restarted; undefined while it would not. */
   readonly alive?: () => string | undefined;
   /** Why the role is not doing all of its work; empty when it is. */
   readonly problems: () => readonly string[];

@@ -20,7 +20,7 @@ export interface Farewell {
 }
 
 const LOOK_MS = 1000;
-/** Behind the uploads' end: an agent looks at its Lease every ten seconds, and restoring takes moments. */
+/** After the uploads' end: an agent looks at its Lease every ten seconds, and restoring takes moments. */
 const ANSWER_MS = 30_000;
 const LABELS_MS = 20_000;
 
@@ -86,7 +86,7 @@ export async function removePod(http: KubeHttp, namespace: string, name: string,
   await ifThere(http.json({ verb: "delete", resource: "pods", path: member("v1", "pods", name, namespace), signal }));
 }
 
-/** The controller needs a moment; where there is none, nobody has labelled anything. */
+/** The controller needs a moment; where there is none, nothing has been labelled. */
 async function stillLabelled(http: KubeHttp, signal: AbortSignal): Promise<string[]> {
   const over = AbortSignal.any([signal, AbortSignal.timeout(LABELS_MS)]);
   const path = collection("v1", "nodes");

@@ -1,5 +1,5 @@
 /**
- * A role's log, and what is wrong at the moment. Trouble that lasts is told once, not at every try. Whoever reports trouble
+ * A role's log, and what is wrong at the moment. Trouble that lasts is logged once, not at every try. A part that reports trouble
  * also reports when it is over, at the next try that goes well; what has no next try of its own lapses (`mishap()`). Else a
  * role that missed something once would never be ready again.
  */
@@ -67,7 +67,7 @@ export class RoleLog {
   }
 
   /**
-   * What is so, and nobody's failure: told once, and when it changes; it counts nowhere.
+   * A fact that is not a failure: logged once, and when it changes; it counts nowhere.
    * @param words undefined: nothing is to be said of it any more
    */
   state(where: string, words: string | undefined, level: "info" | "warn" = "info"): void {
@@ -85,7 +85,7 @@ export class RoleLog {
 
   /** @returns whether it is news */
   protected remember(where: string, error: unknown, forMs: number = Number.POSITIVE_INFINITY): boolean {
-    // Somebody else was quicker: that is how it works.
+    // Another replica was quicker: that is how it works.
     if (isCode(error, "API_CONFLICT")) return false;
     const message = reasonOf(error);
     const isNews = this.#at(where)?.message !== message;

@@ -3,7 +3,7 @@
  *
  * Until the store has let us in once, a failure makes the role not ready: settings that cannot work stop a rolling upgrade
  * while the former version still serves. From then on it does not: the store is away, dumps wait for it, and no role is
- * better started anew or drained for that. Then the log, a figure and (of an agent) its Lease say so.
+ * better restarted or drained for that. Then the log, a figure and (of an agent) its Lease say so.
  */
 import type { Gauge } from "prom-client";
 import { DumpError, mayPass, reasonOf } from "../domain/failures.ts";

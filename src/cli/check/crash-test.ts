@@ -19,7 +19,7 @@ interface Crashed {
   readonly node?: string | undefined;
   /** The state that it is to reach. */
   readonly until: State;
-  /** Why no dump will come, as soon as that can be told. */
+  /** Why no dump will come, as soon as that is known. */
   readonly hopeless?: () => Promise<string | undefined>;
 }
 

@@ -71,7 +71,7 @@ export async function found<O extends KubeObject>(
   }
 }
 
-/** This very object: one that was made anew under its name stays. */
+/** This very object: a newer one of the same name stays. */
 export async function remove(http: KubeHttp, resource: Plural, { metadata }: KubeObject): Promise<void> {
   const { name, namespace, uid } = metadata;
   const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid } };

@@ -1,5 +1,5 @@
 /**
- * `FILE.part`: a download under way. The bytes are where they belong; behind the length that the whole will have, a line says what
+ * `FILE.part`: a download under way. The bytes are where they belong; after the length that the whole will have, a line says what
  * has come and of what. Nothing is synced: whether the bytes are right, the checksum says at the end.
  */
 import {

@@ -20,7 +20,7 @@ const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+)$/;
 export class Remote implements Bytes {
   readonly isSteady = false;
   readonly lengthBytes: number;
-  /** Of all answers the same, else somebody has put another thing there. */
+  /** Of all answers the same, else it has been replaced. */
   readonly etag: string;
   readonly #http: KubeAnswers;
   readonly #wanted: DownloadPath;

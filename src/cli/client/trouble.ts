@@ -11,7 +11,7 @@ interface ObjectPlace {
 
 /**
  * @param resource as RBAC calls it
- * @returns what it was, with a hint that helps whoever has no rights beyond the namespace
+ * @returns what it was, with a hint that helps users without rights beyond the namespace
  */
 export function explained(error: unknown, resource: string, { namespace, name }: ObjectPlace, verb = "get"): unknown {
   if (!(error instanceof DumpError)) return error;

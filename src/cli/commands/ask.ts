@@ -4,7 +4,7 @@ import { DumpError } from "../../domain/failures.ts";
 import { say } from "../output/print.ts";
 
 /**
- * Whether a person at a terminal says yes; where nobody can be asked, `--yes` must have said so.
+ * Whether a person at a terminal says yes; without a terminal `--yes` must have been given.
  * @param more  what else goes with them, or where they are
  */
 export async function confirmed(count: number, more = ""): Promise<boolean> {

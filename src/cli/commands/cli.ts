@@ -43,11 +43,11 @@ export const VERBS: Readonly<Record<string, () => Promise<CommandModule>>> = {
 
 /**
  * Runs what the command line says.
- * @param argv the words behind the program's name
+ * @param argv the words after the program's name
  * @returns the exit code; everything that failed has been said on stderr
  */
 export async function runCli(argv: readonly string[]): Promise<number> {
-  // A reader that went away is told by each write; as an event without a listener it would end the program.
+  // A reader that went away shows at each write; as an event without a listener it would end the program.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
     const parser = await parserFor(orHelp(argv));

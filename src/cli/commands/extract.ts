@@ -14,7 +14,7 @@ import { digestOf, openedCore } from "./core-file.ts";
 import { targetPath } from "./target.ts";
 
 interface ExtractTarget {
-  /** A file, a directory, `-` for stdout; undefined: stdout when it is no terminal. */
+  /** A file, a directory, `-` for stdout; undefined: stdout when it is not a terminal. */
   readonly file: string | undefined;
   readonly force: boolean;
 }

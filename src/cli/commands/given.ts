@@ -7,7 +7,7 @@ import type { Parsed } from "./flags.ts";
 
 /**
  * The settings of a long-running role: flags, then the environment's declared names, then defaults.
- * @throws DumpError USAGE: a role that was told nonsense must not start and do something else
+ * @throws DumpError USAGE: a role that got nonsense must not start and do something else
  */
 export const settingsGiven = <T extends Record<string, Option>>(argv: Parsed, options: T): Values<T> =>
   valuesOf(

@@ -6,7 +6,7 @@ import { enterRoot } from "../../system/ffi.ts";
 import type { Parsed } from "./flags.ts";
 
 export const command: CommandModule<object, Parsed> = {
-  command: `${IN_ROOT} <root> [words..]`, // words: behind `--`, since some of them are another program's flags
+  command: `${IN_ROOT} <root> [words..]`, // words: after `--`, since some of them are another program's flags
   describe: false,
   handler(argv) {
     const [, program = "", ...words] = argv["_"] as string[];

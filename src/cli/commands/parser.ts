@@ -3,7 +3,7 @@ import yargs, { type Argv, type CommandModule } from "yargs";
 import { exitCodes } from "./failure.ts";
 import { version } from "./version.ts";
 
-/** Words without a flag, and those behind `--`, which yargs makes the former of. */
+/** Words without a flag, and those after `--`, which yargs makes the former of. */
 const YARGS_OWN: ReadonlySet<string> = new Set(["_", "--"]);
 
 /**

@@ -17,7 +17,7 @@ const OPTIONS = {
   waitMs: { flag: "wait", kind: "duration", default: "1m", describe: "how long nodes may go on uploading what waits" },
 } as const satisfies Record<string, Option>;
 
-/** What was not reached or not done is said, not failed: an uninstallation that stops half-way helps nobody. */
+/** What was not reached or not done is said, not failed: an uninstallation that stops half-way is worse. */
 export const command: CommandModule<object, Parsed> = {
   command: "retire",
   describe: "make all agents restore their nodes, before the whole system is removed",

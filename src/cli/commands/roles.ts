@@ -1,4 +1,4 @@
-/** The long-running roles as commands: each takes options and runs until it is told to stop. */
+/** The long-running roles as commands: each takes options and runs until it is stopped. */
 import type { CommandModule } from "yargs";
 import { APISERVER_FLAGS } from "../../config/apiserver-options.ts";
 import {

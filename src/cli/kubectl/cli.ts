@@ -58,14 +58,14 @@ const LISTS: ReadonlySet<string> = new Set(["names", "as-group"]);
 
 /**
  * Runs what the command line says.
- * @param argv the words behind `kubectl coredump`
+ * @param argv the words after `kubectl coredump`
  * @returns the exit code; everything that failed has been said on stderr
  */
 export async function runPlugin(argv: readonly string[]): Promise<number> {
-  // A reader that went away is told by each write; as an event without a listener it would end the program.
+  // A reader that went away shows at each write; as an event without a listener it would end the program.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
-    // `endpoint` alone is no command either.
+    // `endpoint` alone is not a command either.
     const words =
       commandIn(argv).command === endpoint && argv.at(-1) === "endpoint" ? [...argv, "--help"] : orHelp(argv);
     await pluginParser(words).parseAsync();

@@ -18,10 +18,10 @@ import { create, COMMANDS as ENDPOINT_COMMANDS, command as endpoint, removal } f
 
 const FILES = ":0\n";
 const NO_FILES = ":4\n";
-/** Nobody waits longer for a tab. */
+/** A person does not wait longer for a tab. */
 const PATIENCE_MS = 3000;
 
-/** @param words behind `kubectl coredump`; the last one is the one to complete, and may be empty */
+/** @param words after `kubectl coredump`; the last one is the one to complete, and may be empty */
 export const complete = async (words: readonly string[]): Promise<void> => print(await answerTo(words));
 
 export async function answerTo(words: readonly string[]): Promise<string> {
@@ -42,7 +42,7 @@ interface Offer {
   readonly files?: boolean;
 }
 
-/** Of whatever goes wrong, too: nobody reads errors behind a tab. */
+/** Of whatever goes wrong, too: errors after a tab are not read. */
 const NOTHING: Offer = { candidates: [] };
 
 async function offerFor(before: readonly string[], current: string): Promise<Offer> {
@@ -125,7 +125,7 @@ const endpoints: ValueSource = async ({ http, namespace }) =>
 /** Those whose value is a file or a folder. */
 const FILE_FLAGS: ReadonlySet<string> = new Set(["--kubeconfig", "--core", "--sysroot", "--gdb"]);
 
-/** What may stand behind a flag. */
+/** What may follow a flag. */
 const VALUES: Readonly<Record<string, ValueSource>> = {
   "-n": namespaces,
   "--namespace": namespaces,

@@ -30,7 +30,7 @@ import { boundsIn, printBacktrace, refuse } from "./debug-output.ts";
 import { type DownloadOrder, streamed } from "./download.ts";
 import { downloadable, openCore, sha256Of } from "./dump.ts";
 
-/** Headers and notes, as a rule; what lies behind it of mapped files stays unknown. */
+/** Headers and notes, as a rule; what comes after it of mapped files stays unknown. */
 const HEAD_BYTES = 32 << 20;
 /** A linker puts the build id into the first page. */
 const FILE_HEAD_BYTES = 64 << 10;

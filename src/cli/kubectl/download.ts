@@ -12,7 +12,7 @@ import { alreadyThere, Device } from "../output/sinks.ts";
 
 export interface DownloadOrder {
   readonly remote: Bytes;
-  /** What it must be, in hex; undefined: nobody states it. */
+  /** What it must be, in hex; undefined: it is not stated. */
   readonly sha256: string | undefined;
   readonly signal: AbortSignal;
 }
@@ -68,12 +68,12 @@ async function intoDevice(download: DownloadOrder, path: string): Promise<void> 
   for await (const chunk of streamed(download)) await device.write(chunk);
 }
 
-/** @throws DumpError DUMP_CORRUPT behind the last byte, when they were the wrong ones */
+/** @throws DumpError DUMP_CORRUPT after the last byte, when they were the wrong ones */
 export async function intoStdout(download: DownloadOrder): Promise<void> {
   for await (const chunk of streamed(download)) await print(chunk);
 }
 
-/** Every byte in order; an error behind the last one when they were the wrong ones. */
+/** Every byte in order; an error after the last one when they were the wrong ones. */
 export async function* streamed(download: DownloadOrder): AsyncGenerator<Buffer> {
   const { remote, signal } = download;
   const hash = createHash("sha256");

@@ -81,7 +81,7 @@ export async function one<O extends KubeObject>(session: Session, resource: Plur
 /**
  * A dump by its name or its id, in full or in part; by a pod's name its newest one.
  * @param pods  whether a pod's name will do: not for what cannot be undone
- * @throws DumpError USAGE for what is no name, DUMP_NOT_FOUND, DUMP_AMBIGUOUS
+ * @throws DumpError USAGE for what is not a name, DUMP_NOT_FOUND, DUMP_AMBIGUOUS
  */
 export async function theDump(session: Session, given: string, pods = true): Promise<Coredump> {
   try {

@@ -3,7 +3,7 @@ import { DumpError, errnoOf } from "../../domain/failures.ts";
 
 /**
  * Writes to stdout and waits until it is out, so that a slow reader slows us down.
- * @throws DumpError OUTPUT_CLOSED when nobody reads any more (`list | head -1`)
+ * @throws DumpError OUTPUT_CLOSED when the reader has gone (`list | head -1`)
  */
 export function print(output: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -40,7 +40,7 @@ export class Device implements Sink {
 }
 
 /**
- * A file that gets its name when it is whole. It holds somebody's memory: 0600, made anew, nobody's link followed.
+ * A file that gets its name when it is whole. It holds a process's memory: 0600, newly made, no link followed.
  * Pages of zeros become holes, as they are in the cache.
  *
  * Until then it has no name, so nothing is left of it whatever ends us (O_TMPFILE). Where the file system has no such files

@@ -13,7 +13,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** `text` in at most `columns`, the rest told by an ellipsis. */
+/** `text` in at most `columns`, the rest as an ellipsis. */
 export function clip(text: string, columns: number): string {
   if (text.length <= columns && ASCII.test(text)) return text;
   if (displayWidth(text) <= columns) return text;

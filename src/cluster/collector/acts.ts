@@ -1,4 +1,4 @@
-/** What the collector's verdicts say as acts, in their order: first it is told that a bundle goes, then it goes. */
+/** What the collector's verdicts say as acts, in their order: first the Coredump says that the bundle goes, then it goes. */
 import { type FailureCode, isCode } from "../../domain/failures.ts";
 import { removeCoredump } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
@@ -14,7 +14,7 @@ export interface Act {
   readonly what: "bundle" | "coredump" | "endpoint" | "upload";
   readonly name: string;
   readonly why: string;
-  /** When one act on a dump fails, those behind it are left to the next round; "" is none. */
+  /** When one act on a dump fails, those after it are left to the next round; "" is none. */
   readonly dump: string;
   readonly sizeBytes?: number;
   run(signal: AbortSignal): Promise<void>;

@@ -1,4 +1,4 @@
-/** A second look before anything is removed: a watch may lag behind, and what it has not told of yet may be wanted. */
+/** A second look before anything is removed: a watch may be late, and what it has not delivered yet may be wanted. */
 
 import { ifThere } from "../../kube/answers.ts";
 import { type Coredump, coredumpsIn } from "../../kube/coredump.ts";

@@ -17,7 +17,7 @@ export const PODS: Kind = { resource: "pods", path: collection("v1", "pods"), me
 export const DUMPS: Kind = { resource: "coredumps", path: coredumpsIn() };
 const ENDPOINTS: Kind = { resource: "coredumpendpoints", path: collection(ENDPOINT_API, "coredumpendpoints") };
 
-/** Deletions that nobody has acted on for so long are somebody's whose bundle never was. */
+/** Deletions that led to nothing for so long concern dumps that never had a bundle. */
 const MAX_DELETIONS = 10_000;
 
 export class GcCluster {
@@ -73,7 +73,7 @@ export class GcCluster {
     ]);
   }
 
-  /** Endpoints are not waited for: perhaps nobody serves them. */
+  /** Endpoints are not waited for: perhaps they are not served. */
   async whenSynced(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#namespaces, this.#pods, this.records].map((mirror) => mirror.whenSynced(signal)));
   }
@@ -92,7 +92,7 @@ export class GcCluster {
     if (!isTrue(crd, "Established")) throw stopped("is not established");
   }
 
-  /** With a kind its objects go, which nobody ordered one by one. */
+  /** With a kind its objects go, which were not deleted one by one. */
   #kindIs(uid: string): void {
     if (this.#crdUid !== undefined && this.#crdUid !== uid) this.#deleted.dumps.clear();
     this.#crdUid = uid;

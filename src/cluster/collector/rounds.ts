@@ -25,7 +25,7 @@ interface RoundContext extends Tools {
 
 export class GcRounds {
   readonly #with: RoundContext;
-  /** What the note in the store says; read once, for nobody else writes it while we lead. */
+  /** What the note in the store says; read once, because no other writes it while we lead. */
   #missed: Missed | undefined;
   /** Bundles when all were last counted, and how many of those in doubt have gone since the interval began. */
   #interval = { endsMs: 0, bundles: 0, gone: 0 };
@@ -68,7 +68,7 @@ export class GcRounds {
     return false; // of two that mark it at once, one finds the other's mark the next time
   }
 
-  /** Watches may lag behind: before anything goes, whatever speaks for it is read anew. */
+  /** Watches may lag behind: before anything goes, whatever speaks for it is read again. */
   async #judge(world: RetentionWorld, signal: AbortSignal): Promise<Verdicts> {
     const { settings, cluster, http } = this.#with;
     const suspected = concerned(retention(world, settings, Date.now()));
@@ -106,7 +106,7 @@ export class GcRounds {
     return this.#missed;
   }
 
-  /** Before anything is done: deadlines that have begun go on, whoever goes on with them. */
+  /** Before anything is done: deadlines that have begun go on, also under another leader. */
   async #keepNote(scope: string, missed: Missed, signal: AbortSignal): Promise<void> {
     const { settings, store, clusterUid } = this.#with;
     const before = await this.#note(signal);

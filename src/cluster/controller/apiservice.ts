@@ -1,6 +1,6 @@
 /**
  * Takes the aggregated API out of the cluster while its server is down, and puts it back when the server answers: as long as
- * an APIService is registered and unavailable, no namespace's deletion comes to its end, since nobody can tell what the API
+ * an APIService is registered and unavailable, no namespace's deletion comes to its end, since it is not known what the API
  * would have in it. What was taken away waits in a ConfigMap, so whichever controller leads then can put it back.
  */
 
@@ -12,7 +12,7 @@ import { collection, type KubeObject, member } from "../../kube/objects.ts";
 import { repeat } from "../../system/backoff.ts";
 
 export const API_SERVICE = "v1alpha1.coredump.fujitsu.com";
-/** It is part of the installation, so that nothing is left behind when that goes. */
+/** It is part of the installation, so that nothing is left over when that goes. */
 const KEPT_IN = "coredump-apiservice";
 const KEY = "apiservice.json";
 
@@ -41,7 +41,7 @@ interface Watchdog {
   readonly http: KubeHttp;
   /** Of our own parts. */
   readonly namespace: string;
-  /** How long it may be unavailable: a restart is no outage. */
+  /** How long it may be unavailable: a restart is not an outage. */
   readonly graceMs: number;
   /** @param isThere whether it was put back, or taken away */
   readonly onChange: (isThere: boolean) => void;
@@ -50,7 +50,7 @@ interface Watchdog {
   readonly onState: (words: string | undefined) => void;
 }
 
-/** Runs until the signal. Never throws: what fails is told, and tried again. */
+/** Runs until the signal. Never throws: what fails is reported and tried again. */
 export async function watchApiService(watchdog: Watchdog, signal: AbortSignal, lookMs = LOOK_MS): Promise<void> {
   let downSinceMs: number | undefined;
   const look = async () => {
@@ -78,7 +78,7 @@ async function takeAway(watchdog: Watchdog, service: ApiService, signal: AbortSi
   const { http } = watchdog;
   const { name, labels, annotations, uid, resourceVersion } = service.metadata;
   const kept = { apiVersion: API, kind: "APIService", metadata: { name, labels, annotations }, spec: service.spec };
-  await keep(watchdog, JSON.stringify(kept), signal); // first: killed in between, it is registered and kept, which harms nobody
+  await keep(watchdog, JSON.stringify(kept), signal); // first: killed in between, it is registered and kept, which does no harm
   const path = member(API, "apiservices", API_SERVICE);
   const body = { preconditions: { uid, resourceVersion } }; // it may have come up this very moment
   await http.json({ verb: "delete", resource: "apiservices", path, body, signal });
@@ -97,7 +97,7 @@ async function putBack(watchdog: Watchdog, signal: AbortSignal): Promise<void> {
     }),
   );
   const kept = map?.data?.[KEY];
-  if (!kept) return; // nobody took it away: it is not installed, or an admin's decision
+  if (!kept) return; // we did not take it away: it is not installed, or an admin's decision
   const service = JSON.parse(kept) as ApiService;
   if (!(await answers(watchdog, service, signal))) return;
   await http.json({
@@ -117,7 +117,7 @@ async function keep({ http, namespace }: Watchdog, text: string, signal: AbortSi
   await http.json({ verb: "patch", resource: "configmaps", path, body, contentType: MERGE_PATCH, signal });
 }
 
-/** Whether any server behind the Service says that it is ready: nobody else asks it while it is not registered. */
+/** Whether any server of the Service says that it is ready: nothing else asks it while it is not registered. */
 async function answers({ http, namespace }: Watchdog, { spec }: ApiService, signal: AbortSignal): Promise<boolean> {
   const name = spec.service?.name ?? "";
   const { items } = await http.json<{ items: EndpointSlice[] }>({

@@ -19,7 +19,7 @@ interface LeaseView extends Mirrored {
   readonly durationMs: number;
 }
 
-/** A missed renewal or two is no death. */
+/** A missed renewal or two does not mean that it is dead. */
 const PATIENCE = 3;
 const DURATION_S = 40;
 

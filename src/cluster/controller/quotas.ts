@@ -2,9 +2,9 @@
  * Carries out the quota's verdicts, namespace by namespace.
  *
  * Two controllers may do this at once for a moment (one was stopped, and goes on), and either may die between two writes. So
- * `status.used` of the quotas is a ledger: room is claimed there first, then the denied are told, then the allowed, and each
- * write counts only if nobody else wrote that object meanwhile. Whoever finds in the ledger another sum than its own, written
- * by somebody else, looks at the dumps anew before it goes on. A claim that nobody used is undone by the next adding-up.
+ * `status.used` of the quotas is a ledger: room is charged there first, then denials are published, then allowances, and each
+ * write counts only if the object has not changed meanwhile. A controller that finds another sum in the ledger, written
+ * by another controller, reads the dumps again before it goes on. A charge without its verdict is undone by the next adding-up.
  */
 
 import { DumpError, isCode } from "../../domain/failures.ts";
@@ -24,7 +24,7 @@ export class QuotaKeeper {
   readonly #http: KubeHttp;
   readonly #dumps: Mirror<Coredump, DumpView>;
   readonly #quotas: Mirror<QuotaObject, QuotaView>;
-  /** By uid, the version of a quota up to which our view of the dumps is at least as new as whoever wrote it had. */
+  /** By uid, the version of a quota up to which our view of the dumps is at least as new as its writer's. */
   readonly #confirmed = new Map<string, string>();
 
   constructor(http: KubeHttp, dumps: Mirror<Coredump, DumpView>, quotas: Mirror<QuotaObject, QuotaView>) {
@@ -33,7 +33,7 @@ export class QuotaKeeper {
     this.#quotas = quotas;
   }
 
-  /** All dumps were listed, behind all quotas: no ledger knows of a dump that we do not. */
+  /** All dumps were listed, after all quotas: no ledger knows of a dump that we do not. */
   confirmAll(): void {
     for (const namespace of this.#quotas.namespaces()) this.#confirm(this.#quotas.in(namespace));
   }
@@ -45,7 +45,7 @@ export class QuotaKeeper {
   async keep(namespace: string, signal: AbortSignal): Promise<Judgement<DumpView>> {
     let judgement = this.#judge(namespace);
     if (judgement.allowed.length + judgement.denied.length > 0) {
-      // Neither verdict is taken back, so neither is to rest on limits that a watch has not yet told of.
+      // Neither verdict is taken back, so neither is to rest on limits that a watch has not delivered yet.
       await this.#lookAnew("coredumpquotas", this.#quotas, namespace, signal);
       judgement = this.#judge(namespace);
     }
@@ -78,7 +78,7 @@ export class QuotaKeeper {
     for (const { uid, resourceVersion } of quotas) this.#confirmed.set(uid, resourceVersion);
   }
 
-  /** What the API server says now, not what its watch has told so far. */
+  /** What the API server says now, not what its watch has delivered so far. */
   async #lookAnew<O extends KubeObject, M extends Mirrored>(
     kind: string,
     mirror: Mirror<O, M>,

@@ -15,7 +15,7 @@ type Dumps = Mirror<Coredump, DumpView>;
 /** As many uids as a condition's message has room for: 4096 characters. */
 const BATCH = 100;
 
-/** @returns how many records went. @throws DumpError API_CONFLICT when somebody changed one in between */
+/** @returns how many records went. @throws DumpError API_CONFLICT when one changed in between */
 export async function keepRecords(
   http: KubeHttp,
   dumps: Dumps,

@@ -1,4 +1,4 @@
-/** What the agent of a node says of itself on its Lease, for whoever cannot reach its port: `helm test`, `kubectl coredump check`. */
+/** What the agent of a node says of itself on its Lease, for those who cannot reach its port: `helm test`, `kubectl coredump check`. */
 
 /** Annotation of the Lease. */
 export const STATUS = "coredump.fujitsu.com/agent-status";
@@ -38,7 +38,7 @@ export function statusText({ problems, store, ...rest }: AgentStatus): string {
   });
 }
 
-/** @returns undefined where an agent of an earlier version, or nobody, said anything */
+/** @returns undefined where there is no agent, or an earlier version's */
 export function statusIn(annotations: Readonly<Record<string, string>> | undefined): AgentStatus | undefined {
   try {
     const { problems, store, waiting, oldest } = JSON.parse(annotations?.[STATUS] ?? "") as Partial<AgentStatus>;

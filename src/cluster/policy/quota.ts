@@ -1,5 +1,5 @@
 /**
- * The quota's verdicts: pure, from the objects as they are. `used` is never counted up or down, only added up anew from the
+ * The quota's verdicts: pure, from the objects as they are. `used` is never counted up or down, only added up again from the
  * dumps that hold storage, so that a replay, a crash between two writes or a second controller cannot count a dump twice.
  */
 import {
@@ -15,7 +15,7 @@ import { isCharged } from "../../domain/states.ts";
 export interface Charge {
   readonly name: string;
   readonly state: string;
-  /** spec.size: bytes held, holes not counted; null until it is set, or when it is no quantity. */
+  /** spec.size: bytes held, holes not counted; null until it is set, or when it is not a quantity. */
   readonly sizeNanos: bigint | null;
   /** Milliseconds since the epoch: when it crashed, else when its object was made. */
   readonly timeMs: number;
@@ -25,7 +25,7 @@ export interface Quota {
   readonly name: string;
   /** spec.hard as written. */
   readonly hard: string;
-  /** status.used and status.hard as written; undefined while nobody has set them. */
+  /** status.used and status.hard as written; undefined while they are not set. */
   readonly statusUsed: string | undefined;
   readonly statusHard: string | undefined;
 }

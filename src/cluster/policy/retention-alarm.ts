@@ -1,6 +1,6 @@
 /**
  * What retention holds back because too much of it would go for reasons that may be wrong: objects that are missing though
- * nobody was seen to delete them, limits that were broken long ago. What was ordered, or fell due in time, goes. Pure.
+ * their deletion was not seen, limits that were broken long ago. What was ordered, or fell due in time, goes. Pure.
  */
 import type { Doubtful, Verdicts, Why } from "./retention-world.ts";
 

@@ -19,7 +19,7 @@ export interface RetentionWorld {
   /** Pods whose owners want an endpoint. */
   readonly autoPods: readonly PodView[];
   readonly records: readonly RecordView[];
-  /** Undefined where nobody serves them. */
+  /** Undefined where they are not served. */
   readonly endpoints: readonly EndpointView[] | undefined;
   readonly bundles: readonly BundleView[];
   readonly uploads: readonly UploadView[];
@@ -44,7 +44,7 @@ export interface Missed {
 export interface NamespaceView {
   readonly uid: string;
   readonly createdMs: number;
-  /** It is being deleted, which nobody can take back. */
+  /** It is being deleted, which cannot be undone. */
   readonly isGoing: boolean;
 }
 
@@ -97,7 +97,7 @@ export interface UploadView {
   readonly begunMs: number;
 }
 
-/** A deletion that somebody ordered, strongest first. */
+/** A deletion that was seen, strongest first. */
 export type Order = "NamespaceDeleted" | "OwnerDeleted" | "PodDeleted";
 
 export type Why = Order | "NoCoredump" | "OverAge" | "OverSize" | "AlreadyDeleted";

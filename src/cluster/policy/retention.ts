@@ -30,7 +30,7 @@ export const endpointOf = ({ name, uid }: Pick<PodView, "name" | "uid">): string
 const mayCome = (state: string): boolean => state === "" || isOnItsWay(state);
 /** The store's clock and the API server's may differ. */
 const SKEW_MS = 5 * 60_000;
-/** A limit that something broke more than so long ago was not in force then: it is new, a clock is wrong, or nobody collected. */
+/** A limit that something broke more than so long ago was not in force then: it is new, a clock is wrong, or there was no collector. */
 const IN_TIME_MS = 86_400_000;
 
 interface Fate extends Doubtful {
@@ -145,7 +145,7 @@ class Retention {
     return record === undefined && sinceMs + SKEW_MS < now.createdMs;
   }
 
-  /** The oldest, until the others fit. In doubt where they did not fit a day ago either, and nobody minded. */
+  /** The oldest, until the others fit. In doubt where they did not fit a day ago either, and it was accepted. */
   #overSize(bundles: readonly BundleView[]): [BundleView, Fate][] {
     const { namespaceBytes } = this.#settings;
     if (namespaceBytes === undefined) return [];

@@ -81,7 +81,7 @@ export function quotaEvent(
   );
 }
 
-/** Somebody else has the node's core_pattern: an event on the node, beside the kubelet's own, which give its name as uid. */
+/** Another program has the node's core_pattern: an event on the node, beside the kubelet's own, which give its name as uid. */
 export function conflictEvent(pattern: string, where: Where) {
   return warning(
     { generateName: "coredump-pattern-", namespace: "default" },

@@ -7,7 +7,7 @@ import { LABELS, labelValue } from "../../kube/labels.ts";
 const NAME_LENGTH = 63;
 const EXECUTABLE_LENGTH = 20;
 
-/** `<pod>-<executable>-<short id>`: valid for any input, and told apart by the short id, which is random. */
+/** `<pod>-<executable>-<short id>`: valid for any input, and distinguished by the short id, which is random. */
 export function objectName({ pod, executable, id }: Pick<DumpRecord, "pod" | "executable" | "id">): string {
   const what = dnsPart(executable, EXECUTABLE_LENGTH);
   const end = [what, shortId(id)].filter(Boolean).join("-");

@@ -4,7 +4,7 @@ import type { DumpCluster } from "../../domain/dump.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import type { PodRecord } from "./coredump.ts";
 
-/** Who the cluster is at this moment: what tells a deletion that somebody wanted from an API that lost its memory. */
+/** Who the cluster is at this moment: what distinguishes a wanted deletion from an API that lost its data. */
 export interface NamespaceState {
   /** uid of the namespace kube-system. */
   readonly clusterUid: string;
@@ -71,9 +71,9 @@ export const bindingOf = (
 });
 
 /**
- * Whether an object that is not there was deleted by somebody who wanted that (docs/cluster.md). In doubt
+ * Whether an object that is not there was deleted on purpose (docs/cluster.md). In doubt
  * it was not: then it is registered again.
- * @param wasTold  a watch has told of the deletion: then its namespace may be gone with it
+ * @param wasTold  a watch has reported the deletion: then its namespace may be gone with it
  */
 export function isDeletion(known: DumpCluster, view: NamespaceState, wasTold: boolean): boolean {
   if (view.clusterUid !== known.clusterUid || view.crdUid !== known.crdUid) return false;

@@ -19,7 +19,7 @@ const WORDS: Readonly<Record<Why, string>> = {
   AlreadyDeleted: "it was deleted",
 };
 
-/** Its bundle is going: nobody is to expect it any more. @returns it, as it is now */
+/** Its bundle is going: it is not to be expected any more. @returns it, as it is now */
 export function markDeleted(http: KubeHttp, record: Mirrored, why: Why, signal: AbortSignal): Promise<Coredump> {
   const message = `the bundle was removed: ${WORDS[why]}`;
   const stored = { status: "False", reason: why, message } as const;

@@ -5,7 +5,7 @@ import type { BundleStore, ListedFile, Unfinished } from "../../store/ports/bund
 import { dumpOf } from "../policy/retention.ts";
 import type { BundleView, UploadView } from "../policy/retention-world.ts";
 
-/** Keys of no grammar of ours are left out: nobody is to serve or remove them. @param folder as the store's */
+/** Keys of another grammar are left out: they are neither served nor removed. @param folder as the store's */
 export async function bundlesIn(store: BundleStore, folder: string, signal: AbortSignal): Promise<BundleView[]> {
   const bundles: BundleView[] = [];
   for await (const lying of store.list(folder, signal)) {

@@ -1,7 +1,7 @@
 /**
  * The collector's own note in the store: since when pods, and Coredumps of bundles, have been missing, and which bundles are to
  * go because a deletion was seen. It is what makes deadlines and orders outlive us. One that cannot be read means that they
- * begin anew, which only keeps things longer.
+ * begin again, which only keeps things longer.
  */
 import type { Missed, Order } from "../policy/retention-world.ts";
 

@@ -70,7 +70,7 @@ const TURN_BYTES = 16 << 20;
 /**
  * SHA-256 of a file's bytes, holes as zeros, as hex; `each` sees every chunk on the way (its buffer is reused).
  * Holes are not read: their zeros would go through the page cache, and push out what others have there.
- * node:crypto is loaded here, behind the release of the process.
+ * node:crypto is loaded here, after the release of the process.
  */
 export async function sha256Of(
   fd: number,

@@ -99,7 +99,7 @@ interface Looked {
   readonly explaining: Explaining;
 }
 
-/** What explains the crash and needs the process: nothing, where nobody wants that. */
+/** What explains the crash and needs the process: nothing, where that is not wanted. */
 async function looked(
   head: CoreHead,
   pipe: CorePipe,
@@ -178,7 +178,7 @@ export function ask({ process, quick }: Scene, { identify, settings }: World): P
 const BESIDE_MS = 50;
 
 /**
- * What is small goes to the disk beside a long copy, and behind the release after a short one. On a disk that is full the
+ * What is small goes to the disk beside a long copy, and after the release after a short one. On a disk that is full the
  * room that is left is the record's.
  */
 function smallThings(open: OpenEntry, facts: Facts) {

@@ -1,4 +1,4 @@
-/** Why the process crashed, after its release: what is loaded and read for it, nobody waits for. */
+/** Why the process crashed, after its release: nothing waits for what is loaded and read for it. */
 import { closeSync, constants, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
 import type { HandlerSettings } from "../../config/options.ts";
 import type { ReadAt } from "../../crash/elf/bytes.ts";

@@ -1,4 +1,4 @@
-/** The part of the handler behind the release: nobody waits, so everything that takes time is here. */
+/** The part of the handler after the release: nothing waits, so everything that takes time is here. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { reasonOf } from "../../domain/failures.ts";
@@ -45,7 +45,7 @@ export async function finish(open: OpenEntry, copied: Copied, world: World): Pro
   const small = copied.keepSmall(received.truncation !== "disk-full");
   const answer = scene.quick.owner === "host" ? scene.quick : (copied.asked ?? ask(scene, world));
   const explained = { ...arrived, crash, warnings: [...arrived.warnings, ...warnings] };
-  if (crash) writeRecord(entry, explained); // whoever finishes it for us has no files to read it from
+  if (crash) writeRecord(entry, explained); // another process that finishes it would have no files to read it from
   const sealed = await seal(entry, explained, {
     ...received,
     threadNames: copied.threadNames,

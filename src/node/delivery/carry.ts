@@ -37,7 +37,7 @@ function openCore({ core, coreBytes }: DeliveryJob): Core {
   throw new Undeliverable("CoreGone", "the core is not in the cache any more");
 }
 
-/** Root, or what may be done in its name, is nobody to this volume: `root_squash`, or a mount without an id for it. */
+/** Root, or what may be done in its name, has no rights in this volume: `root_squash`, or a mount without an id for it. */
 const NOT_ROOTS: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EOVERFLOW"]);
 
 /** As root, who makes the file and gives it away; where the volume does not take that, as the process's own user. */

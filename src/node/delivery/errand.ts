@@ -16,7 +16,7 @@ const HANGS: DeliveryOutcome = {
   mayPass: true,
 };
 
-/** Sends one process for each delivery. What hangs in the kernel cannot be killed: to that mount nobody is sent again. */
+/** Sends one process for each delivery. What hangs in the kernel cannot be killed: no other delivery goes to that mount. */
 export class Errands {
   readonly #command: readonly string[];
   readonly #silenceMs: number;
@@ -43,7 +43,7 @@ export class Errands {
     } finally {
       child.kill("SIGKILL");
       for (const held of [child.stdin, child.stdout]) held?.destroy();
-      child.unref(); // nobody waits for one that hangs, not even our own end
+      child.unref(); // nothing waits for one that hangs, not even our own end
     }
   }
 

@@ -1,4 +1,4 @@
-/** What is to be delivered, where, and as whose: all that the process that does it is told. Pure. */
+/** What is to be delivered, where, and as whose: all that the delivering process gets. Pure. */
 import { CLAIM_MOUNT_PATH, type ClaimPod, claimMountOf } from "../../domain/claim.ts";
 import type { DeliveryReason, DumpRecord } from "../../domain/dump.ts";
 import { shortId } from "../../domain/id.ts";

@@ -10,7 +10,7 @@ const NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,252}[A-Za-z0-9])?$/;
 
 /**
  * Opens it as a path only (O_PATH): the volume may not let root read it. What leads there is the node's own; a link on
- * the way would be somebody's doing, and none is followed but in the administrator's own path of the kubelet's root.
+ * the way would be made by others, and none is followed but in the administrator's own path of the kubelet's root.
  * While it is open the kubelet cannot unmount it, and tries again.
  * @throws Undeliverable NotMounted
  */

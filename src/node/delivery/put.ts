@@ -40,8 +40,8 @@ export interface Core {
 }
 
 /**
- * Whole under its final name, and on the disk, when it returns. Doing it again is harmless, whoever was killed where.
- * @param owner   undefined: whoever we are
+ * Whole under its final name, and on the disk, when it returns. Doing it again is harmless, wherever it was killed.
+ * @param owner   undefined: our own ids
  * @param onPiece called now and then while it is copied
  * @throws Undeliverable VolumeFull, NameTaken; else the errno of what failed. Nothing of it is left then
  */
@@ -54,7 +54,7 @@ export function putCore(
 ): void {
   const at = (file: string) => `/proc/self/fd/${directory}/${file}`;
   const part = `.${name}.part`;
-  const isDone = isThere(at(name), core); // whoever put it was killed behind that
+  const isDone = isThere(at(name), core); // its writer was killed after that
   removeOurs(at(part)); // of one that was killed
   if (isDone) return;
   assertRoom(directory, core);

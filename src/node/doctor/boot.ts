@@ -23,7 +23,7 @@ interface LastWord {
   readonly path: string;
 }
 
-/** Directories by precedence: a file hides those of its name in the ones behind. */
+/** Directories by precedence: a file hides those of its name in later ones. */
 export const SYSCTL_DIRECTORIES = [
   "/etc/sysctl.d",
   "/run/sysctl.d",

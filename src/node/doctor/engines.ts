@@ -5,7 +5,7 @@ import { ok, problem, warning } from "../install/step.ts";
 /** How a connection to an engine's socket went. */
 export interface EngineReading {
   readonly address: string;
-  /** The errno's name (`EACCES`), `timeout`; undefined when somebody took the connection. */
+  /** The errno's name (`EACCES`), `timeout`; undefined when the connection was accepted. */
   readonly failure: string | undefined;
 }
 

@@ -7,7 +7,7 @@ export interface HandlerReading {
   readonly path: string;
   /** Undefined when there is no such file. */
   readonly file: { readonly isFile: boolean; readonly mode: number; readonly uid: number } | undefined;
-  /** What somebody but root can change on the way to it, in words. */
+  /** What others than root can change on the way to it, in words. */
   readonly weakSpot: string | undefined;
   readonly noexec: string | undefined;
   /** How its start went; undefined when it was not tried, because it may be anybody's. */

@@ -39,7 +39,7 @@ export function readSelinux(binary: string, host: Host): SelinuxReading {
   return { enforce, label: label || undefined };
 }
 
-/** Runs the handler only where nobody but root can have put it. */
+/** Runs the handler only where none but root can have put it. */
 export function readHandler(path: string, host: Host): HandlerReading {
   const weak = ifPossible(() => weakSpotOf(path, host));
   const file = ifPossible(() => statSync(seen(host, path)));
@@ -69,7 +69,7 @@ export function readEngines(settings: HandlerSettings): Promise<EngineReading[]>
 
 const CONNECT_MS = 2000;
 
-/** Whether somebody takes a connection; nothing is said over it. */
+/** Whether a connection is accepted; nothing is sent over it. */
 async function readEngine(address: string): Promise<EngineReading> {
   const path = socketPath(address);
   const tcp = /^(?:tcp|https?):\/\/([^:/]+):(\d{1,5})/.exec(address);

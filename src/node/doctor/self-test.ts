@@ -62,7 +62,7 @@ async function crashOwn(binary: string): Promise<{ readonly pid: number } | { re
 
 const POLL_MS = 20;
 
-/** What became of the crash: its record, finished or not; or the kernel's word that it called nobody. */
+/** What became of the crash: its record, finished or not; or the kernel's line that it called no handler. */
 async function endOf(pid: number, since: Date, test: SelfTest): Promise<DumpRecord | KernelRefusal | undefined> {
   let record: DumpRecord | undefined;
   for (const end = performance.now() + test.waitMs; performance.now() < end; await sleep(POLL_MS)) {

@@ -21,7 +21,7 @@ const MAX_DEPTH = 8;
 /**
  * The containers that the file names, those inside others first; over all hierarchies, each pair of id and path once.
  *
- * A name alone proves nothing, because whoever has a delegated cgroup can make up names below it: see `owns()`.
+ * A name alone proves nothing, because the owner of a delegated cgroup can make up names below it: see `owns()`.
  * @param cgroupFile content of /proc/P/cgroup as seen from the initial cgroup namespace
  */
 export function candidatesFrom(cgroupFile: Uint8Array | string): CgroupCandidate[] {
@@ -30,7 +30,7 @@ export function candidatesFrom(cgroupFile: Uint8Array | string): CgroupCandidate
   return [...depths.keys()].sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0));
 }
 
-/** Whether no container's id is in it. False when the file says nothing at all: then nobody knows. */
+/** Whether no container's id is in it. False when the file says nothing at all: then it is not known. */
 export function namesNoContainer(cgroupFile: Uint8Array | string): boolean {
   return pathsIn(cgroupFile).length > 0 && candidatesFrom(cgroupFile).length === 0;
 }

@@ -1,4 +1,4 @@
-/** What the run-times' APIs say of a container, whoever of them knows it. */
+/** What the run-times' APIs say of a container, whichever knows it. */
 import type { NodeSettings } from "../../config/options.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import { CriRuntime } from "./cri.ts";
@@ -60,6 +60,6 @@ function abortOf(signal: AbortSignal): Promise<never> {
     if (signal.aborted) reject(signal.reason);
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-  aborted.catch(() => {}); // nobody need be waiting
+  aborted.catch(() => {}); // there may be no waiter
   return aborted;
 }

@@ -11,7 +11,7 @@ const MAX_ANSWER_BYTES = 4 << 20;
 
 /**
  * One connection to a run-time.
- * Errors   RUNTIME_UNAVAILABLE when nobody answers, not in CRI v1, or with a failure; RUNTIME_ANSWER_INVALID when the
+ * Errors   RUNTIME_UNAVAILABLE when there is no answer, not in CRI v1, or with a failure; RUNTIME_ANSWER_INVALID when the
  *          answer cannot be used; the signal's reason when it aborts.
  */
 export class CriClient implements Disposable {
@@ -96,7 +96,7 @@ const STATUS: Readonly<Record<number, string>> = {
 const isNotFound = ({ code, details }: ServiceError): boolean =>
   code === NOT_FOUND || (code === UNKNOWN && /no such container/i.test(details));
 
-/** Whether somebody listens: tells the errno, which gRPC buries in its words, and spares loading gRPC for nothing. */
+/** Whether something listens: finds the errno, which gRPC buries in its words, and spares loading gRPC for nothing. */
 async function probe(socket: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const connection = createConnection(socket);

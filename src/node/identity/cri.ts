@@ -41,7 +41,7 @@ async function sandboxOf(container: unknown, id: string, ask: Ask): Promise<unkn
   return listed === null ? undefined : await ask("PodSandboxStatus", { podSandboxId: listed });
 }
 
-/** The pod's first process is no container of the CRI: its id is the sandbox's. */
+/** The pod's first process is not a container of the CRI: its id is the sandbox's. */
 async function sandboxItself(id: string, runtime: string, ask: Ask): Promise<ContainerFacts | undefined> {
   const answer = await ask("PodSandboxStatus", { podSandboxId: id, verbose: true });
   const sandbox = at(answer, "status");
@@ -80,7 +80,7 @@ function containerFacts(id: string, runtime: string, { container, sandbox, image
       attempt: countAt(status, "metadata", "attempt"),
     },
     pod,
-    // Without the sandbox's labels nobody knows whether the pod's owner opted out.
+    // Without the sandbox's labels it is not known whether the pod's owner opted out.
     labels: sandbox === undefined ? null : { ...labels, ...textsAt(sandbox, "labels") },
     logPath: textAt(status, "logPath"),
     documents: { container: status, pod: sandbox, image },

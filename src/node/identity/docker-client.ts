@@ -16,7 +16,7 @@ interface Modem {
  *
  * @param host `unix:///path`, `/path` or `tcp://host:port`
  * @returns undefined when Docker says 404
- * @throws DumpError RUNTIME_UNAVAILABLE when nobody answers, or with an error; RUNTIME_ANSWER_INVALID when the answer
+ * @throws DumpError RUNTIME_UNAVAILABLE when there is no answer, or with an error; RUNTIME_ANSWER_INVALID when the answer
  *         cannot be used; the signal's reason when it aborts
  */
 export async function dockerGet(host: string, path: string, signal: AbortSignal): Promise<unknown> {
@@ -73,7 +73,7 @@ const invalid = (host: string, why: string, cause?: unknown): DumpError =>
 
 function unavailable(host: string, error: unknown): DumpError {
   const { code, statusCode } = error as { code?: unknown; statusCode?: number };
-  // llhttp's own codes: somebody answers, but not in HTTP.
+  // llhttp's own codes: there is an answer, but not in HTTP.
   if (typeof code === "string" && code.startsWith("HPE_")) return invalid(host, "it does not speak HTTP", error);
   const why = statusCode ? `it answered ${statusCode}` : whyUnreachable(error);
   return new DumpError("RUNTIME_UNAVAILABLE", `Cannot ask Docker at ${host}: ${why}`, { cause: error });

@@ -35,7 +35,7 @@ function isHost(facts: ReadonlyMap<string, Buffer>, unit: string | null, mounts?
 }
 
 /**
- * Units that systemd starts itself. A scope is made for somebody else's processes, so outside of users' sessions it may be a
+ * Units that systemd starts itself. A scope is made for processes of others, so outside of users' sessions it may be a
  * container's; what lies below a service is what that service made of its cgroup.
  */
 const OF_SYSTEMD =

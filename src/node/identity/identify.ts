@@ -81,7 +81,7 @@ function unknown(candidates: readonly CgroupCandidate[], problems: readonly stri
 
 /**
  * The owner as the run-times' APIs tell it, with labels, log and documents. The API wins over the state files; where it
- * names another pod, the problem says so and the answer stays unconfirmed. When nobody answers, the quick answer comes
+ * names another pod, the problem says so and the answer stays unconfirmed. When there is no answer, the quick answer comes
  * back with the reason. Never throws: an aborted signal is one of those reasons.
  */
 export async function identifyByApi(

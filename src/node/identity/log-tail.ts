@@ -42,7 +42,7 @@ function readTail(path: string): { bytes: Buffer; cut: boolean } {
   }
 }
 
-/** The same last three names (pod, container, attempt): an administrator may have moved the log directory, nobody those. */
+/** The same last three names (pod, container, attempt): an administrator may have moved the log directory, but not those. */
 function isPlaceOf(stated: string, opened: string): boolean {
   const tail = (path: string): string => path.split("/").filter(Boolean).slice(-3).join("/");
   return tail(stated) === tail(opened);

@@ -19,7 +19,7 @@ export interface Identification {
   readonly container: DumpContainer | null;
   readonly pod: DumpPod | null;
   readonly identity: DumpIdentity;
-  /** Labels of the container and its pod sandbox (sandbox wins), for opting out; null when nobody could tell. */
+  /** Labels of the container and its pod sandbox (sandbox wins), for opting out; null when that is not known. */
   readonly labels: Readonly<Record<string, string>> | null;
   /** Host path of the crashed attempt's log file, as the run-time states it. */
   readonly logPath: string | null;

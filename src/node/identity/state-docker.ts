@@ -11,13 +11,13 @@ import { readStateFile } from "./state-file.ts";
 export const dataRootOf = (rootfs: string | null): string | undefined =>
   /^(\/.+?)\/(?:overlay2?|rootfs|vfs|btrfs|zfs|fuse-overlayfs|devicemapper|aufs)\//.exec(rootfs ?? "")?.[1];
 
-/** Where dockerd was told to keep its data. */
+/** Where dockerd keeps its data, by its settings. */
 export function configuredDataRoot(file = "/etc/docker/daemon.json"): string | null {
   const settings = readStateFile(file);
   return textAt(settings, "data-root") ?? textAt(settings, "graph");
 }
 
-/** The parent that it was told to give containers that ask for none; `--cgroup-parent` on its command line is not seen. */
+/** The parent that it is set to give containers that ask for none; `--cgroup-parent` on its command line is not seen. */
 export const configuredCgroupParent = (file = "/etc/docker/daemon.json"): string | null => {
   try {
     return textAt(readStateFile(file), "cgroup-parent");

@@ -9,7 +9,7 @@ import { PATTERN_MAX_BYTES } from "../kernel/core-pattern.ts";
 
 type FileModeSettings = Pick<HandlerSettings, "mode" | "filePattern" | "dumpDir">;
 
-/** Where the cache goes when nobody said where, and the kernel writes where it would have been. */
+/** Where the cache goes when no place was given, and the kernel writes where it would have been. */
 export const DUMP_DIR_APART = "/var/lib/coredump-detector";
 
 /** The pattern that is ours in file mode; undefined in the other. */

@@ -93,7 +93,7 @@ function setKernel(pipePattern: string, places: InstallPlaces, state: InstallSta
 const ownFile = (places: InstallPlaces, host: Host): string | undefined => inForce(places, host).filePattern;
 
 /**
- * In file mode the directory of the files is no place for the cache: where nobody said where that is, it goes elsewhere.
+ * In file mode the directory of the files is not a place for the cache: where none was given, the cache goes elsewhere.
  * @throws DumpError PATTERN_REFUSED, SETTINGS_INVALID, before anything is changed
  */
 function withCacheApart(given: InstallOrder["settings"], places: InstallPlaces, host: Host): InstallOrder["settings"] {

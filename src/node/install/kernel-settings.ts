@@ -14,11 +14,11 @@ export const PIPE_LIMIT = 64;
 /** Processes that changed their ids are dumped as well, readable by root alone. */
 export const SUID_DUMPABLE = 2;
 
-/** What the kernel has when nobody set anything. */
+/** What the kernel has when nothing was set. */
 const KERNEL_DEFAULTS = { formerPattern: "core", formerPipeLimit: 0, formerSuidDumpable: 0 };
 
 /**
- * Sets limit, pattern, suid_dumpable. A larger limit than ours is somebody's choice and stays.
+ * Sets limit, pattern, suid_dumpable. A larger limit than ours is an admin's choice and stays.
  * @param passesOn whether the handler will hand host crashes on to a former handler
  */
 export function takeOver(pattern: string, state: InstallState | undefined, passesOn: boolean, host: Host): Step[] {

@@ -58,7 +58,7 @@ function sameBytes(one: number, other: number): boolean {
 /**
  * Copies `source` beside `target`, ready for `settle()`.
  * @returns the copy's path
- * @throws the errno of the first failure; nothing is left behind then
+ * @throws the errno of the first failure; nothing is left over then
  */
 export function stage(source: string, target: string, mode: number): string {
   const part = join(dirname(target), `.${basename(target)}.new`);

@@ -46,7 +46,7 @@ const json = (option: Option, text: string): SettingsJson[string] =>
 /**
  * Adds to what the file says, or, with `whole`, makes it say this and nothing else: what an agent's release says no more goes
  * back to its default, and what was set by hand beside it goes, too, rather than being mixed in without a word.
- * @returns the settings that are new or other than before, as `flag=value`; those that nobody gave, as they were
+ * @returns the settings that are new or other than before, as `flag=value`; those that were not given, as they were
  * @throws DumpError SETTINGS_INVALID when the file is there and cannot be understood, unless it is replaced whole
  */
 export function mergeSettings(

@@ -1,6 +1,6 @@
 /** One thing done or found: a line of output (`✔ pattern   ours, 94 of 127 bytes`), and below it what to do. */
 export interface Step {
-  /** `warning`: fine so far, but somebody should know. Only a `problem` makes a node unhealthy. */
+  /** `warning`: fine so far, but an admin should know. Only a `problem` makes a node unhealthy. */
   readonly level: "ok" | "warning" | "problem";
   /** Empty: belongs to the line above. */
   readonly what: string;

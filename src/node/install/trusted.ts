@@ -1,7 +1,7 @@
 /**
- * May root run a file here, and can nobody else put another in its place?
+ * May root run a file here, and can only root put another in its place?
  *
- * The kernel runs the handler as root in the initial namespaces: whoever may rename a directory on the way owns the
+ * The kernel runs the handler as root in the initial namespaces: a user who may rename a directory on the way owns the
  * node. Symbolic links are followed by hand, so that each directory that any of them lies in is looked at.
  */
 import { lstatSync, readlinkSync, realpathSync, type Stats } from "node:fs";
@@ -12,7 +12,7 @@ import { textOf } from "../../domain/text.ts";
 const MAX_LINKS = 40;
 
 /**
- * The first thing on the way from `root` to `path` that somebody but root (or ourselves, in a trial) can change, in
+ * The first thing on the way from `root` to `path` that others than root (or ourselves, in a trial) can change, in
  * words; undefined when there is none. What does not exist yet can be made by those alone who own what is above it.
  */
 export function weakSpot(path: string, root = ""): string | undefined {
@@ -31,7 +31,7 @@ export function weakSpot(path: string, root = ""): string | undefined {
       rest.unshift(...target.split("/").filter(Boolean));
       continue;
     }
-    // Its group counts as "others" unless that is root's own. Sticky is no excuse: a name may be taken before ours.
+    // Its group counts as "others" unless that is root's own. The sticky bit does not help: a name may be taken before ours.
     if ((stat.mode & 0o002) !== 0 || ((stat.mode & 0o020) !== 0 && stat.gid !== 0)) {
       return `${next} can be written by others (mode ${(stat.mode & 0o7777).toString(8).padStart(4, "0")})`;
     }

@@ -23,7 +23,7 @@ const TEMPLATE = "-P=%P -p=%p -t=%t -s=%s -T=%I -u=%u -g=%g -D=%d -l=%c";
 const PIDFD = " -F=%F";
 const NAME = " -e=%e";
 
-/** `[6, 18]` of `6.18.44-foo`; `[0, 0]` of what is no release, so that nothing is taken for supported. */
+/** `[6, 18]` of `6.18.44-foo`; `[0, 0]` of what is not a release, so that nothing is taken for supported. */
 export function kernelVersion(release: string): readonly [major: number, minor: number] {
   const match = /^(\d{1,4})\.(\d{1,4})/.exec(release);
   return [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0)];

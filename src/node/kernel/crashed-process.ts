@@ -42,7 +42,7 @@ export interface CrashedProcess extends Disposable {
   readonly cut: readonly string[];
   /** UTS name as the process saw it. */
   readonly hostname: string | undefined;
-  /** The process or thread behind `memory`, in the initial pid namespace. */
+  /** The process or thread of `memory`, in the initial pid namespace. */
   readonly pid: number;
   /** The directory that memory is read from: the crashed thread's, where it is known. */
   readonly memory: ProcDirectory;
@@ -95,7 +95,7 @@ export function openCrashedProcess(
   function source(name: string): ProcDirectory {
     return OF_MEMORY.has(name) ? memory : main;
   }
-  /** Nobody can enter a recorded namespace: its name is recorded instead. */
+  /** A recorded namespace cannot be entered: its name is recorded instead. */
   function named(): string | undefined {
     if (proc === "/proc") return utsName(main, facts);
     const recorded = main.read("hostname");
@@ -147,7 +147,7 @@ function pidfdMismatch(pidfd: number, pid: number | undefined): string | undefin
     const named = statusField(readFileSync(`/proc/self/fdinfo/${pidfd}`), "Pid");
     return named === undefined || Number(named) === pid ? undefined : `the pidfd names ${named}`;
   } catch {
-    return undefined; // no such descriptor: an old kernel, or a pattern of somebody else's
+    return undefined; // no such descriptor: an old kernel, or a foreign pattern
   }
 }
 

@@ -20,7 +20,7 @@ import { CannotKeep, type SparseFile } from "./sparse-file.ts";
 /** Two reads in flight: one alone is slower than the pipe, more only take memory. */
 const WORKERS = 2;
 /**
- * A read may wait for a page that nobody will ever bring (userfaultfd(2), a dead FUSE server). Longer than most disks make
+ * A read may wait for a page that never comes (userfaultfd(2), a dead FUSE server). Longer than most disks make
  * swapped pages wait; where one takes longer the pipe brings the same.
  */
 const STALL_MS = 3000;
@@ -69,7 +69,7 @@ export async function copyDirectly(
 }
 
 /**
- * Whoever shares the memory and lives on could take a page away while this thread reads it, and nobody would bring it
+ * A process that shares the memory and lives on could take a page away while this thread reads it, and nothing would bring it
  * back (userfaultfd(2)). Then everything is read by threads that may hang: the pipe takes over.
  */
 function readerOf({ pid, facts }: CrashedProcess): ProcessReader | undefined {

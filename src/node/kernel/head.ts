@@ -10,7 +10,7 @@ import type { CorePipe } from "./pipe.ts";
 export interface CoreHead {
   /** What was taken from the pipe; goes to the file as it is. */
   readonly bytes: Buffer;
-  /** Undefined when the stream is no ELF core, or its table is too long to hold. */
+  /** Undefined when the stream is not an ELF core, or its table is too long to hold. */
   readonly expectedBytes: bigint | undefined;
   /** Undefined likewise. */
   readonly table: CoreLayout | undefined;
@@ -22,7 +22,7 @@ export interface CoreHead {
 /** ELF header and the first program header, which says where the table ends. */
 const FIRST_BYTES = ELF_HEADER_BYTES + 56;
 
-/** Reads ELF header and program headers. A stream that is no core is no error here: it is kept as what it is. */
+/** Reads ELF header and program headers. A stream that is not a core is not an error here: it is kept as it is. */
 export async function readHead(pipe: CorePipe): Promise<CoreHead> {
   const first = Buffer.allocUnsafeSlow(FIRST_BYTES);
   const start = first.subarray(0, await pipe.fill(first, 0, FIRST_BYTES));

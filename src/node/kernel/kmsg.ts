@@ -75,7 +75,7 @@ const SUPPRESSED = /^\w*coredump\w*: \d+ callbacks suppressed$/;
 /**
  * One record of /dev/kmsg (Documentation/ABI/testing/dev-kmsg): `prio,seq,usec,flags[,…];text\n KEY=value\n…`.
  * @param bootMs when the log's clock was 0, in ms since the epoch
- * @returns undefined for what is no lost dump
+ * @returns undefined for what is not a lost dump
  */
 export function parseKmsg(record: string, bootMs: number): KernelRefusal | undefined {
   const match = /^(\d{1,10}),(\d{1,15}),(\d{1,15}),[^;]*;([^\n]*)/.exec(record);
@@ -95,9 +95,9 @@ interface LogLine {
   readonly text: string;
 }
 
-/** @returns undefined for what is no lost dump. @param bootMs as `parseKmsg()` */
+/** @returns undefined for what is not a lost dump. @param bootMs as `parseKmsg()` */
 export function refusalIn({ seq, prio, uptimeUsec, text }: LogLine, bootMs: number): KernelRefusal | undefined {
-  // Facility 0 is the kernel's, and nobody else can write with it: a process cannot make up a lost dump.
+  // Facility 0 is the kernel's, and no process can write with it: a process cannot make up a lost dump.
   const found = prio < 8 ? kernelLine(text) : handlerLine(text);
   return found && { seq, uptimeUsec, time: new Date(bootMs + uptimeUsec / 1000), ...found };
 }

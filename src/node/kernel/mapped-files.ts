@@ -42,7 +42,7 @@ export class MappedFiles implements Disposable {
     this.#expires = performance.now() + MAX_OPEN_MS;
   }
 
-  /** @param start where the file's first mapping begins. @returns undefined when it was not opened, or is no ELF file */
+  /** @param start where the file's first mapping begins. @returns undefined when it was not opened, or is not an ELF file */
   reader(start: bigint): ((offsetBytes: bigint, lengthBytes: number) => Uint8Array) | undefined {
     const fd = this.#fds.get(fileAt(this.#maps, start) ?? "");
     if (fd === undefined || !fstatSync(fd).isFile()) return undefined;

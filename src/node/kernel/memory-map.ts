@@ -7,7 +7,7 @@ export interface Mapping {
    * `anonymous`: one that pagemap shows neither present nor swapped was never touched and is zeros. `[vdso]` has no inode
    * either, but its pages count as absent until touched: `any`, they must be read.
    * `none`: the kernel dumps [vvar] as zeros, because get_dump_page() refuses VM_IO (mm/gup.c, check_vma_flags).
-   * Newer ones (seen with 7.3) dump it: the clock's data of that moment, which nobody wants and which cannot be read again.
+   * Newer ones (seen with 7.3) dump it: the clock's data of that moment, which is of no use and cannot be read again.
    */
   readonly pages: "anonymous" | "none" | "any";
 }

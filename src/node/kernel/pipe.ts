@@ -34,7 +34,7 @@ export class CorePipe {
     if (roomBytes !== undefined && roomBytes >= PIPE_BYTES * ROOM_FACTOR) enlargePipe(this.fd, PIPE_BYTES);
   }
 
-  /** Fills `buffer[from, to)` unless the stream ends first. @returns the index behind the last byte */
+  /** Fills `buffer[from, to)` unless the stream ends first. @returns the index after the last byte */
   async fill(buffer: Buffer, from: number, to: number): Promise<number> {
     let at = from;
     while (at < to && !this.ended) {

@@ -48,7 +48,7 @@ export async function receive(
   try {
     doubt = await copyHeadAndMemory(pipe, head, file, how === "drain" ? undefined : process);
     if (doubt) {
-      file.setLength(doubt.certainBytes); // what was written behind it must not show where the stream has holes
+      file.setLength(doubt.certainBytes); // what was written after it must not show where the stream has holes
       pipe.enlarge(process && memoryRoom(process.facts.get("cgroup") ?? Buffer.alloc(0)));
       await drain(pipe, file, doubt.certainBytes);
     }
@@ -57,7 +57,7 @@ export async function receive(
   }
   const different = process && head.table && difference(fileReader(file.fd), head.table, process);
   const certain = doubt?.certainBytes ?? head.expectedBytes ?? 0n;
-  // A process killed while its memory was read cuts the pipe short behind what is certain already.
+  // A process killed while its memory was read cuts the pipe short after what is certain already.
   const arrived = pipe.positionBytes > certain ? pipe.positionBytes : certain;
   const sizeBytes = file.setLength(file.failure && file.failure.atBytes < arrived ? file.failure.atBytes : arrived);
   return {

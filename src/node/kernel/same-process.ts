@@ -16,7 +16,7 @@ import type { Mappings } from "./memory-map.ts";
 /** Why a core cannot be taken for the process's. */
 interface Difference {
   readonly why: string;
-  /** It is another's for certain; else it only cannot be told. */
+  /** It is another's for certain; else it is only not known. */
   readonly foreign: boolean;
 }
 
@@ -32,7 +32,7 @@ export function difference(read: ReadAt, table: CoreLayout, { facts, memory }: C
   const core = firstNotes(read, table);
   const auxv = facts.get("auxv");
   if (!core.auxv || !auxv || core.pid === undefined) return unknown("its notes do not tell whose it is");
-  // Of a 32-bit process the file goes on behind the vector's end.
+  // Of a 32-bit process the file goes on after the vector's end.
   if (!auxv.subarray(0, core.auxv.length).equals(core.auxv)) return other("it has another auxiliary vector");
   if (differs(core.pid, facts.get("status"))) return other(`it is of a process ${core.pid}`);
   if (differs(core.tid, memory.read("status"))) return other(`the thread that crashed is ${core.tid}`);

@@ -52,7 +52,7 @@ export class SparseFile {
     const turn = this.#turn.then(async () => {
       for (const [from, to] of runs) await this.#writeRun(buffer, from, to, position + BigInt(from));
     });
-    this.#turn = turn.catch(() => undefined); // told to whoever asked for it
+    this.#turn = turn.catch(() => undefined); // reported to the one who asked for it
     return turn;
   }
 
@@ -78,7 +78,7 @@ export class SparseFile {
   }
 
   /**
-   * Gives the file its length: a hole at the end is part of the core, and what lies behind it is not.
+   * Gives the file its length: a hole at the end is part of the core, and what comes after it is not.
    * @returns the length that it has now: less where the file system has no files that long
    */
   setLength(lengthBytes: bigint): bigint {

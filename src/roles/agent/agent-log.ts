@@ -31,7 +31,7 @@ export class AgentLog extends RoleLog {
     this.#counted = new Set(cache.records().flatMap(({ id, state }) => (state === "Capturing" ? [] : [id])));
   }
 
-  /** Why it would be better started anew. */
+  /** Why it would be better restarted. */
   readonly alive = (): string | undefined =>
     performance.now() - this.#scannedMs > SILENCE_MS ? "the cache was not looked through for 5 min" : undefined;
 
@@ -43,7 +43,7 @@ export class AgentLog extends RoleLog {
 
   advanced(dump: string, next: Next): void {
     this.lines.debug({ dump, next }, "advanced");
-    if (next === "busy") return; // whoever is at it may refuse it yet
+    if (next === "busy") return; // the process at work may refuse it yet
     this.forget(dump);
     const record = this.#counted.has(dump) ? undefined : readRecord(this.#cache.spool.entry(dump));
     if (!record || record.state === "Capturing") return;
@@ -61,7 +61,7 @@ export class AgentLog extends RoleLog {
     this.lines[state === "Delivered" ? "info" : "warn"]({ dump, claim, reason }, `delivery: ${message}`);
   }
 
-  /** What is wrong with one dump or its store stands in its Coredump; without the API server nothing of it can be told. */
+  /** What is wrong with one dump or its store is in its Coredump; without the API server it cannot be reported. */
   failed(dump: string, error: unknown, againMs: number): void {
     const { code, hint } = this.count(error);
     if (code.startsWith("API_")) this.remember(dump, error);

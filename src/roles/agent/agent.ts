@@ -31,7 +31,7 @@ interface AgentWorld {
   readonly log: Pick<AgentLog, "advanced" | "delivered" | "failed" | "trouble" | "pulse">;
 }
 
-/** How long until a dump is looked at again when nobody says that something happened to it. */
+/** How long until a dump is looked at again when nothing reports a change of it. */
 const AGAIN_MS: Readonly<Record<Next, number | undefined>> = {
   done: undefined,
   waiting: 60_000,
@@ -110,7 +110,7 @@ function queuesOf(
     });
     if (next === "ship") uploads.offer(id); // one that failed waits for its next try
     if (next !== "waiting" || readRecord(entry)?.state !== "Capturing") return AGAIN_MS[next];
-    seals.offer(id); // nobody holds its lock: its handler was killed
+    seals.offer(id); // its lock is free: its handler was killed
     return undefined;
   });
   const seals = queue(1, async (id, signal) => {
@@ -137,13 +137,13 @@ function endingOf(signal: AbortSignal, graceMs: number): Ending {
   return { signal, park: park.signal };
 }
 
-/** All that is there at the start; then whatever nobody told of. */
+/** All that is there at the start; then whatever was not announced. */
 async function keepUp({ settings, log }: AgentWorld, cache: Cache, { quick, seals }: Queues, signal: AbortSignal) {
   let isFirst = true;
   const scan = async () => {
     for (const id of await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES })) seals.offer(id);
     forgetOld(cache, settings.keepRecordsMs, new Date());
-    // Once all of them: what the API was not told of before we were killed shows only by asking.
+    // Once all of them: what the API did not learn before we were killed shows only by asking.
     for (const record of cache.records()) if (isFirst ? record.pod !== null : isOpen(record)) quick.hasten(record.id);
   };
   const scanned = (problem: unknown) => {

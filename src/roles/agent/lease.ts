@@ -24,7 +24,7 @@ const DURATION_S = 40;
 const RENEW_MS = 10_000;
 
 /**
- * Runs until the signal; then it says that nobody holds it, so that no pod that needs the label comes here.
+ * Runs until the signal; then the Lease says that it has no holder, so that no pod that needs the label comes here.
  * @param onProblem gets what went wrong, and undefined when it is well
  */
 export async function keepLease(
@@ -43,7 +43,7 @@ export async function keepLease(
       const isRetired = lease ? await renew(http, where, lease, DURATION_S, heed, signal) : false;
       if (!lease) await create(http, where, heed, signal);
       onProblem(undefined);
-      if (isRetired) return; // whoever ordered it takes the Lease away, and it must stay away
+      if (isRetired) return; // the one who ordered it takes the Lease away, and it must stay away
     } catch (error) {
       if (!signal.aborted) onProblem(error);
     }

@@ -67,7 +67,7 @@ function isNew({ seq, uptimeUsec }: KernelRefusal, cursor: LogCursor | undefined
   return seq === null ? uptimeUsec > (cursor.usec ?? Number.POSITIVE_INFINITY) : seq > cursor.seq;
 }
 
-/** Lines from one source move what they can: by the other one these are not told again. */
+/** Lines from one source move what they can: by the other one these are not reported again. */
 function further({ boot, seq, usec = -1 }: LogCursor, refusals: readonly KernelRefusal[]): LogCursor {
   return {
     boot,
@@ -96,7 +96,7 @@ async function recordOne(spool: Spool, node: string, boot: string, refusal: Kern
   return entry.id;
 }
 
-/** The same line gives the same id (UUIDv7), whoever reads it again. */
+/** The same line gives the same id (UUIDv7), also when it is read again. */
 function idOf(time: Date, line: string): string {
   const hex = createHash("sha256").update(line).digest("hex");
   const ms = Math.max(0, time.getTime()).toString(16).padStart(12, "0").slice(-12);

@@ -32,7 +32,7 @@ interface NodeService {
 const LEASE_MS = 5000;
 const KMSG_MS = 10_000;
 
-/** Runs until the signal. Never throws: what fails is told, and tried again. */
+/** Runs until the signal. Never throws: what fails is reported and tried again. */
 export async function serveNode(service: NodeService, signal: AbortSignal): Promise<void> {
   const { settings, order, retirement, node, cache, http, log } = service;
   const leaseRead = Promise.withResolvers<void>();

@@ -25,7 +25,7 @@ export type PatternLog = Pick<AgentLog, "trouble" | "installed" | "conflict">;
 
 const LOOK_MS = 10_000;
 
-/** Runs until the signal. Whatever fails is told, and tried again. */
+/** Runs until the signal. Whatever fails is reported and tried again. */
 export async function keepPattern(
   order: PatternOrder,
   log: PatternLog,

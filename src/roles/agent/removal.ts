@@ -1,6 +1,6 @@
 /**
  * Whether SIGTERM means the end of all agents, or of this pod alone: the DaemonSet says so. It needs no order, so nothing that
- * an earlier removal left can retire a node, and it holds whoever deletes the DaemonSet: helm, kubectl, the namespace's end.
+ * an earlier removal left can retire a node, and it holds up what deletes the DaemonSet: helm, kubectl, the namespace's end.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { AGENT_LEASE } from "../../cluster/policy/node-label.ts";

@@ -8,7 +8,7 @@ import { locationOf } from "../../store/ports/location.ts";
 import type { DumpSink } from "../../store/ports/sink.ts";
 import { forgetStart } from "../../system/footprint.ts";
 
-/** How long the leftovers of an upload that nobody wants any more are worth a try. */
+/** How long the leftovers of an unwanted upload are worth a try. */
 const ABANDON_MS = 30_000;
 
 /** @returns undefined where no store is named: allowed dumps then wait @throws DumpError SETTINGS_INVALID */

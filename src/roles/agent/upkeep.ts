@@ -17,7 +17,7 @@ export function forgetOld(cache: Cache, keepMs: number, now: Date): number {
       cache.forget(record);
       forgotten++;
     } catch {
-      // Somebody is at it: next time.
+      // Another process is at work on it: next time.
     }
   }
   return forgotten;
@@ -30,7 +30,7 @@ export function heldBy(spool: Spool, namespace: string): bigint {
   return sum;
 }
 
-/** Dumps that may want a step: all but those that are over and told. */
+/** Dumps that may want a step: all but those that are over, and reported as over. */
 export const isOpen = (record: DumpRecord): boolean =>
   !isOver(record.state) || (record.pod !== null && record.cluster === null && record.state !== "Deleted");
 

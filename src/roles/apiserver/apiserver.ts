@@ -104,7 +104,7 @@ function later(signal: AbortSignal, ms: number): AbortSignal {
 }
 
 interface Ends {
-  /** We are no longer ready, but serve on: whoever sends requests here needs a moment to see that. */
+  /** We are no longer ready, but serve on: those who send requests need a moment to see that. */
   readonly ending: AbortSignal;
   readonly stopping: AbortSignal;
 }
@@ -141,7 +141,7 @@ function assemble(
   return app;
 }
 
-/** One that is away is no reason not to serve: without this server no namespace's deletion ends. Settings that are wrong are. */
+/** One that is away is not a reason not to serve: without this server no namespace's deletion ends. Settings that are wrong are. */
 function storeHealth(settings: ApiserverSettings, log: RoleLog, metrics: ApiMetrics): StoreHealth | undefined {
   const { store, ...rest } = storeSettingsOf(settings);
   if (store === undefined) return undefined;

@@ -29,7 +29,7 @@ const QUOTAS: Kind = { resource: "coredumpquotas", path: collection(COREDUMP_API
 
 /** Namespaces, and nodes, at once. */
 const AT_ONCE = 4;
-/** A burst of crashes becomes one round; nobody waits for a verdict to see that something crashed. */
+/** A burst of crashes becomes one round; a crash can be seen before its verdict. */
 const SETTLE_MS = 50;
 
 interface ControllerParts {

@@ -1,5 +1,5 @@
 /**
- * The collector: removes bundles, and what speaks of them, when nobody is to have them any more. What it knows is what the
+ * The collector: removes bundles, and what speaks of them, when their time has come. What it knows is what the
  * API server and the store say; of its own it has only a note of what has been missing since when, and that is in the store.
  */
 import { performance } from "node:perf_hooks";
@@ -32,7 +32,7 @@ const SETTLE_MS = 1000;
 const MOST_MS = 86_400_000;
 /** While something seems wrong, so often it is looked at again. */
 const ALARM_MS = 30_000;
-/** In a dry run: perhaps nobody serves them. */
+/** In a dry run: perhaps they are not served. */
 const ENDPOINTS_MS = 3000;
 
 interface CollectorParts {
@@ -101,7 +101,7 @@ function storeOf(settings: GcSettings): BundleStore {
   return openStore(storeSettingsOf(settings));
 }
 
-/** As the leader. Never throws: what fails is told, and tried again. */
+/** As the leader. Never throws: what fails is reported and tried again. */
 async function collect(parts: CollectorParts, signal: AbortSignal): Promise<void> {
   try {
     await work(parts, signal);
@@ -150,7 +150,7 @@ async function timed(parts: CollectorParts, rounds: GcRounds, scope: string, sig
     return Math.max(Math.min(settings.intervalMs, nextMs - Date.now(), MOST_MS), SETTLE_MS);
   } catch (error) {
     if (!(error instanceof DumpError) || error.code !== "RETENTION_STOPPED") throw error;
-    log.trouble(placeOf(scope), undefined); // whatever failed there before: nobody may come there again
+    log.trouble(placeOf(scope), undefined); // whatever failed there before: there may be no next visit
     await raise(parts, STOPPED, error, signal);
     return Math.max(Math.min(settings.intervalMs, ALARM_MS), SETTLE_MS);
   }
@@ -183,7 +183,7 @@ function tellAct({ log, metrics }: CollectorParts, { verb, what, name, why, size
 
 const placeOf = (scope: string): string => (scope === ALL ? "round" : `namespace ${scope}`);
 
-/** Where there is no API server of ours, nobody misses it. */
+/** Where there is no API server of ours, it is not missed. */
 const unlessUnserved = (resource: string, problem: unknown): unknown =>
   resource === "coredumpendpoints" && problem instanceof DumpError && problem.code === "API_KIND_MISSING"
     ? undefined

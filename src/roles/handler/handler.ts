@@ -1,7 +1,7 @@
 /**
  * The kernel's call: one crash becomes one record and, if it may be kept, one core.
  *
- * Statically this imports no npm package; what is needed behind the release of the process is loaded there. Nothing that
+ * Statically this imports no npm package; what is needed after the release of the process is loaded there. Nothing that
  * fails on the way stops the copy, and nothing that can wait holds the process.
  */
 import { readFileSync } from "node:fs";
@@ -54,7 +54,7 @@ export async function handle(
   }
 }
 
-/** From the moment that a record exists, whatever goes wrong is told there. @returns whether a read of memory still hangs */
+/** From the moment that a record exists, whatever goes wrong is noted there. @returns whether a read of memory still hangs */
 async function record(
   scene: Scene,
   pipe: CorePipe,
@@ -88,14 +88,14 @@ async function tidy({ settings, inBackground }: World, hasAgent: boolean): Promi
   await cache.finishAbandoned();
 }
 
-/** A record that is not sealed stays Capturing: whoever opens the cache next keeps what arrived; this says what went wrong. */
+/** A record that is not sealed stays Capturing: the next process that opens the cache keeps what arrived; this says what went wrong. */
 function tell(entry: Entry, error: unknown): void {
   const record = readRecord(entry);
   if (!record) return;
   try {
     writeRecord(entry, { ...record, warnings: [...record.warnings, `the handler failed: ${reasonOf(error)}`] });
   } catch {
-    // Ignorable: the kernel's log is told the same.
+    // Ignorable: the kernel's log gets the same.
   }
 }
 

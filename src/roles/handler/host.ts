@@ -15,7 +15,7 @@ import { handle } from "./handler.ts";
 /** Two that copy, one that flushes the record, one that writes facts, and some for look-ups: libuv's four would queue. */
 const THREADS = "8";
 
-/** @returns the exit code; never throws: an error here would be told to nobody */
+/** @returns the exit code; never throws: an error here would reach no one */
 export async function handleKernelCall(argv: readonly string[]): Promise<number> {
   try {
     reopenStandardDescriptors();

@@ -14,7 +14,7 @@ import { handle } from "./handler.ts";
 /**
  * Replays into the cache at `dumpDir`, which is made (0700) when it is not there.
  *
- * @returns the record that the handler made, but for `heldMs`: nobody was held
+ * @returns the record that the handler made, but for `heldMs`: no process was held
  * @throws DumpError CORE_UNREADABLE, CACHE_UNUSABLE, NOT_PERMITTED; UNEXPECTED with the handler's last word
  */
 export async function replay(fixture: Fixture, dumpDir: string): Promise<DumpRecord> {

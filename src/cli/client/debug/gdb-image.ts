@@ -15,7 +15,7 @@ const fileOf = (env: NodeJS.ProcessEnv): string =>
 /** Where the cluster's admin names one for all (the chart's `debugImage`): everyone may read it there. */
 const FOR_ALL = member("v1", "configmaps", "coredump-detector", "kube-public");
 
-/** What the admin named; undefined where that is nothing, or cannot be read: then somebody else has to. */
+/** What the admin named; undefined where that is nothing, or cannot be read: then another place has to. */
 export async function imageForAll(http: KubeHttp, signal: AbortSignal): Promise<string | undefined> {
   try {
     const request = { verb: "get", resource: "configmaps", path: FOR_ALL, signal } as const;
@@ -27,7 +27,7 @@ export async function imageForAll(http: KubeHttp, signal: AbortSignal): Promise<
 
 /**
  * The flag counts most, then the environment, then the file `~/.config/coredump/gdb-image`, then what the cluster's admin named.
- * @throws DumpError USAGE when nobody names one, with where to; SETTINGS_INVALID for a file that cannot be read
+ * @throws DumpError USAGE when none is named, with the places for it; SETTINGS_INVALID for a file that cannot be read
  */
 export function gdbImageOf(flag: string | undefined, env: NodeJS.ProcessEnv, forAll?: string): string {
   const named =

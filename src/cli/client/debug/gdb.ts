@@ -1,5 +1,5 @@
 /**
- * gdb over a core that may be hostile: it runs nothing that comes from there, asks nobody, and sees the view only. Its working
+ * gdb over a core that may be hostile: it runs nothing that comes from there, contacts no server, and sees the view only. Its working
  * directory must be the view: it looks there for libraries before it looks anywhere else. No library of this machine but gdb's own
  * is let at the core: libthread_db would walk the process's list of threads, which may have no end, and gdb hears no Ctrl-C in there.
  */

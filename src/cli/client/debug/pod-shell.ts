@@ -55,7 +55,7 @@ export class PodShell {
     const ended = once(child, "close");
     const said = Promise.all([text(child.stdout), text(child.stderr), ended]);
     said.catch(() => undefined);
-    child.stdin.on("error", () => undefined); // told by how it ends
+    child.stdin.on("error", () => undefined); // known by how it ends
     let sent = 0;
     for await (const chunk of chunks) {
       sent += chunk.length;

@@ -30,7 +30,7 @@ export class TarTree implements Tree {
     const tree = new TarTree();
     const entries = extract();
     const reading = pipeline(tar, entries);
-    reading.catch(() => undefined); // told by the loop
+    reading.catch(() => undefined); // reported by the loop
     let count = 0;
     for await (const entry of entries) {
       const { type, name, linkname } = entry.header;

@@ -34,7 +34,7 @@ export function resolved(tree: Tree, path: string): FoundPath | undefined {
   for (let links = 0; left.length > 0; ) {
     const part = left.pop() ?? "";
     if (part === "" || part === ".") continue;
-    if (file) return undefined; // it is no folder
+    if (file) return undefined; // it is not a folder
     if (part === "..") {
       at.pop();
       continue;

@@ -28,7 +28,7 @@ export interface View {
 
 type TreeFile = NonNullable<FoundPath["file"]>;
 
-/** What gdb may be told in a command; others get no symbols. */
+/** What gdb may be given in a command; others get no symbols. */
 const PLAIN = /^\/[\w.+@=,~-][\w.+@=,~/ -]*$/;
 const NOT_FILES = /^\/(dev|proc|sys|memfd:|SYSV|anon_hugepage|\[)| \(deleted\)$/;
 /** A folder with more names is not searched for links to what is in it. */
@@ -62,7 +62,7 @@ export function viewOf(tree: Tree, mapped: readonly MappedFile[], folder: string
   return { folder, executable, isOtherBuild, missing, others, folders: [...folders].map((each) => join(folder, each)) };
 }
 
-/** Whether gdb can be told of it, and it is what it seems. */
+/** Whether gdb can be given it, and it is what it seems. */
 export const isPlain = (path: string): boolean => PLAIN.test(path) && !path.split("/").includes("..");
 
 /** `/lib` and its like: programs ask for libraries by them, the kernel says where those really are. */
