@@ -32,7 +32,7 @@ const mayNot: Meaning = {
 const HINTS: Readonly<Record<S3Act, ReadonlyMap<string, string>>> = {
   write: new Map(),
   read: new Map([
-    [WAIT, "ask again; the dump is in the store"],
+    [WAIT, "try again; the dump is in the store"],
     [
       mayNot.hint,
       "its credentials need s3:GetObject below the prefix, and s3:ListBucket to see that an object is missing",
