@@ -11,7 +11,7 @@ import { Agent, request as httpsRequest, type RequestOptions } from "node:https"
 import { text } from "node:stream/consumers";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { DumpError, reasonOf } from "../domain/failures.ts";
-import { failureOf } from "./answers.ts";
+import { failureOf } from "./failures.ts";
 
 export interface KubeRequest {
   readonly verb: "get" | "list" | "watch" | "create" | "update" | "patch" | "delete";

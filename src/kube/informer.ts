@@ -5,10 +5,10 @@
  */
 import { isCode } from "../domain/failures.ts";
 import { backoffMs, pause } from "../system/backoff.ts";
-import { failureOf } from "./answers.ts";
+import { failureOf } from "./failures.ts";
 import type { KubeHttp } from "./http.ts";
-import { readList } from "./items.ts";
 import type { KubeObject } from "./objects.ts";
+import { readList } from "./read-list.ts";
 
 /**
  * The receiver of what is seen. A list comes as `listed` for each of its objects, then `listEnded`: what was not listed is gone; or

@@ -7,7 +7,7 @@
 import { performance } from "node:perf_hooks";
 import { isCode } from "../domain/failures.ts";
 import { pause } from "../system/backoff.ts";
-import { ifThere } from "./answers.ts";
+import { ifThere } from "./failures.ts";
 import type { KubeHttp } from "./http.ts";
 import { collection, type KubeObject, member } from "./objects.ts";
 

@@ -1,5 +1,5 @@
 /** Pods that we start ourselves: what keeps one from running, and how it goes. */
-import { ifThere } from "./answers.ts";
+import { ifThere } from "./failures.ts";
 import type { KubeHttp } from "./http.ts";
 import { type KubeObject, member } from "./objects.ts";
 

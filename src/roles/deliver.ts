@@ -2,7 +2,7 @@
 import { readFileSync, writeSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { carry } from "../node/delivery/carry.ts";
-import { PROGRESS } from "../node/delivery/errand.ts";
+import { PROGRESS } from "../node/delivery/delivery-process.ts";
 import type { DeliveryJob } from "../node/delivery/job.ts";
 
 const TELL_MS = 1000;

@@ -5,7 +5,7 @@
 
 import { AGENT_LEASE, LABELLED_BY } from "../cluster/policy/node-label.ts";
 import { RETIRE, RETIRED } from "../cluster/policy/retirement.ts";
-import { ifThere } from "../kube/answers.ts";
+import { ifThere } from "../kube/failures.ts";
 import { type KubeHttp, MERGE_PATCH } from "../kube/http.ts";
 import { type Lease, leasePath, leasesPath } from "../kube/lease.ts";
 import { collection, type KubeObject, member } from "../kube/objects.ts";

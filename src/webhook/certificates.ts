@@ -6,7 +6,7 @@
 import { isIP } from "node:net";
 import type { WebhookSettings } from "../config/webhook-options.ts";
 import { DumpError } from "../domain/failures.ts";
-import { ifThere } from "../kube/answers.ts";
+import { ifThere } from "../kube/failures.ts";
 import type { KubeHttp } from "../kube/http.ts";
 import { collection, type KubeObject, member } from "../kube/objects.ts";
 import { backoffMs, pause } from "../system/backoff.ts";

@@ -1,6 +1,6 @@
 /** In which form an answer is wanted. */
 import { LIMITS } from "./limits.ts";
-import { badRequest, notAcceptable } from "./refusal.ts";
+import { badRequest, notAcceptable } from "./status-error.ts";
 
 type Form = "object" | "table" | "metadata";
 

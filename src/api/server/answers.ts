@@ -5,7 +5,7 @@ import { type AcceptedForm, wantedIn } from "./accept.ts";
 import { type CoredumpEndpoint, GROUP_VERSION, KIND, LIST_KIND } from "./kind.ts";
 import { quoted } from "./limits.ts";
 import type { ListPage } from "./listing.ts";
-import { badRequest, type StatusBody } from "./refusal.ts";
+import { badRequest, type StatusBody } from "./status-error.ts";
 import { endpointOf, jsonOf } from "./stored.ts";
 import { type IncludeObject, type ListMeta, partialListOf, partialOf, tableOf } from "./table.ts";
 import type { Event } from "./watching.ts";

@@ -8,7 +8,7 @@ import type { TLSSocket } from "node:tls";
 import type { KubeHttp } from "../../kube/http.ts";
 import type { ClusterTrust, FrontProxy } from "./cluster-trust.ts";
 import { Places } from "./places.ts";
-import { badRequest, unauthorized } from "./refusal.ts";
+import { badRequest, unauthorized } from "./status-error.ts";
 import { TimedCache } from "./timed-cache.ts";
 
 export interface User {

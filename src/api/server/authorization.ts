@@ -5,7 +5,7 @@ import type { User } from "./authentication.ts";
 import { GROUP, VERSION } from "./kind.ts";
 import { clipped } from "./limits.ts";
 import { Places } from "./places.ts";
-import { forbidden, StatusError } from "./refusal.ts";
+import { forbidden, StatusError } from "./status-error.ts";
 import { TimedCache } from "./timed-cache.ts";
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";

@@ -6,8 +6,8 @@ import { jsonPatch, mergePatch, PatchError } from "./json-patch.ts";
 import { clipped, LIMITS, quoted } from "./limits.ts";
 import { PATCH_TYPES } from "./operations.ts";
 import { Query } from "./query.ts";
-import { badRequest, StatusError, unsupportedMediaType } from "./refusal.ts";
 import { isObject } from "./schema.ts";
+import { badRequest, StatusError, unsupportedMediaType } from "./status-error.ts";
 import { type Draft, draftOf } from "./strategy.ts";
 
 const JSON_TYPE = "application/json";

@@ -1,10 +1,10 @@
 /** What we ask the cluster about an object's surroundings, again each time. */
 
-import { ifThere } from "../../kube/answers.ts";
+import { ifThere } from "../../kube/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { isTerminating, type KubeObject, member, type Namespace } from "../../kube/objects.ts";
 import { GROUP, RESOURCE } from "./kind.ts";
-import { forbidden, notFound } from "./refusal.ts";
+import { forbidden, notFound } from "./status-error.ts";
 
 export interface UidLookup {
   /** UID of a namespace in which something may be made. @throws StatusError 403 when it is going away; 404 */

@@ -1,7 +1,7 @@
 /** What there is, in the two forms in which kubectl and the controllers ask: resource by resource, and all at once. */
 import { isJson, mediaTypesIn } from "./accept.ts";
 import { DUMPS, GROUP, GROUP_VERSION, KIND, RESOURCE, VERSION } from "./kind.ts";
-import { notAcceptable } from "./refusal.ts";
+import { notAcceptable } from "./status-error.ts";
 
 const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const SINGULAR = "coredumpendpoint";

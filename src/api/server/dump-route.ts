@@ -12,9 +12,9 @@ import { clipped, quoted } from "./limits.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { Places } from "./places.ts";
 import { Query } from "./query.ts";
-import { badRequest, statusOf } from "./refusal.ts";
 import { IN_NAMESPACE } from "./routes.ts";
 import { send, untilGone } from "./sending.ts";
+import { badRequest, statusOf } from "./status-error.ts";
 
 /** What serves the bytes. */
 export interface Downloads {

@@ -11,7 +11,7 @@ import { type CoredumpEndpoint, GROUP, KIND, RESOURCE } from "./kind.ts";
 import { clipped } from "./limits.ts";
 import { assertSize } from "./measure.ts";
 import { NamespaceRoom } from "./namespace-room.ts";
-import { alreadyExists, badRequest, invalid, modified, notFound, StatusError } from "./refusal.ts";
+import { alreadyExists, badRequest, invalid, modified, notFound, StatusError } from "./status-error.ts";
 import { endpointOf, type Keys, storedText } from "./stored.ts";
 import { created, type Draft, dying, expect, isGone } from "./strategy.ts";
 

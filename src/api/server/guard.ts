@@ -8,7 +8,7 @@ import { LIMITS } from "./limits.ts";
 import { nameProblem } from "./names.ts";
 import { Places } from "./places.ts";
 import { Query } from "./query.ts";
-import { noSuchPath } from "./refusal.ts";
+import { noSuchPath } from "./status-error.ts";
 
 /** What a route does; `open`: everybody may. Without one it is a path as such. */
 export type Access = "open" | { readonly verb: Verb; readonly resource: string; readonly subresource?: string };

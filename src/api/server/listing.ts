@@ -3,8 +3,8 @@ import { isCode } from "../../domain/failures.ts";
 import type { Listed, ObjectStorage, PageQuery, StoredItem } from "../storage/storage.ts";
 import type { CoredumpEndpoint } from "./kind.ts";
 import { LIMITS, quoted } from "./limits.ts";
-import { badRequest, expired, StatusError } from "./refusal.ts";
 import type { Selector } from "./selectors.ts";
+import { badRequest, expired, StatusError } from "./status-error.ts";
 import { endpointOf, type Keys } from "./stored.ts";
 
 export interface ListQuery {

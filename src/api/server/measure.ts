@@ -4,7 +4,7 @@
  */
 import { type CoredumpEndpoint, GROUP, KIND } from "./kind.ts";
 import { LIMITS } from "./limits.ts";
-import { invalid, StatusError } from "./refusal.ts";
+import { invalid, StatusError } from "./status-error.ts";
 
 const COUNTS: Readonly<Record<string, { readonly most: number; readonly of: (endpoint: CoredumpEndpoint) => number }>> =
   {

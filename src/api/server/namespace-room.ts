@@ -2,7 +2,7 @@
 import type { ObjectStorage } from "../storage/storage.ts";
 import { GROUP, RESOURCE } from "./kind.ts";
 import { LIMITS } from "./limits.ts";
-import { forbidden } from "./refusal.ts";
+import { forbidden } from "./status-error.ts";
 import type { Keys } from "./stored.ts";
 import { TimedCache } from "./timed-cache.ts";
 

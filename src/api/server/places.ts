@@ -1,5 +1,5 @@
 /** Limits on what runs at once, in all and for each user: more is answered with "come back", so that none waits for another's share. */
-import { tooManyRequests } from "./refusal.ts";
+import { tooManyRequests } from "./status-error.ts";
 
 export class Places {
   readonly #what: string;

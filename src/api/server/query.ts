@@ -3,8 +3,8 @@
 import { quoted } from "./limits.ts";
 import type { ListQuery } from "./listing.ts";
 import { versionIn } from "./listing.ts";
-import { badRequest, StatusError } from "./refusal.ts";
 import { nameSelected, type Selector, selectionIn } from "./selectors.ts";
+import { badRequest, StatusError } from "./status-error.ts";
 import type { WatchQuery } from "./watching.ts";
 
 /** As the router gives it: a parameter that stands there twice is a list. */

@@ -8,8 +8,8 @@ import { type Access, targetOf } from "./guard.ts";
 import { type CoredumpEndpoint, GROUP, GROUP_VERSION, RESOURCE } from "./kind.ts";
 import { listed } from "./listing.ts";
 import { Query } from "./query.ts";
-import type { StatusBody } from "./refusal.ts";
 import { send, untilGone } from "./sending.ts";
+import type { StatusBody } from "./status-error.ts";
 import { type Keys, storedText } from "./stored.ts";
 import { type Draft, updated, withStatus } from "./strategy.ts";
 

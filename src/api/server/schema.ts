@@ -1,5 +1,5 @@
 /** Fields as data: what a body may hold. The same data becomes OpenAPI. */
-import { badRequest } from "./refusal.ts";
+import { badRequest } from "./status-error.ts";
 
 /** A part of JSON Schema that OpenAPI v2 and v3 have in common; `any` is whatever JSON there is. */
 export interface Schema {

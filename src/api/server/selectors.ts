@@ -2,7 +2,7 @@
 
 import { LIMITS, quoted } from "./limits.ts";
 import { labelValueProblem, qualifiedNameProblem } from "./names.ts";
-import { badRequest } from "./refusal.ts";
+import { badRequest } from "./status-error.ts";
 
 type Labels = Readonly<Record<string, string>>;
 

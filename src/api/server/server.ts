@@ -22,7 +22,7 @@ import {
   type StatusBody,
   StatusError,
   statusOf,
-} from "./refusal.ts";
+} from "./status-error.ts";
 
 /** A user of many groups has a header for each. */
 const MAX_HEADER_BYTES = 256 << 10;

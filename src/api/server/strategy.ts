@@ -7,8 +7,8 @@ import { type CoredumpEndpoint, ENDPOINT, GROUP, GROUP_VERSION, KIND, RESOURCE }
 import { clipped, LIMITS, quoted } from "./limits.ts";
 import { assertCounts } from "./measure.ts";
 import type { ObjectMeta } from "./meta.ts";
-import { badRequest, type Cause, conflict, invalid, modified } from "./refusal.ts";
 import { isObject, shaped } from "./schema.ts";
+import { badRequest, type Cause, conflict, invalid, modified } from "./status-error.ts";
 import { problemsOf } from "./validation.ts";
 
 /** What a client sent: of the right shape, but any field may be missing. */
@@ -19,7 +19,7 @@ export interface Draft {
 }
 
 /** Of a new object, from the server. */
-interface Birth {
+interface Creation {
   readonly name: string;
   readonly namespace: string;
   readonly namespaceUid: string;
@@ -41,8 +41,8 @@ export function draftOf(body: unknown, onUnknown: (path: string) => void): Draft
 }
 
 /** @throws StatusError 422 */
-export function created({ metadata, spec }: Draft, birth: Birth): CoredumpEndpoint {
-  const { name, namespace, namespaceUid, podUid, uid, now } = birth;
+export function created({ metadata, spec }: Draft, creation: Creation): CoredumpEndpoint {
+  const { name, namespace, namespaceUid, podUid, uid, now } = creation;
   const endpoint: CoredumpEndpoint = {
     apiVersion: GROUP_VERSION,
     kind: KIND,

@@ -6,8 +6,8 @@ import { Answers } from "./answers.ts";
 import { type Guard, targetOf } from "./guard.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { Query } from "./query.ts";
-import { StatusError, statusOf } from "./refusal.ts";
 import { send, untilGone } from "./sending.ts";
+import { StatusError, statusOf } from "./status-error.ts";
 import type { Keys } from "./stored.ts";
 import { assertSensible, watched } from "./watching.ts";
 

@@ -2,8 +2,8 @@
 import { isCode } from "../../domain/failures.ts";
 import type { ObjectStorage, StorageChange } from "../storage/storage.ts";
 import { type ListQuery, listed, selects } from "./listing.ts";
-import { badRequest, expired } from "./refusal.ts";
 import type { Selector } from "./selectors.ts";
+import { badRequest, expired } from "./status-error.ts";
 import { endpointOf, type Keys } from "./stored.ts";
 
 export interface WatchQuery {

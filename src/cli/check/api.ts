@@ -1,6 +1,6 @@
 /** The API server, what it serves for us, and what it asks us. */
 
-import { ifThere } from "../../kube/answers.ts";
+import { ifThere } from "../../kube/failures.ts";
 import { COREDUMP_API, type Conditioned, collection, type KubeObject, member } from "../../kube/objects.ts";
 import { ok, problem, type Step, warning } from "../../node/install/step.ts";
 import type { CheckContext, ClockSkew } from "./checked.ts";

@@ -1,6 +1,6 @@
 /** The parts that run in the cluster: are they there, ready, led. */
 import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
-import { ifThere } from "../../kube/answers.ts";
+import { ifThere } from "../../kube/failures.ts";
 import { type Lease, leasePath } from "../../kube/lease.ts";
 import { collection, member } from "../../kube/objects.ts";
 import type { Pod } from "../../kube/pods.ts";

@@ -1,8 +1,8 @@
 /** What our parts may do: asked of the authorizer, and, of an agent's first write, tried. */
 import { randomUUID } from "node:crypto";
 import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
-import { ifThere } from "../../kube/answers.ts";
 import { coredumpsIn } from "../../kube/coredump.ts";
+import { ifThere } from "../../kube/failures.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
 import { ok, problem, type Step, warning } from "../../node/install/step.ts";
 import type { CheckContext } from "./checked.ts";

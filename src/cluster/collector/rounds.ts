@@ -5,11 +5,11 @@ import { DumpError } from "../../domain/failures.ts";
 import { retention } from "../policy/retention.ts";
 import { sift } from "../policy/retention-alarm.ts";
 import type { BundleView, Missed, RetentionWorld, Verdicts } from "../policy/retention-world.ts";
-import { isOurs, mark, mustFit } from "../retention/claim.ts";
 import { bundlesIn, type UploadToAbort, uploadsIn } from "../retention/inventory.ts";
 import { merged, missedIn, NOTE, noteText } from "../retention/note.ts";
+import { isOurs, mark, mustFit } from "../retention/ownership.ts";
 import { type Act, actsOf, type Tools } from "./acts.ts";
-import { readAnew } from "./anew.ts";
+import { reread } from "./reread.ts";
 
 interface RoundContext extends Tools {
   readonly settings: GcSettings;
@@ -72,7 +72,7 @@ export class GcRounds {
   async #judge(world: RetentionWorld, signal: AbortSignal): Promise<Verdicts> {
     const { settings, cluster, http } = this.#with;
     const suspected = concerned(retention(world, settings, Date.now()));
-    return retention(await readAnew(http, cluster, world, suspected, signal), settings, Date.now());
+    return retention(await reread(http, cluster, world, suspected, signal), settings, Date.now());
   }
 
   #count(bundles: readonly BundleView[]): void {

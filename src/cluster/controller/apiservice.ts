@@ -6,7 +6,7 @@
 
 import { request } from "node:https";
 import { performance } from "node:perf_hooks";
-import { ifThere } from "../../kube/answers.ts";
+import { ifThere } from "../../kube/failures.ts";
 import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
 import { collection, type KubeObject, member } from "../../kube/objects.ts";
 import { repeat } from "../../system/backoff.ts";

@@ -8,12 +8,12 @@
  */
 
 import { DumpError, isCode } from "../../domain/failures.ts";
-import { ifThere } from "../../kube/answers.ts";
 import type { Coredump } from "../../kube/coredump.ts";
+import { ifThere } from "../../kube/failures.ts";
 import { type KubeHttp, MERGE_PATCH } from "../../kube/http.ts";
-import { readList } from "../../kube/items.ts";
 import type { Mirror, Mirrored } from "../../kube/mirror.ts";
 import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import { readList } from "../../kube/read-list.ts";
 import { isCounted, type Judgement, judge, type QuotaVerdict, statusFor } from "../policy/quota.ts";
 import type { DumpView, QuotaObject, QuotaView } from "./view.ts";
 

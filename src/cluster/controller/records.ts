@@ -3,8 +3,8 @@
  * kind. First the count (with the uids that it counts, so that no one is counted twice after a crash of ours), then the deletes.
  */
 
-import { ifThere } from "../../kube/answers.ts";
 import { type Coredump, removeCoredump, writeCondition } from "../../kube/coredump.ts";
+import { ifThere } from "../../kube/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import type { Mirror } from "../../kube/mirror.ts";
 import { collapse } from "../policy/collapse.ts";

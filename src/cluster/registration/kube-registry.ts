@@ -2,8 +2,8 @@
 
 import type { ClaimPod } from "../../domain/claim.ts";
 import { DumpError, isCode } from "../../domain/failures.ts";
-import { ifThere } from "../../kube/answers.ts";
 import { type Coredump, coredumpAt, coredumpsIn } from "../../kube/coredump.ts";
+import { ifThere } from "../../kube/failures.ts";
 import type { KubeHttp, KubeRequest } from "../../kube/http.ts";
 import { follow } from "../../kube/informer.ts";
 import { LABELS, labelValue } from "../../kube/labels.ts";

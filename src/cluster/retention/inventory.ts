@@ -8,8 +8,8 @@ import type { BundleView, UploadView } from "../policy/retention-world.ts";
 /** Keys of another grammar are left out: they are neither served nor removed. @param folder as the store's */
 export async function bundlesIn(store: BundleStore, folder: string, signal: AbortSignal): Promise<BundleView[]> {
   const bundles: BundleView[] = [];
-  for await (const lying of store.list(folder, signal)) {
-    const bundle = bundleView(lying);
+  for await (const file of store.list(folder, signal)) {
+    const bundle = bundleView(file);
     if (bundle) bundles.push(bundle);
   }
   return bundles;

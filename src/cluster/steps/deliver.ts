@@ -6,7 +6,7 @@ import { claimOf } from "../../domain/claim.ts";
 import { type DumpDelivery, type DumpRecord, isOrdinary } from "../../domain/dump.ts";
 import { readRecord, recordOnDisk, writeRecord } from "../../node/cache/record.ts";
 import type { Entry } from "../../node/cache/spool.ts";
-import { Errands } from "../../node/delivery/errand.ts";
+import { DeliveryProcesses } from "../../node/delivery/delivery-process.ts";
 import {
   type DeliveryJob,
   type DeliveryOutcome,
@@ -26,9 +26,9 @@ export const isDeliveryPending = (record: DumpRecord | undefined): boolean => re
 
 export function deliverBy(settings: AgentSettings): Deliver {
   const own = isSea() ? [] : [...process.execArgv, process.argv[1] ?? ""];
-  const errands = new Errands([process.execPath, ...own, "deliver"]);
+  const processes = new DeliveryProcesses([process.execPath, ...own, "deliver"]);
   const { kubeletRoot, hostRoot = "/", deliveryMs: forMs } = settings;
-  return { kubeletRoot: join(hostRoot, kubeletRoot), forMs, send: (job, signal) => errands.send(job, signal) };
+  return { kubeletRoot: join(hostRoot, kubeletRoot), forMs, send: (job, signal) => processes.send(job, signal) };
 }
 
 /** The record with its owner's wish for a copy, if there is one. Call it with the record's lock held. */

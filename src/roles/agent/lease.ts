@@ -3,7 +3,7 @@
 import { AGENT_LEASE } from "../../cluster/policy/node-label.ts";
 import { RETIRED } from "../../cluster/policy/retirement.ts";
 import { isCode } from "../../domain/failures.ts";
-import { ifThere } from "../../kube/answers.ts";
+import { ifThere } from "../../kube/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Lease, leasePath, leasesPath } from "../../kube/lease.ts";
 import type { KubeObject } from "../../kube/objects.ts";
@@ -11,7 +11,7 @@ import { pause } from "../../system/backoff.ts";
 import { daemonSetPath } from "./removal.ts";
 
 /** Gets the Lease's annotations at each renewal; what it answers is added to them. */
-type Heed = (annotations: Readonly<Record<string, string>> | undefined) => Readonly<Record<string, string>>;
+type OnRenewal = (annotations: Readonly<Record<string, string>> | undefined) => Readonly<Record<string, string>>;
 
 interface LeasePlace {
   readonly namespace: string;
@@ -33,15 +33,15 @@ export async function keepLease(
   isWell: () => boolean,
   onProblem: (problem: unknown) => void,
   signal: AbortSignal,
-  heed: Heed = () => ({}),
+  onRenewal: OnRenewal = () => ({}),
 ): Promise<void> {
   const where = { ...place };
   for (; !signal.aborted; await pause(RENEW_MS, signal)) {
     if (!isWell()) continue;
     try {
       const lease = await read(http, where, signal);
-      const isRetired = lease ? await renew(http, where, lease, DURATION_S, heed, signal) : false;
-      if (!lease) await create(http, where, heed, signal);
+      const isRetired = lease ? await renew(http, where, lease, DURATION_S, onRenewal, signal) : false;
+      if (!lease) await create(http, where, onRenewal, signal);
       onProblem(undefined);
       if (isRetired) return; // the one who ordered it takes the Lease away, and it must stay away
     } catch (error) {
@@ -50,7 +50,7 @@ export async function keepLease(
   }
   const moment = AbortSignal.timeout(2000);
   const last = await read(http, where, moment).catch(onProblem);
-  if (last) await renew(http, where, last, 1, heed, moment).catch(onProblem);
+  if (last) await renew(http, where, last, 1, onRenewal, moment).catch(onProblem);
 }
 
 const pathOf = ({ namespace, node }: LeasePlace): string => leasePath(namespace, `${AGENT_LEASE}${node}`);
@@ -70,10 +70,10 @@ async function renew(
   where: LeasePlace,
   lease: Lease,
   leaseDurationSeconds: number,
-  heed: Heed,
+  onRenewal: OnRenewal,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const annotations = { ...lease.metadata.annotations, ...heed(lease.metadata.annotations) };
+  const annotations = { ...lease.metadata.annotations, ...onRenewal(lease.metadata.annotations) };
   const spec = { ...lease.spec, ...specOf(where.node, leaseDurationSeconds) };
   const { ownerReferences = [] } = lease.metadata;
   const owners = ownerReferences.length > 0 ? ownerReferences : await ownersOf(http, where, signal);
@@ -84,9 +84,9 @@ async function renew(
   return annotations[RETIRED] !== undefined;
 }
 
-async function create(http: KubeHttp, where: LeasePlace, heed: Heed, signal: AbortSignal): Promise<void> {
+async function create(http: KubeHttp, where: LeasePlace, onRenewal: OnRenewal, signal: AbortSignal): Promise<void> {
   const { namespace, node, daemonset } = where;
-  const annotations = heed(undefined);
+  const annotations = onRenewal(undefined);
   const owners = await ownersOf(http, where, signal);
   if (daemonset !== undefined && owners.length === 0) return; // all agents are being removed
   await owned(where, owners, (ownerReferences) => {

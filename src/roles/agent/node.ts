@@ -45,7 +45,7 @@ export async function serveNode(service: NodeService, signal: AbortSignal): Prom
   await Promise.all([
     keepLease(http, place, isWell, leaseTold, signal, (annotations) => ({
       [STATUS]: statusText(service.status()),
-      ...retirement.heed(annotations),
+      ...retirement.onRenewal(annotations),
     })),
     readKernelLog(cache, node, log, signal),
     order &&

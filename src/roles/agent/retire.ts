@@ -42,7 +42,7 @@ export class Retirement {
   }
 
   /** @param annotations of our Lease; @returns those to add to it, as soon as there is something to say */
-  heed(annotations: Annotations = {}): Annotations {
+  onRenewal(annotations: Annotations = {}): Annotations {
     const until = annotations[RETIRE];
     if (until === undefined) return {};
     this.#order.abort();

@@ -7,7 +7,7 @@ import type { Act } from "../../cluster/collector/acts.ts";
 import { tellAlarm } from "../../cluster/collector/alarm.ts";
 import { GcCluster } from "../../cluster/collector/cluster.ts";
 import { GcRounds } from "../../cluster/collector/rounds.ts";
-import { peek } from "../../cluster/retention/claim.ts";
+import { peek } from "../../cluster/retention/ownership.ts";
 import type { GcSettings } from "../../config/gc-options.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { formatBytes } from "../../domain/units.ts";

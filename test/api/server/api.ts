@@ -8,9 +8,9 @@ import { addDumpRoutes, type Downloads } from "../../../src/api/server/dump-rout
 import { Endpoints } from "../../../src/api/server/endpoints.ts";
 import type { Guard } from "../../../src/api/server/guard.ts";
 import { ApiMetrics } from "../../../src/api/server/metrics.ts";
-import { notFound } from "../../../src/api/server/refusal.ts";
 import { addRoutes } from "../../../src/api/server/routes.ts";
 import { createServer, tlsOptions } from "../../../src/api/server/server.ts";
+import { notFound } from "../../../src/api/server/status-error.ts";
 import { Keys } from "../../../src/api/server/stored.ts";
 import { serveWatch } from "../../../src/api/server/watch-route.ts";
 import { SqliteStorage } from "../../../src/api/storage/sqlite/sqlite.ts";

@@ -11,7 +11,7 @@ import { Authorization } from "../../../src/api/server/authorization.ts";
 import { ClusterTrust } from "../../../src/api/server/cluster-trust.ts";
 import { guardOf } from "../../../src/api/server/guard.ts";
 import { Places } from "../../../src/api/server/places.ts";
-import { StatusError } from "../../../src/api/server/refusal.ts";
+import { StatusError } from "../../../src/api/server/status-error.ts";
 import { TimedCache } from "../../../src/api/server/timed-cache.ts";
 import { type Answer, scriptedHttp } from "../../kube/scripted-http.ts";
 import { eventually } from "../../support/eventually.ts";

@@ -11,8 +11,8 @@ import {
   qualifiedNameProblem,
   uidProblem,
 } from "../../../src/api/server/names.ts";
-import { StatusError } from "../../../src/api/server/refusal.ts";
 import { selectionIn } from "../../../src/api/server/selectors.ts";
+import { StatusError } from "../../../src/api/server/status-error.ts";
 import { ageInWords } from "../../../src/api/server/table.ts";
 import { isNamespace } from "../../../src/kube/names.ts";
 

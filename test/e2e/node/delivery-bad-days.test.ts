@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Errands } from "../../../src/node/delivery/errand.ts";
+import { DeliveryProcesses } from "../../../src/node/delivery/delivery-process.ts";
 import { deliver, deliverCommand, HIDDEN, NAME, type Volume, volume } from "../../node/delivery/volumes.ts";
 import { eventually } from "../../support/eventually.ts";
 import { compiled } from "../../support/faults.ts";
@@ -101,7 +101,7 @@ test("a volume that hangs holds one process, no more, until it answers again", f
   });
   const log = join(at.node, "log");
   const command = deliverCommand("sh", "-c", 'echo sent >> "$0"; exec "$@"', log);
-  const errands = new Errands(command, 5000);
+  const errands = new DeliveryProcesses(command, 5000);
   const { signal } = new AbortController();
   execFileSync("fsfreeze", ["--freeze", at.dir]);
   try {
@@ -121,10 +121,10 @@ test("a volume that hangs holds one process, no more, until it answers again", f
 test("a delivery that nobody wants any more is killed, and says so by the signal's reason", { skip }, async () => {
   using at = volume();
   const stop = new AbortController();
-  const sent = new Errands(["sleep", "1000"]).send(at.job, stop.signal);
+  const sent = new DeliveryProcesses(["sleep", "1000"]).send(at.job, stop.signal);
   stop.abort(new Error("parked"));
   await assert.rejects(sent, /parked/);
-  await assert.rejects(new Errands(["sleep", "1000"]).send(at.job, stop.signal), /parked/);
+  await assert.rejects(new DeliveryProcesses(["sleep", "1000"]).send(at.job, stop.signal), /parked/);
 });
 
 for (const [on, command] of Object.entries({
@@ -132,9 +132,9 @@ for (const [on, command] of Object.entries({
   "says nothing": ["true"],
   "says nonsense": ["echo", "nonsense"],
 }))
-  test(`Errands tells that its process ${on}`, { skip }, async () => {
+  test(`DeliveryProcesses tells that its process ${on}`, { skip }, async () => {
     using at = volume();
-    const outcome = await new Errands(command).send(at.job, new AbortController().signal);
+    const outcome = await new DeliveryProcesses(command).send(at.job, new AbortController().signal);
     assert.deepEqual([outcome.reason, "mayPass" in outcome && outcome.mayPass], ["WriteFailed", true]);
     assert.match(outcome.message, /^the delivery failed: /);
   });

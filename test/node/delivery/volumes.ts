@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { Errands } from "../../../src/node/delivery/errand.ts";
+import { DeliveryProcesses } from "../../../src/node/delivery/delivery-process.ts";
 import type { DeliveryJob } from "../../../src/node/delivery/job.ts";
 import { ROOT } from "../../support/paths.ts";
 import { tempFileSystem } from "../../support/tmp.ts";
@@ -25,7 +25,7 @@ export interface Volume extends Disposable {
   unmount(): void;
 }
 
-/** The command of the agent's errands, behind `before`. */
+/** The command of the agent's deliveries, behind `before`. */
 export const deliverCommand = (...before: readonly string[]): string[] => [
   ...before,
   process.execPath,
@@ -34,7 +34,8 @@ export const deliverCommand = (...before: readonly string[]): string[] => [
   "deliver",
 ];
 
-export const errands = (...before: readonly string[]): Errands => new Errands(deliverCommand(...before));
+export const errands = (...before: readonly string[]): DeliveryProcesses =>
+  new DeliveryProcesses(deliverCommand(...before));
 
 export const deliver = (at: Volume, change: Partial<DeliveryJob> = {}, ...before: readonly string[]) =>
   errands(...before).send({ ...at.job, ...change }, new AbortController().signal);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { readList } from "../../src/kube/items.ts";
+import { readList } from "../../src/kube/read-list.ts";
 
 /** The text in chunks that end at these places, in the middle of characters too. */
 async function* chunks(text: string, cuts: readonly number[] = []): AsyncGenerator<Buffer> {

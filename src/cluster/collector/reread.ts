@@ -1,7 +1,7 @@
 /** A second look before anything is removed: a watch may be late, and what it has not delivered yet may be wanted. */
 
-import { ifThere } from "../../kube/answers.ts";
 import { type Coredump, coredumpsIn } from "../../kube/coredump.ts";
+import { ifThere } from "../../kube/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Kind, list } from "../../kube/informer.ts";
 import { collection, type KubeObject, member } from "../../kube/objects.ts";
@@ -10,7 +10,7 @@ import { DUMPS, type GcCluster, PODS } from "./cluster.ts";
 import { namespaceView, recordView } from "./views.ts";
 
 /** The world, with these namespaces, their pods and their Coredumps as the API server has them now. @throws DumpError API_… */
-export async function readAnew(
+export async function reread(
   http: KubeHttp,
   cluster: GcCluster,
   world: RetentionWorld,

@@ -17,7 +17,7 @@ const HANGS: DeliveryOutcome = {
 };
 
 /** Sends one process for each delivery. What hangs in the kernel cannot be killed: no other delivery goes to that mount. */
-export class Errands {
+export class DeliveryProcesses {
   readonly #command: readonly string[];
   readonly #silenceMs: number;
   readonly #hanging = new Set<string>();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { failureOf } from "../../src/kube/answers.ts";
+import { failureOf } from "../../src/kube/failures.ts";
 
 const asked = { verb: "list", resource: "coredumps" };
 const status = (message: string, more: object = {}): string => JSON.stringify({ kind: "Status", message, ...more });
