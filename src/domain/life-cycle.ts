@@ -6,7 +6,7 @@ import { isDecision, mayFollow, type State } from "./states.ts";
 /** The only gate to `unlink` of a core. */
 export const mayDropLocalCopy = (record: Pick<DumpRecord, "state">): boolean => isDecision(record.state);
 
-/** What else a step says; whose the dump is, is no step's to say. */
+/** What a step changes besides the state; not whose the dump is. */
 export type StateChange = Partial<Omit<DumpRecord, "pod">>;
 
 /**

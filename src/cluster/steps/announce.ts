@@ -3,45 +3,29 @@
  * who holds the lock; what was made in the cluster is noted in a file beside it until the record can say so itself.
  */
 
-import type { DumpCluster } from "../../domain/dump.ts";
-import { errnoOf } from "../../domain/failures.ts";
 import { readRecord } from "../../node/cache/record.ts";
-import type { Entry } from "../../node/cache/spool.ts";
 import { ownerOf } from "../../node/capture/observing.ts";
 import { replaceSync } from "../../system/durable.ts";
-import { readSmall } from "../../system/small-file.ts";
 import { hasPod, type PodRecord } from "../registration/coredump.ts";
 import type { DumpContext } from "./context.ts";
-import { enter } from "./enter.ts";
 import { askEngines } from "./identify.ts";
+import { announced, announcedPath, enter } from "./register.ts";
 
 /** Most copies are over sooner, and need no object that says so. */
 const LONG_MS = 500;
-
-const notesIn = (entry: Entry): string => entry.path("announced.json");
-
-/** The object that was made while the core came in. */
-export function announcedIn(entry: Entry): DumpCluster | undefined {
-  try {
-    return JSON.parse(readSmall(notesIn(entry)).toString("utf8")) as DumpCluster;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
 
 /** Makes the object of a copy that takes long, once; may be called at any time. @throws DumpError as `enter()` */
 export async function announce(context: DumpContext): Promise<void> {
   const { entry, signal } = context;
   const record = readRecord(entry);
   if (record?.state !== "Capturing" || context.now().getTime() - Date.parse(record.dumptime) < LONG_MS) return;
-  if (!hasPod(record) || announcedIn(entry)) return;
+  if (!hasPod(record) || announced(entry)) return;
   const owned = await withOwner(context, record);
   if (!owned) return;
   const { coredump, cluster } = await enter(context, owned);
-  const told = coredump.status?.state ? coredump : await context.registry.report(owned, coredump, signal);
-  const { resourceVersion } = told.metadata;
-  replaceSync(notesIn(entry), Buffer.from(JSON.stringify({ ...cluster, resourceVersion })));
+  const object = coredump.status?.state ? coredump : await context.registry.report(owned, coredump, signal);
+  const { resourceVersion } = object.metadata;
+  replaceSync(announcedPath(entry), Buffer.from(JSON.stringify({ ...cluster, resourceVersion })));
 }
 
 /** What never changes in the object must be right at once: the engine's word, and the API's uid of a static pod. */

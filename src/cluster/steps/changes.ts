@@ -10,7 +10,7 @@ import type { Cache } from "../../node/cache/cache.ts";
 import { stateInApi } from "../registration/coredump.ts";
 import { type Changes, isNotOlder } from "../registration/registry.ts";
 
-/** More than are ever looked at behind their deletion. */
+/** More than are ever looked at after their deletion. */
 const MOST_DELETED = 10_000;
 
 export interface Queues {
@@ -26,7 +26,7 @@ export function hasten({ quick, uploads, deliveries }: Omit<Queues, "seals">): v
   for (const queue of [quick, uploads, deliveries]) queue.hastenAll();
 }
 
-/** Objects that are gone, by uid: because their deletion was told of, or because the API has forgotten them. */
+/** Objects that are gone, by uid: because a watch reported their deletion, or because the API has forgotten them. */
 export interface Absent {
   readonly deleted: Set<string>;
   readonly forgotten: Set<string>;
@@ -62,13 +62,13 @@ export function changesFor(cache: Cache, queues: Queues, { deleted, forgotten }:
 }
 
 /**
- * Whether the API is an older state of what it was: then its list is older than something that it had told us. To be asked
- * at the first list behind an outage, because versions grow again from there, and by our own writes, too.
+ * Whether the API is an older state of what it was: then its list is older than something that it had reported. To be asked
+ * at the first list after an outage, because versions grow again from there, and by our own writes, too.
  */
 const isRestored = (records: readonly DumpRecord[], version: string): boolean =>
   records.some(({ cluster }) => cluster && !isNotOlder(version, cluster.resourceVersion));
 
-/** Dumps whose object is not what their record saw last: what no watch has told of while there was none. */
+/** Dumps whose object is not what their record saw last: what no watch has reported while there was none. */
 export function strayedFrom(records: readonly DumpRecord[], coredumps: readonly Coredump[]) {
   const states = new Map(coredumps.map(({ spec, status }) => [spec.id, status?.state]));
   const bound = records.filter(({ cluster }) => cluster !== null);

@@ -22,7 +22,7 @@ export interface Deliver {
 }
 
 export interface StepContext {
-  /** What the cluster calls this node: the handler knows only the host's name where it was not told. */
+  /** What the cluster calls this node: the handler knows only the host's name where its settings give none. */
   readonly node: string;
   readonly registry: Registry;
   readonly settings: HandlerSettings & ClusterSettings;
@@ -32,12 +32,12 @@ export interface StepContext {
   readonly storeDownSince?: (() => string | undefined) | undefined;
   /** Whether we see the quota's decision: then the crash's event waits for it, for a while, and says what became of the dump. */
   readonly seesDecisions?: boolean;
-  /** Undefined where nobody can deliver: a handler alone. */
+  /** Undefined where no delivery is possible: in a handler alone. */
   readonly deliver: Deliver | undefined;
   readonly events: EventRecorder;
   /** Bytes that the namespace's dumps hold on this node, this one included. */
   readonly heldBy: (namespace: string) => bigint;
-  /** uids of objects whose deletion a watch has told of. */
+  /** uids of objects whose deletion a watch has reported. */
   readonly deleted?: ReadonlySet<string>;
   /** uids of objects of which a list showed that the API has lost its memory since: that they are gone says nothing. */
   readonly forgotten?: ReadonlySet<string>;
@@ -74,6 +74,6 @@ export interface DumpContext extends StepContext {
   readonly signal: AbortSignal;
 }
 
-/** What the cluster calls this node where nobody said so: the host's name in small letters, as kubelets register it. */
+/** What the cluster calls this node where the settings give no name: the host's name in small letters, as kubelets register it. */
 export const nodeNameOf = ({ nodeName }: Pick<HandlerSettings, "nodeName">): string =>
   nodeName ?? hostname().toLowerCase();

@@ -5,26 +5,26 @@ import { collection } from "../../kube/objects.ts";
 import { conflictEvent, deliveryEvent, podEvent, quotaEvent } from "../registration/events.ts";
 import type { EventRecorder } from "./context.ts";
 
-/** A namespace's crashes that are told at once, and how long until there may be one more. */
+/** A namespace's crashes that are reported at once, and how long until there may be one more. */
 const BURST = 25;
 const REFILL_MS = 10_000;
 /** An old crash that is only now registered (the API was away for days) is in the list; its pod's events are of today. */
 const NEWS_MS = 3600_000;
 const SEND_MS = 5000;
-/** Whose event is not sent once more. An agent that was started anew sends some again, which the API server refuses by their names. */
-const MOST_TOLD = 1000;
+/** Events that are remembered, so as not to be sent again. A restarted agent sends some again, which the API server refuses by their names. */
+const MOST_SENT = 1000;
 
-/** It was told before, or its namespace is going away. */
-const NOBODY_MISSES_IT: ReadonlySet<string> = new Set(["API_CONFLICT", "NOT_FOUND"]);
+/** It was sent before, or its namespace is going away. */
+const NOT_MISSED: ReadonlySet<string> = new Set(["API_CONFLICT", "NOT_FOUND"]);
 
-/** @param onProblem gets why something could not be told, for which no dump waits; and undefined when one was */
+/** @param onProblem gets why an event could not be sent, for which no dump waits; and undefined when one was */
 export function eventRecorder(
   http: KubeHttp,
   node: string,
   onProblem: (problem: unknown) => void,
   now = () => new Date(),
 ): EventRecorder {
-  const told = new Set<string>();
+  const sent = new Set<string>();
   const crashes = new TokenBuckets(BURST, REFILL_MS);
   const warnings = new TokenBuckets(1, NEWS_MS);
   const send = (namespace: string, body: object) => sendEvent(http, namespace, body, onProblem);
@@ -33,9 +33,9 @@ export function eventRecorder(
       const { namespace } = record.pod;
       const nowMs = now().getTime();
       const news = `${record.id} ${record.state === "Denied"}`;
-      if (told.has(news)) return;
-      told.add(news);
-      if (told.size > MOST_TOLD) told.delete(told.values().next().value ?? "");
+      if (sent.has(news)) return;
+      sent.add(news);
+      if (sent.size > MOST_SENT) sent.delete(sent.values().next().value ?? "");
       if (nowMs - Date.parse(record.dumptime) > NEWS_MS || !crashes.take(namespace, nowMs)) return;
       await send(namespace, podEvent(record, coredump, now()));
     },
@@ -47,7 +47,7 @@ export function eventRecorder(
   };
 }
 
-/** Tells the node's admins that somebody else has the pattern: an event on the node. */
+/** Tells the node's admins that another program has the pattern: an event on the node. */
 export async function tellOfConflict(
   http: KubeHttp,
   node: string,
@@ -64,7 +64,7 @@ async function sendEvent(http: KubeHttp, namespace: string, body: object, onProb
     await http.json({ verb: "create", resource: "events", path, body, signal });
     onProblem(undefined);
   } catch (error) {
-    if (!(error instanceof DumpError && NOBODY_MISSES_IT.has(error.code))) onProblem(error);
+    if (!(error instanceof DumpError && NOT_MISSED.has(error.code))) onProblem(error);
   }
 }
 

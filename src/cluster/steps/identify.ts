@@ -1,4 +1,4 @@
-/** Identification of dumps that nobody could name, or whose labels nobody knew, while their process was held. */
+/** Identification of dumps whose container or labels were not known while their process was held. */
 
 import type { HandlerSettings } from "../../config/options.ts";
 import type { DumpRecord } from "../../domain/dump.ts";

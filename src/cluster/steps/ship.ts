@@ -25,7 +25,7 @@ export async function ship(context: DumpContext, record: PodRecord, coredump: Co
   }
 }
 
-/** The store's own words, since when, and what is next: the same at each try of one outage, so that it is told once. */
+/** The store's own words, since when, and what is next: the same at each try of one outage, so that it is reported once. */
 function whyNotStored(error: unknown, since: string | undefined): string {
   const { code, hint } =
     error instanceof DumpError ? (error as DumpError) : { code: "UNEXPECTED" as const, hint: undefined };

@@ -1,6 +1,6 @@
 /**
  * `<dump-dir>/.agent.sock`: an agent that is alive listens there. A handler that has finished a dump says its id, one a
- * line, and is answered `ok`; when nobody answers, it registers the dump itself. The directory is root's alone.
+ * line, and is answered `ok`; without an answer, it registers the dump itself. The directory is root's alone.
  */
 import { rmSync } from "node:fs";
 import { createConnection, createServer } from "node:net";

@@ -49,7 +49,7 @@ const WAY: readonly WayRow[] = [
   [any,                                        any,            tell],
 ];
 
-/** The object's state in the API, "" where nothing has set one; `unread`, `vanished` where there is no object at hand. */
+/** The object's state in the API, "" where it has none; `unread`, `vanished` where there is no object at hand. */
 const stateOf = ({ coredump }: Sides): string =>
   typeof coredump === "string" ? coredump : (coredump.status?.state ?? "");
 

@@ -60,7 +60,7 @@ export interface Finishing {
 export type Explain = (entry: Entry, coreBytes: bigint) => Promise<Pick<DumpRecord, "crash" | "warnings">>;
 
 /**
- * Finishes what was begun by somebody who was killed; whoever opens the cache does that. Nobody holds such a record's
+ * Finishes what a killed process began; every process that opens the cache does that. No process holds such a record's
  * lock: the kernel dropped it with its holder.
  *
  * @returns the length of the core that was sealed; "later" for one that is longer than `mostBytes`

@@ -1,5 +1,5 @@
 /**
- * The last step of a capture, by whoever holds the record's lock: the handler at its end, or anybody who finds the
+ * The last step of a capture, with the record's lock held: by the handler at its end, or by the process that finds the
  * record of a handler that was killed. What is on the disk decides what the record says.
  */
 import { closeSync, constants, existsSync, ftruncateSync, openSync, renameSync, rmSync } from "node:fs";
@@ -109,7 +109,7 @@ type Certain = Pick<Sealing, "sizeBytes" | "truncation">;
 function cutToCertain(fd: number, { sizeBytes, truncation }: Sealing): Certain {
   const inFile = BigInt(sizesOf(fd).logicalBytes);
   if (inFile < sizeBytes) return { sizeBytes: inFile, truncation: truncation ?? "handler-killed" }; // a power cut took the rest
-  if (inFile > sizeBytes) ftruncateSync(fd, Number(sizeBytes)); // behind a gap
+  if (inFile > sizeBytes) ftruncateSync(fd, Number(sizeBytes)); // after a gap
   return { sizeBytes, truncation };
 }
 
