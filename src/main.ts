@@ -14,6 +14,7 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   if (name === "kubectl_complete-coredump") return await (await import("./cli/kubectl/complete.ts")).complete(argv);
   if (argv[0] === "deliver") return (await import("./roles/deliver.ts")).deliver(); // by the agent, for itself
+  if (argv[0] === "read-stack") return await (await import("./node/capture/apart.ts")).answerApart(); // by the handler, for itself
   if (argv[0] === "agent" || argv[0] === "apiserver") (await import("./system/footprint.ts")).staySmall(); // before the rest is loaded
   const { runCli } = await import("./cli/commands/cli.ts");
   process.exitCode = await runCli(argv);

@@ -108,8 +108,8 @@ async function looked(
 ): Promise<Looked> {
   if (how === "off") return { head, explaining: { how } };
   const files = process && filesOf(process);
-  const { head: whole, core, stalled } = await glimpse(head, pipe, process);
-  return { head: whole, explaining: { how, glimpse: core, files, stalled } };
+  const { head: whole, seen, stalled } = await glimpse(head, pipe, process);
+  return { head: whole, explaining: { how, seen, files, stalled } };
 }
 
 /** What cannot be opened is said in its module. */

@@ -1,18 +1,19 @@
 /** Why the process crashed, after its release: nothing waits for what is loaded and read for it. */
-import { closeSync, constants, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import type { HandlerSettings } from "../../config/options.ts";
-import type { ReadAt } from "../../crash/elf/bytes.ts";
-import { fileReader } from "../../crash/elf/file-reader.ts";
 import { type Crash, shortened } from "../../domain/crash.ts";
 import { reasonOf } from "../../domain/failures.ts";
 import type { Explain } from "../cache/abandoned.ts";
 import type { Entry } from "../cache/spool.ts";
+import type { SeenPart } from "../kernel/glimpse.ts";
 import type { MappedFiles } from "../kernel/mapped-files.ts";
+import { readStack, type StackSources } from "./reading.ts";
 
 export interface Explaining {
   readonly how: HandlerSettings["crash"];
   /** As far as it was seen while the process was held. */
-  readonly glimpse?: ReadAt | undefined;
+  readonly seen?: readonly SeenPart[];
   readonly files?: MappedFiles | undefined;
   /** Looking at the process's memory still hangs. */
   readonly stalled?: boolean;
@@ -35,30 +36,36 @@ interface Explained {
  * back in any case. Never throws: a dump is none the worse for a stack that cannot be read.
  */
 export async function explain(entry: Entry, explaining: Explaining): Promise<Explained> {
-  const { how, glimpse, files, threadNames: names = new Map(), coreBytes } = explaining;
-  let fd: number | undefined;
+  const { how, seen = [], files, threadNames: names = new Map(), coreBytes } = explaining;
   try {
-    const path = [entry.part, entry.core].find((each) => existsSync(each));
-    if (how === "off" || (path === undefined && !glimpse)) return { crash: null, warnings: [] };
-    fd = path === undefined ? undefined : openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    const core = inTurn(fd === undefined ? undefined : upTo(coreBytes, fileReader(fd)), glimpse);
-    const { crashOf } = await import("../../crash/crash.ts");
-    files?.released();
-    const crash = crashOf({
-      core,
-      files: ({ start }) => files?.reader(start) ?? "notOpened",
-      names,
-      allThreads: how === "full",
-    });
+    const core = [entry.part, entry.core].find((each) => existsSync(each));
+    if (how === "off" || (core === undefined && seen.length === 0)) return { crash: null, warnings: [] };
+    const { crash, problem } = await read({ core, coreBytes, seen, names, allThreads: how === "full" }, files, entry);
     if (crash.stack.length === 0) return { crash: null, warnings: [`its stack was not read: ${crash.problem}`] };
     const short = shortened(crash);
-    return { crash: short, warnings: path === undefined ? [] : keep(entry, crash, short) };
+    return { crash: short, warnings: [...problem, ...(core === undefined ? [] : keep(entry, crash, short))] };
   } catch (error) {
     return { crash: null, warnings: [`its stack was not read: ${reasonOf(error)}`] };
   } finally {
     files?.[Symbol.dispose]();
-    if (fd !== undefined) closeSync(fd);
   }
+}
+
+/** Here, or in a process of its own where files of a server are needed; without those where they cannot be had. */
+async function read(
+  sources: Omit<StackSources, "files">,
+  files: MappedFiles | undefined,
+  entry: Entry,
+): Promise<{ readonly crash: Crash; readonly problem: readonly string[] }> {
+  const apart =
+    files?.served &&
+    (await (await import("./apart.ts")).readApart({ ...sources, files: files.served }, dirname(entry.dir)));
+  if (typeof apart === "object") return { crash: apart, problem: [] };
+  const crash = await readStack({ ...sources, files: files?.local });
+  return {
+    crash,
+    problem: apart === undefined ? [] : [`files that a server has were not read for its stack: ${apart}`],
+  };
 }
 
 /** The same of a dump that a killed handler left. */
@@ -79,20 +86,3 @@ function keep(entry: Entry, crash: Crash, short: Crash): string[] {
     return [`its stack is kept in short only: ${reasonOf(error)}`];
   }
 }
-
-const upTo =
-  (endBytes: bigint | undefined, read: ReadAt): ReadAt =>
-  (offset, length) => {
-    const left = endBytes === undefined ? BigInt(length) : endBytes - offset;
-    return left <= 0n ? new Uint8Array() : read(offset, left < BigInt(length) ? Number(left) : length);
-  };
-
-/** What one does not reach, the other may. */
-const inTurn =
-  (first: ReadAt | undefined, second: ReadAt | undefined): ReadAt =>
-  (offset, length) => {
-    const bytes = first?.(offset, length) ?? new Uint8Array();
-    if (!second || bytes.length === length) return bytes;
-    const other = second(offset, length);
-    return other.length > bytes.length ? other : bytes;
-  };

@@ -23,11 +23,28 @@ const NT_PRSTATUS = 1;
 /** Where NT_PRSTATUS has the stack pointer, by ELF machine (struct elf_prstatus: pr_reg, in the order of struct pt_regs). */
 const STACK_POINTER: Readonly<Record<number, number>> = { 62: 112 + 19 * 8, 3: 72 + 15 * 4, 183: 112 + 31 * 8 };
 
+/** Bytes of the core that were read while the process was held. */
+export interface SeenPart {
+  readonly offsetBytes: bigint;
+  readonly bytes: Uint8Array;
+}
+
+/** @returns at each offset the bytes of the last part that has it */
+export const seenReader =
+  (parts: readonly SeenPart[]): ReadAt =>
+  (offset, length) => {
+    const part = parts.findLast(({ offsetBytes, bytes }) => {
+      const within = offset - offsetBytes;
+      return within >= 0n && within < BigInt(bytes.length);
+    });
+    return part ? readerOf(part.bytes)(offset - part.offsetBytes, length) : new Uint8Array();
+  };
+
 interface Glimpsed {
   /** With the notes among its bytes. */
   readonly head: CoreHead;
-  /** The core, as far as it was seen; undefined when nothing can be said from it. */
-  readonly core: ReadAt | undefined;
+  /** The core, as far as it was seen. */
+  readonly seen: readonly SeenPart[];
   /** A read of the process's memory still hangs, and so will exit(3). */
   readonly stalled: boolean;
 }
@@ -39,31 +56,18 @@ export async function glimpse(head: CoreHead, pipe: CorePipe, process: CrashedPr
   const follows =
     notes && notes.offsetBytes >= BigInt(head.bytes.length) && pipe.positionBytes === BigInt(head.bytes.length);
   if (!head.table || !notes || end === undefined || end > MAX_NOTE_BYTES || !follows)
-    return { head, core: undefined, stalled: false };
+    return { head, seen: [], stalled: false };
   const bytes = Buffer.allocUnsafeSlow(Number(end));
   head.bytes.copy(bytes);
   const whole = { ...head, bytes: bytes.subarray(0, await pipe.fill(bytes, head.bytes.length, bytes.length)) };
-  const seen = readerOf(whole.bytes);
+  const notesSeen = { offsetBytes: 0n, bytes: whole.bytes };
+  const read = readerOf(whole.bytes);
   // Where they differ, what lies at /proc/P now is not what crashed.
-  const isProcess = process && !difference(seen, head.table, process);
-  const looked = isProcess ? await stackOf(head.table, notes, seen, process).catch(() => undefined) : undefined;
-  const stack = looked === "stalled" ? undefined : looked;
-  return {
-    head: whole,
-    stalled: looked === "stalled",
-    core: (offset, length) => (stack && within(stack, offset) ? stack.read(offset, length) : seen(offset, length)),
-  };
+  const isProcess = process && !difference(read, head.table, process);
+  const looked = isProcess ? await stackOf(head.table, notes, read, process).catch(() => undefined) : undefined;
+  const seen = typeof looked === "object" ? [notesSeen, looked] : [notesSeen];
+  return { head: whole, stalled: looked === "stalled", seen };
 }
-
-interface Stack {
-  /** Of the core. */
-  readonly offsetBytes: bigint;
-  readonly endBytes: bigint;
-  readonly read: ReadAt;
-}
-
-const within = ({ offsetBytes, endBytes }: Stack, offset: bigint): boolean =>
-  offset >= offsetBytes && offset < endBytes;
 
 /** From the stack pointer on, or from the next segment where that has run out of its own (a stack overflow). */
 async function stackOf(
@@ -71,7 +75,7 @@ async function stackOf(
   notes: ProgramHeader,
   read: ReadAt,
   process: CrashedProcess,
-): Promise<Stack | "stalled" | undefined> {
+): Promise<SeenPart | "stalled" | undefined> {
   const at = STACK_POINTER[header.machine];
   if (at === undefined) return undefined;
   let pointer: bigint | undefined;
@@ -81,23 +85,22 @@ async function stackOf(
     if (desc.length === at + header.bits / 8) pointer = fieldsOf(desc, header).word(at);
   });
   const sp = pointer;
-  const segment =
-    sp === undefined
-      ? undefined
-      : Iterator.from(headers).find(({ type, vaddr, memBytes }) => type === PT_LOAD && sp < vaddr + memBytes);
+  const segment = sp === undefined ? undefined : segmentFrom(headers, sp);
   if (sp === undefined || !segment) return undefined;
   const page = sp - (sp % PAGE_BYTES); // readers ask for whole pages, and leaf functions use what is below
   const from = page > segment.vaddr ? page : segment.vaddr;
   const left = segment.vaddr + segment.memBytes - from;
   const bytes = await readMemory(process, from, left < STACK_BYTES ? Number(left) : STACK_BYTES);
   if (!bytes) return "stalled";
-  const offsetBytes = segment.offsetBytes + from - segment.vaddr;
-  const reader = readerOf(bytes);
-  return {
-    offsetBytes,
-    endBytes: offsetBytes + BigInt(bytes.length),
-    read: (offset, length) => reader(offset - offsetBytes, length),
-  };
+  return { offsetBytes: segment.offsetBytes + from - segment.vaddr, bytes };
+}
+
+/** The segment that holds the address, else the next one above; kernel.core_sort_vma (6.15) orders them by size. */
+function segmentFrom(headers: Iterable<ProgramHeader>, address: bigint): ProgramHeader | undefined {
+  let found: ProgramHeader | undefined;
+  for (const each of headers)
+    if (each.type === PT_LOAD && address < each.vaddr + each.memBytes && !(found && found.vaddr < each.vaddr)) found = each;
+  return found;
 }
 
 /** By /proc/P/mem, which copies nothing in the process (docs/architecture.md, rule 10). @returns undefined when it hangs */

@@ -1,6 +1,6 @@
 /**
- * Which file systems may be asked for a file of the crashed process: those whose data are on this machine. Asking another
- * (NFS, FUSE, 9p, Ceph) may wait for a server that is gone, or for one that the crashed process's owner runs and stops.
+ * Which file systems may be asked for a file of the crashed process, and when: those whose data are on this machine at any time.
+ * Asking another (NFS, FUSE, 9p, Ceph) may wait for a server that is gone, or for one that the crashed process's owner runs and stops.
  */
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -27,31 +27,52 @@ interface Mount {
 }
 
 /**
- * Tells whether a device ("8:1") is local. An overlay is what its layers are, which are paths in the namespace of whoever
- * mounted it. So one counts where the machine's own namespace has it, as engines mount them there; any user can make
- * another one over a server of his (user_namespaces(7); overlay since 5.11, FUSE since 4.18).
+ * How a file system can be reached. `local`: its data are on this machine. `served`: a server has them, but is not asked when a
+ * file is opened as a path: it may be read by a process that can be killed. `never`: not even that is certain.
+ */
+type FileReach = "local" | "served" | "never";
+
+/** Types whose server is not asked for a path. */
+const SERVED = /^(fuse(blk|\..*)?|virtiofs)$/;
+/**
+ * Types that ask their server even for a path that is there already, also as an overlay's layer: d_weak_revalidate of fs/nfs/dir.c
+ * and fs/9p/vfs_dentry.c, called by complete_walk() of fs/namei.c and by fs/overlayfs/super.c.
+ */
+const ASKS = /^(nfs\d?|9p)$/;
+
+const reachOfType = (type: string): FileReach => (LOCAL.has(type) ? "local" : SERVED.test(type) ? "served" : "never");
+const REACHES: readonly FileReach[] = ["local", "served", "never"];
+const worst = (all: readonly FileReach[]): FileReach => REACHES.findLast((reach) => all.includes(reach)) ?? "never";
+
+/**
+ * Tells how a device ("8:1") can be reached. An overlay is what its layers are, which are paths in the namespace of whoever
+ * mounted it. They are known where the machine's own namespace has it, as engines mount them there; any user can make
+ * another one over a server of his (user_namespaces(7); overlay since 5.11, FUSE since 4.18), but none over a server that is
+ * asked for paths where no such file system is mounted.
  *
  * @param own  mountinfo of the crashed process
  * @param machine  that of the first namespace, read when it is needed: before 6.8 the device in /proc/P/maps is the layer's,
  *         which the process itself need not have mounted
  */
-export function localDevices(own: Buffer | undefined, machine: () => Buffer | undefined): (device: string) => boolean {
+export function reachOf(own: Buffer | undefined, machine: () => Buffer | undefined): (device: string) => FileReach {
   const theirs = own?.toString("latin1").split("\n") ?? [];
   let ours: readonly Mount[] | undefined;
-  const known = new Map<string, boolean>();
-  const judge = (device: string): boolean => {
+  const known = new Map<string, FileReach>();
+  const judge = (device: string): FileReach => {
     const type = typeIn(theirs.find((line) => line.split(" ", 3)[2] === device));
-    if (type !== undefined && type !== "overlay") return LOCAL.has(type);
+    if (type !== undefined && type !== "overlay") return reachOfType(type);
     ours ??= mountsIn(machine());
     const mounts = ours;
     const mount = mounts.find((each) => each.device === device);
-    if (mount?.type !== "overlay") return mount !== undefined && LOCAL.has(mount.type);
-    return layersOf(mount).every((path) => isLocal(path, mounts));
+    if (mount && mount.type !== "overlay") return reachOfType(mount.type);
+    const asks = mounts.some((each) => ASKS.test(each.type)) || theirs.some((line) => ASKS.test(typeIn(line) ?? ""));
+    const unseen = type === "overlay" && !asks ? "served" : "never";
+    return mount ? worst(layersOf(mount).map((path) => reachOfLayer(path, mounts) ?? unseen)) : unseen;
   };
   return (device) => {
-    const is = known.get(device) ?? judge(device);
-    known.set(device, is);
-    return is;
+    const reach = known.get(device) ?? judge(device);
+    known.set(device, reach);
+    return reach;
   };
 }
 
@@ -82,7 +103,7 @@ export function statOfExecutable(
     const machine = machineMounts();
     const own = facts.get("mountinfo");
     const device = [own, machine].flatMap(mountsIn).find(({ id }) => id === mount)?.device;
-    const isLocal = device !== undefined && localDevices(own, () => machine)(device);
+    const isLocal = device !== undefined && reachOf(own, () => machine)(device) === "local";
     return isLocal ? fstatSync(fd, { bigint: true }) : undefined;
   } finally {
     closeSync(fd);
@@ -95,14 +116,14 @@ export function placeOf(fd: number): { readonly mount: string | undefined; reado
   return { mount: statusField(info, "mnt_id"), inode: statusField(info, "ino") };
 }
 
-/** A path in the machine's namespace. A layer that is an overlay itself is not looked into. */
-function isLocal(path: string, mounts: readonly Mount[]): boolean {
+/** Of a path in the machine's namespace; undefined: it is not there, or an overlay itself, which is not looked into. */
+function reachOfLayer(path: string, mounts: readonly Mount[]): FileReach | undefined {
   let deepest: Mount | undefined;
   for (const mount of mounts) {
     const holds = mount.place === "/" || path === mount.place || path.startsWith(`${mount.place}/`);
     if (holds && mount.place.length >= (deepest?.place.length ?? 0)) deepest = mount; // of two in one place the later one shows
   }
-  return path.startsWith("/") && deepest !== undefined && LOCAL.has(deepest.type);
+  return path.startsWith("/") && deepest && deepest.type !== "overlay" ? reachOfType(deepest.type) : undefined;
 }
 
 /** Engines shorten long lists of layers to names beside the upper one (`l/ABC`, `12/fs`), two levels above its directory. */
@@ -113,7 +134,7 @@ function layersOf({ options }: Mount): string[] {
   const lower = [...values("lowerdir=").flatMap((list) => list.split(/::?/)), ...values("lowerdir+=")];
   const base = upper?.startsWith("/") ? dirname(dirname(upper)) : undefined;
   const paths = [...lower, ...values("datadir+="), ...(upper ? [upper] : [])];
-  if (lower.length === 0) return [""]; // nowhere: not local
+  if (lower.length === 0) return [""]; // nowhere
   return paths.map((path) => (path.startsWith("/") || base === undefined ? path : `${base}/${path}`));
 }
 

@@ -3,10 +3,11 @@
  * namespace (/proc/P/map_files, proc(5)). While the process is held they are only opened as paths (O_PATH), which waits for
  * no server; they are read after its release. A descriptor keeps a file system from being unmounted, so none lives long.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import type { ReadAt } from "../../crash/elf/bytes.ts";
 import { ProcDirectory, statusField } from "../../system/proc.ts";
 import type { CrashedProcess } from "./crashed-process.ts";
-import { localDevices, machineMounts, O_PATH } from "./local-files.ts";
+import { machineMounts, O_PATH, reachOf } from "./local-files.ts";
 import { codeMappings, fileAt } from "./memory-map.ts";
 
 const O_NOATIME = 0o1000000;
@@ -14,39 +15,67 @@ const MAX_FILES = 1024;
 /** A mount is kept from going away for no longer. */
 const MAX_OPEN_MS = 5000;
 const ELF_MAGIC = 0x7f454c46;
-const NO_MAPS = Buffer.alloc(0);
+
+/** Files that are open as paths: plain data, which another process of ours can read by. */
+export interface OpenFiles {
+  readonly maps: Buffer;
+  /** By device and inode. */
+  readonly fds: ReadonlyMap<string, number>;
+  /** Of the process that has them open. */
+  readonly pid: number;
+}
 
 export class MappedFiles implements Disposable {
-  /** By device and inode; undefined: it is not to be opened, or could not be. */
-  readonly #fds = new Map<string, number | undefined>();
-  readonly #reading: number[] = [];
-  #maps: Buffer;
-  #expires = Number.POSITIVE_INFINITY;
+  /** On file systems of this machine. */
+  readonly local: OpenFiles;
+  /** Those, and such as a server has: reading them may hang. undefined: there are none. */
+  readonly served: OpenFiles | undefined;
+  readonly #all = new Map<string, number>();
 
-  /** Call it while the process is held. */
-  constructor(process: CrashedProcess) {
-    this.#maps = process.facts.get("maps") ?? NO_MAPS;
-    const isLocal = localDevices(process.facts.get("mountinfo"), machineMounts);
-    using other = mapFilesOf(process);
-    for (const { start, end, file, device } of codeMappings(this.#maps)) {
-      if (this.#fds.has(file)) continue;
-      if (this.#fds.size >= MAX_FILES) break;
+  /** Call it while the process is held: one open(2) for each file. */
+  constructor(crashed: CrashedProcess) {
+    const maps = crashed.facts.get("maps") ?? Buffer.alloc(0);
+    const reach = reachOf(crashed.facts.get("mountinfo"), machineMounts);
+    const [tried, local] = [new Set<string>(), new Map<string, number>()];
+    using other = mapFilesOf(crashed);
+    for (const { start, end, file, device } of codeMappings(maps)) {
+      if (tried.has(file)) continue;
+      if (tried.add(file).size > MAX_FILES) break;
+      const kind = reach(device);
       // The kernel's names are not padded, where /proc/P/maps pads to eight digits.
       const path = other.directory.path(`map_files/${unpadded(start)}-${unpadded(end)}`);
-      this.#fds.set(file, isLocal(device) ? opened(path, O_PATH) : undefined);
+      const fd = kind === "never" ? undefined : opened(path, O_PATH);
+      if (fd === undefined) continue;
+      this.#all.set(file, fd);
+      if (kind === "local") local.set(file, fd);
     }
+    const { pid } = process;
+    this.local = { maps, fds: local, pid };
+    this.served = this.#all.size > local.size ? { maps, fds: this.#all, pid } : undefined;
   }
 
-  /** The process is released: from now on the files may be read, for a while. */
-  released(): void {
-    this.#expires = performance.now() + MAX_OPEN_MS;
+  [Symbol.dispose](): void {
+    for (const fd of this.#all.values()) closeSync(fd);
+    this.#all.clear();
+  }
+}
+
+/** Reads open files, for a while from now on. */
+export class FileReaders implements Disposable {
+  readonly #files: OpenFiles;
+  readonly #reading: number[] = [];
+  readonly #expires = performance.now() + MAX_OPEN_MS;
+
+  constructor(files: OpenFiles) {
+    this.#files = files;
   }
 
   /** @param start where the file's first mapping begins. @returns undefined when it was not opened, or is not an ELF file */
-  reader(start: bigint): ((offsetBytes: bigint, lengthBytes: number) => Uint8Array) | undefined {
-    const fd = this.#fds.get(fileAt(this.#maps, start) ?? "");
-    if (fd === undefined || !fstatSync(fd).isFile()) return undefined;
-    const readable = this.#reopened(fd);
+  of(start: bigint): ReadAt | undefined {
+    const { maps, fds, pid } = this.#files;
+    const fd = fds.get(fileAt(maps, start) ?? "");
+    const path = `/proc/${pid}/fd/${fd}`;
+    const readable = fd !== undefined && statSync(path).isFile() ? this.#opened(path) : undefined;
     if (readable === undefined) return undefined;
     let buffer = Buffer.alloc(4096);
     return (offsetBytes, lengthBytes) => {
@@ -56,8 +85,8 @@ export class MappedFiles implements Disposable {
     };
   }
 
-  #reopened(fd: number): number | undefined {
-    const readable = opened(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK | O_NOATIME);
+  #opened(path: string): number | undefined {
+    const readable = opened(path, constants.O_RDONLY | constants.O_NONBLOCK | O_NOATIME);
     if (readable === undefined) return undefined;
     this.#reading.push(readable);
     const magic = Buffer.alloc(4);
@@ -66,9 +95,7 @@ export class MappedFiles implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const fd of [...this.#fds.values(), ...this.#reading.splice(0)]) if (fd !== undefined) closeSync(fd);
-    this.#fds.clear();
-    this.#maps = NO_MAPS;
+    for (const fd of this.#reading.splice(0)) closeSync(fd);
   }
 }
 

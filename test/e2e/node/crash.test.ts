@@ -176,34 +176,59 @@ test("a program that maps a sparse library of 2 GiB has its stack, and costs the
   assert.deepEqual(names((await handler.record()).crash).slice(0, 4), IN_MAIN);
 });
 
-test("a file system whose server does not answer holds nobody, and its files are not opened", { skip }, async () => {
-  for (const name of ["program", "program (deleted)"]) {
-    const place = join(scratch.path, `fuse ${name}`);
-    mkdirSync(place);
-    const server = spawn(compiled("fuse"), [place, compiled("stack")], { stdio: ["ignore", "pipe", "inherit"] });
+/** Mounts what a FUSE server has, or an overlay over it. @returns where */
+function mounted(place: string, overlay: boolean): { readonly path: string } & Disposable {
+  const [fuse, path] = [join(place, "fuse"), join(place, overlay ? "overlay" : "fuse")];
+  for (const name of ["fuse", "overlay", "upper", "work"]) mkdirSync(join(place, name), { recursive: true });
+  const options = `lowerdir=${fuse},upperdir=${join(place, "upper")},workdir=${join(place, "work")}`;
+  if (overlay) execFileSync("mount", ["-t", "overlay", "none", "-o", options, path]);
+  return { path, [Symbol.dispose]: () => void (overlay && execFileSync("umount", ["--lazy", path])) };
+}
+
+const ON_A_SERVER = [
+  { name: "program", overlay: false, stopped: true },
+  { name: "program (deleted)", overlay: false, stopped: true },
+  { name: "program", overlay: true, stopped: true },
+  { name: "program", overlay: false, stopped: false },
+  { name: "program", overlay: true, stopped: false },
+];
+for (const [n, { name, overlay, stopped }] of ON_A_SERVER.entries()) {
+  const where = `${name}, on ${overlay ? "an overlay over " : ""}a file system whose server ${stopped ? "does not answer" : "answers"}`;
+  test(`${where}: nobody is held, and its files are ${stopped ? "not opened" : "read"}`, { skip }, async () => {
+    const place = join(scratch.path, `fuse-${n}`);
+    mkdirSync(join(place, "fuse"), { recursive: true });
+    const server = spawn(compiled("fuse"), [join(place, "fuse"), compiled("stack")], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     await once(server.stdout, "data");
     try {
+      using mount = mounted(place, overlay);
       using handler = new Handler();
       await using _held = await holdPattern(handler.pattern());
-      const victim = spawn(join(place, name), ["wait"], { stdio: ["pipe", "pipe", "inherit"] });
+      const victim = spawn(join(mount.path, name), ["wait"], { stdio: ["pipe", "pipe", "inherit"] });
       const ended = once(victim, "exit");
       await once(victim.stdout, "data");
-      server.kill("SIGSTOP");
+      if (stopped) server.kill("SIGSTOP");
       const from = performance.now();
       victim.stdin.end("\n");
       const end = await Promise.race([ended, sleep(10_000)]);
       await handler.ended(10_000).finally(() => server.kill("SIGCONT"));
       assert.deepEqual(end, [null, "SIGSEGV"], `${performance.now() - from} ms`);
-      const { crash: read } = await handler.record();
-      assert.equal(states(read)[name], "notOpened");
-      assert.equal(read?.stack[0]?.trust, "context");
+      const { crash: read, warnings } = await handler.record();
+      assert.equal(states(read)[name], stopped ? "notOpened" : "read", warnings.join());
+      assert.match(
+        warnings.join(),
+        stopped ? /a server has were not read for its stack: no answer within some seconds/ : /^$/,
+      );
+      if (stopped) assert.equal(read?.stack[0]?.trust, "context");
+      else assert.deepEqual(names(read).slice(0, 4), IN_MAIN);
     } finally {
       server.kill("SIGCONT");
-      execFileSync("umount", ["--lazy", place]);
+      execFileSync("umount", ["--lazy", join(place, "fuse")]);
       server.kill();
     }
-  }
-});
+  });
+}
 
 test("a file system can be unmounted as soon as the dump is done", { skip }, async () => {
   const place = join(scratch.path, "mount");

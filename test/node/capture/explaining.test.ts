@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { readerOf } from "../../../src/crash/elf/bytes.ts";
+import { readApart } from "../../../src/node/capture/apart.ts";
 import { explain } from "../../../src/node/capture/explaining.ts";
+import { FileLock } from "../../../src/system/lock.ts";
 import { fixture } from "../../crash/elf/fixtures.ts";
 import { testSpool } from "../cache/caches.ts";
 
@@ -17,7 +18,7 @@ test("explain() reads no byte of the core's file that may be a gap: what was see
   const { crash: want } = await explain(entry, HOW);
   const gaps = Buffer.from(CORE).fill(0, 4096); // the rest had not come when the copy ended
   writeFileSync(entry.part, gaps);
-  const { crash } = await explain(entry, { ...HOW, glimpse: readerOf(CORE), coreBytes: 4096n });
+  const { crash } = await explain(entry, { ...HOW, seen: [{ offsetBytes: 0n, bytes: CORE }], coreBytes: 4096n });
   assert.ok(want && want.stack.length > 0 && whole > 4096);
   assert.deepEqual(crash, want);
 });
@@ -48,4 +49,21 @@ test("explain() writes all of it beside the core, and nothing when it is off", a
   assert.equal(existsSync(entry.crash), false);
   const { crash } = await explain(entry, HOW);
   assert.equal(JSON.parse(readFileSync(entry.crash, "utf8")).title, crash?.title);
+});
+
+test("readApart() starts no process where an earlier one hangs, and says so", async () => {
+  using made = testSpool();
+  mkdirSync(`${made.spool.dir}/.slots`);
+  using hanging = FileLock.try(`${made.spool.dir}/.slots/reader`);
+  assert.ok(hanging);
+  const sources = {
+    core: undefined,
+    coreBytes: undefined,
+    seen: [],
+    files: undefined,
+    names: new Map(),
+    allThreads: true,
+  };
+  assert.match(`${await readApart(sources, made.spool.dir)}`, /another crash's are being read, or hang/);
+  assert.match(`${await readApart(sources, "/nowhere")}`, /ENOENT/);
 });
