@@ -14,13 +14,13 @@ import { readStack, type StackSources } from "./reading.ts";
 
 /** The program's verb for it (main.ts). */
 const READ_STACK = "read-stack";
-/** Together less than files may be held open (mapped-files.ts). */
 const TURN_MS = 1000;
-const READ_MS = 3000;
+/** For its turn and the answer together: less than files may be open, so that local ones can still be read. */
+const APART_MS = 4000;
 
 /** @param cacheDir  where its readers take turns. @returns why not, in words */
 export async function readApart(sources: StackSources, cacheDir: string): Promise<Crash | string> {
-  const signal = AbortSignal.timeout(TURN_MS + READ_MS);
+  const signal = AbortSignal.timeout(APART_MS);
   try {
     using lock = await FileLock.within(join(cacheDir, ".slots/reader"), TURN_MS);
     return lock ? await answerOf(sources, lock, signal) : "another crash's are being read, or hang";

@@ -7,7 +7,7 @@ import { reasonOf } from "../../domain/failures.ts";
 import type { Explain } from "../cache/abandoned.ts";
 import type { Entry } from "../cache/spool.ts";
 import type { SeenPart } from "../kernel/glimpse.ts";
-import type { MappedFiles } from "../kernel/mapped-files.ts";
+import { MAX_OPEN_MS, type MappedFiles, type OpenFiles } from "../kernel/mapped-files.ts";
 import { readStack, type StackSources } from "./reading.ts";
 
 export interface Explaining {
@@ -53,19 +53,18 @@ export async function explain(entry: Entry, explaining: Explaining): Promise<Exp
 
 /** Here, or in a process of its own where files of a server are needed; without those where they cannot be had. */
 async function read(
-  sources: Omit<StackSources, "files">,
+  known: Omit<StackSources, "files" | "openMs">,
   files: MappedFiles | undefined,
   entry: Entry,
 ): Promise<{ readonly crash: Crash; readonly problem: readonly string[] }> {
-  const apart =
-    files?.served &&
-    (await (await import("./apart.ts")).readApart({ ...sources, files: files.served }, dirname(entry.dir)));
+  const expires = performance.now() + MAX_OPEN_MS;
+  const sources = (files: OpenFiles | undefined) => ({ ...known, files, openMs: expires - performance.now() });
+  if (!files?.served) return { crash: await readStack(sources(files?.local)), problem: [] };
+  const { readApart } = await import("./apart.ts");
+  const apart = await readApart(sources(files.served), dirname(entry.dir));
   if (typeof apart === "object") return { crash: apart, problem: [] };
-  const crash = await readStack({ ...sources, files: files?.local });
-  return {
-    crash,
-    problem: apart === undefined ? [] : [`files that a server has were not read for its stack: ${apart}`],
-  };
+  const problem = [`files that a server has were not read for its stack: ${apart}`];
+  return { crash: await readStack(sources(files.local)), problem };
 }
 
 /** The same of a dump that a killed handler left. */

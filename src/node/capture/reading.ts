@@ -14,16 +14,19 @@ export interface StackSources {
   readonly coreBytes: bigint | undefined;
   readonly seen: readonly SeenPart[];
   readonly files: OpenFiles | undefined;
+  /** How long they may still be read. */
+  readonly openMs: number;
   /** Of threads. */
   readonly names: ReadonlyMap<number, string>;
   readonly allThreads: boolean;
 }
 
 /** @throws what opening the core throws */
-export async function readStack({ core, coreBytes, seen, files, names, allThreads }: StackSources): Promise<Crash> {
+export async function readStack(sources: StackSources): Promise<Crash> {
+  const { core, coreBytes, seen, files, openMs, names, allThreads } = sources;
   const { crashOf } = await import("../../crash/crash.ts");
   const fd = core === undefined ? undefined : openSync(core, constants.O_RDONLY | constants.O_NOFOLLOW);
-  using readers = files && new FileReaders(files);
+  using readers = files && new FileReaders(files, openMs);
   try {
     const kept = fd === undefined ? undefined : upTo(coreBytes, fileReader(fd));
     const fileOf = ({ start }: { start: bigint }) => readers?.of(start) ?? ("notOpened" as const);

@@ -99,7 +99,8 @@ async function stackOf(
 function segmentFrom(headers: Iterable<ProgramHeader>, address: bigint): ProgramHeader | undefined {
   let found: ProgramHeader | undefined;
   for (const each of headers)
-    if (each.type === PT_LOAD && address < each.vaddr + each.memBytes && !(found && found.vaddr < each.vaddr)) found = each;
+    if (each.type === PT_LOAD && address < each.vaddr + each.memBytes && !(found && found.vaddr < each.vaddr))
+      found = each;
   return found;
 }
 

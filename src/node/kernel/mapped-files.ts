@@ -12,8 +12,8 @@ import { codeMappings, fileAt } from "./memory-map.ts";
 
 const O_NOATIME = 0o1000000;
 const MAX_FILES = 1024;
-/** A mount is kept from going away for no longer. */
-const MAX_OPEN_MS = 5000;
+/** After the release a mount is kept from going away for no longer. */
+export const MAX_OPEN_MS = 5000;
 const ELF_MAGIC = 0x7f454c46;
 
 /** Files that are open as paths: plain data, which another process of ours can read by. */
@@ -60,14 +60,15 @@ export class MappedFiles implements Disposable {
   }
 }
 
-/** Reads open files, for a while from now on. */
+/** Reads open files, for so long from now on. */
 export class FileReaders implements Disposable {
   readonly #files: OpenFiles;
   readonly #reading: number[] = [];
-  readonly #expires = performance.now() + MAX_OPEN_MS;
+  readonly #expires: number;
 
-  constructor(files: OpenFiles) {
+  constructor(files: OpenFiles, openMs: number) {
     this.#files = files;
+    this.#expires = performance.now() + openMs;
   }
 
   /** @param start where the file's first mapping begins. @returns undefined when it was not opened, or is not an ELF file */

@@ -61,6 +61,7 @@ test("readApart() starts no process where an earlier one hangs, and says so", as
     coreBytes: undefined,
     seen: [],
     files: undefined,
+    openMs: 0,
     names: new Map(),
     allThreads: true,
   };
