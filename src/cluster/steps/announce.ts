@@ -30,10 +30,9 @@ export async function announce(context: DumpContext): Promise<void> {
 
 /** What never changes in the object must be right at once: the engine's word, and the API's uid of a static pod. */
 async function withOwner(context: DumpContext, record: PodRecord): Promise<PodRecord | undefined> {
-  const { entry, signal } = context;
-  const { found } = await askEngines(entry, record, context.settings, signal);
+  const { found } = await askEngines(context, record);
   const known = found ? { ...record, ...ownerOf(found) } : record;
   if (!hasPod(known)) return undefined;
-  const pod = await context.registry.pod(known, signal);
+  const pod = await context.registry.pod(known, context.signal);
   return pod ? { ...known, pod: { ...known.pod, uid: pod.uid } } : known;
 }

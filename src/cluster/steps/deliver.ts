@@ -4,6 +4,7 @@ import { isSea } from "node:sea";
 import type { AgentSettings } from "../../config/cluster-options.ts";
 import { claimOf } from "../../domain/claim.ts";
 import { type DumpDelivery, type DumpRecord, isOrdinary } from "../../domain/dump.ts";
+import { ifPossible } from "../../domain/failures.ts";
 import { readRecord, recordOnDisk, writeRecord } from "../../node/cache/record.ts";
 import type { Entry } from "../../node/cache/spool.ts";
 import { DeliveryProcesses } from "../../node/delivery/delivery-process.ts";
@@ -60,14 +61,9 @@ const PODLESS: DeliveryOutcome = {
   mayPass: false,
 };
 
-/** The run-time's own document still has the annotations of a pod that the API has forgotten. */
-function recordedPod(entry: Entry): { annotations?: Record<string, string> } {
-  try {
-    return JSON.parse(readSmall(entry.path("pod.json")).toString("utf8")) ?? {};
-  } catch {
-    return {}; // no engine was asked, or it said nothing
-  }
-}
+/** The run-time's own document still has the annotations of a pod that the API has forgotten; where none was asked, there is none. */
+const recordedPod = (entry: Entry): { annotations?: Record<string, string> } =>
+  ifPossible(() => JSON.parse(readSmall(entry.path("pod.json")).toString("utf8"))) ?? {};
 
 /** Memory that only root may read is not handed out (CVE-2022-4415). */
 function whyNever(record: DumpRecord): DeliveryOutcome | undefined {
@@ -133,12 +129,9 @@ function jobFor(entry: Entry, record: PodRecord, pod: PodSeen, kubeletRoot: stri
   };
 }
 
-/** In the initial user namespace: the handler read them there. */
+/** In the initial user namespace: the handler read them there, unless `/proc/P` was gone. */
 function groupsOf(entry: Entry): number[] {
-  try {
-    const groups = statusField(readSmall(entry.path("facts/status"), PROC_FILE_BYTES), "Groups")?.split(/\s+/) ?? [];
-    return groups.filter((group) => /^\d+$/.test(group)).map(Number);
-  } catch {
-    return []; // /proc/P was gone
-  }
+  const status = ifPossible(() => readSmall(entry.path("facts/status"), PROC_FILE_BYTES));
+  const groups = (status && statusField(status, "Groups")?.split(/\s+/)) ?? [];
+  return groups.filter((group) => /^\d+$/.test(group)).map(Number);
 }

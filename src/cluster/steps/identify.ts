@@ -1,45 +1,25 @@
 /** Identification of dumps whose container or labels were not known while their process was held. */
 
-import type { HandlerSettings } from "../../config/options.ts";
 import type { DumpRecord } from "../../domain/dump.ts";
-import { reasonOf } from "../../domain/failures.ts";
-import { readRecord, writeRecord } from "../../node/cache/record.ts";
-import type { Entry } from "../../node/cache/spool.ts";
-import { withOwner } from "../../node/capture/finishing.ts";
+import { ifPossible } from "../../domain/failures.ts";
 import { candidatesFrom } from "../../node/identity/cgroup.ts";
 import { identifyByApi } from "../../node/identity/identify.ts";
 import type { ContainerRuntime, Identification } from "../../node/identity/runtime.ts";
 import { PROC_FILE_BYTES } from "../../system/proc.ts";
 import { readSmall } from "../../system/small-file.ts";
+import type { DumpContext } from "./context.ts";
 
-interface Identified {
-  readonly record: DumpRecord;
+interface Answered {
+  /** What the run-times' APIs say; undefined where there is nothing to ask for. */
+  readonly found: Identification | undefined;
   /** Whether every engine that could know has answered: what is still unknown then stays so. */
   readonly answered: boolean;
 }
 
-/** Asks the run-times' APIs once more, under the record's lock. Writes what they say; an opt-out drops the core. */
-export async function identifyLate(
-  entry: Entry,
-  record: DumpRecord,
-  settings: HandlerSettings,
-  signal: AbortSignal,
-): Promise<Identified> {
-  const { found, answered } = await askEngines(entry, record, settings, signal);
-  if (!found) return { record, answered };
-  const known = await withOwner(entry, record, found, { settings });
-  if (JSON.stringify(known) !== JSON.stringify(readRecord(entry))) writeRecord(entry, known);
-  return { record: known, answered };
-}
-
-/** @returns what the run-times' APIs say, undefined where there is nothing to ask for; and whether all of them answered, or one that knew */
-export async function askEngines(
-  entry: Entry,
-  record: DumpRecord,
-  settings: HandlerSettings,
-  signal: AbortSignal,
-): Promise<{ readonly found: Identification | undefined; readonly answered: boolean }> {
-  const cgroup = cgroupOf(entry);
+/** Asks the run-times' APIs once more. */
+export async function askEngines({ entry, settings, signal }: DumpContext, record: DumpRecord): Promise<Answered> {
+  // Not there: never written, or dropped with an opt-out.
+  const cgroup = ifPossible(() => readSmall(entry.path("facts/cgroup"), PROC_FILE_BYTES));
   if (!cgroup || candidatesFrom(cgroup).length === 0) return { found: undefined, answered: true };
   const { runtimesOf } = await import("../../node/identity/confirm.ts");
   const engines = runtimesOf(settings);
@@ -65,12 +45,3 @@ const quickOf = ({ owner, container, pod, identity }: DumpRecord): Identificatio
   logPath: null,
   documents: {},
 });
-
-function cgroupOf(entry: Entry): Buffer | undefined {
-  try {
-    return readSmall(entry.path("facts/cgroup"), PROC_FILE_BYTES);
-  } catch (error) {
-    void reasonOf(error); // never written, or dropped with an opt-out
-    return undefined;
-  }
-}

@@ -5,25 +5,34 @@ import { mayFollow, type Reason } from "../../domain/states.ts";
 import { formatBytes, parseBytes } from "../../domain/units.ts";
 import { MAX_SIZE_ANNOTATION, OPT_OUT_LABEL, optedOut } from "../../domain/wishes.ts";
 import { decide } from "../../node/cache/decide.ts";
+import { readRecord, writeRecord } from "../../node/cache/record.ts";
+import { withOwner } from "../../node/capture/finishing.ts";
 import { hasPod, type PodRecord } from "../registration/coredump.ts";
 import type { DumpContext } from "./context.ts";
 import { withDelivery } from "./deliver.ts";
-import { identifyLate } from "./identify.ts";
+import { askEngines } from "./identify.ts";
 
 /**
- * The record as it may be registered: identified as far as anybody can, refused where the owner wants none.
+ * The record as it may be registered: identified as far as possible, refused where the owner wants none.
  * @throws DumpError RUNTIME_UNAVAILABLE while it is not known whether the owner wants it: then it stays here
  */
 export async function prepared(context: DumpContext, found: DumpRecord): Promise<DumpRecord> {
-  const { entry, signal } = context;
-  const isOpen = mayFollow(found.state, "Refused");
-  if (!isOpen || found.owner === "host") return found;
-  const asks = !found.identity.confirmed;
-  const { record, answered } = asks
-    ? await identifyLate(entry, found, context.settings, signal)
-    : { record: found, answered: true };
+  if (!mayFollow(found.state, "Refused") || found.owner === "host") return found;
+  const { record, answered } = found.identity.confirmed
+    ? { record: found, answered: true }
+    : await identified(context, found);
   if (!hasPod(record) || !mayFollow(record.state, "Refused")) return record;
   return await byOwner(context, record, answered);
+}
+
+/** Writes what the run-times say; an opt-out drops the core. */
+async function identified(context: DumpContext, record: DumpRecord) {
+  const { entry, settings } = context;
+  const { found, answered } = await askEngines(context, record);
+  if (!found) return { record, answered };
+  const known = await withOwner(entry, record, found, { settings });
+  if (JSON.stringify(known) !== JSON.stringify(readRecord(entry))) writeRecord(entry, known);
+  return { record: known, answered };
 }
 
 async function byOwner(context: DumpContext, record: PodRecord, answered: boolean): Promise<DumpRecord> {
@@ -38,16 +47,11 @@ async function byOwner(context: DumpContext, record: PodRecord, answered: boolea
       `Cannot tell whether the owner of dump ${record.id} wants it: ${record.identity.problem ?? "no engine answers"}`,
     );
   const owned = pod && pod.uid !== record.pod.uid ? { ...record, pod: { ...record.pod, uid: pod.uid } } : record;
-  const who = optedOut(pod?.labels ?? null)
-    ? "pod"
-    : optedOut(labels) || optedOut(annotations)
-      ? "namespace"
-      : undefined;
-  if (who) return refuse(context, owned, "OptedOut", `the ${who}'s label ${OPT_OUT_LABEL} says so`);
-  return (
-    (await tooMuch(context, owned, { annotations, uid: namespaceUid ?? "" })) ??
-    (await withDelivery(context, owned, pod))
-  );
+  const refused = (by: string) => refuse(context, owned, "OptedOut", `the ${by}'s label ${OPT_OUT_LABEL} says so`);
+  if (optedOut(pod?.labels ?? null)) return refused("pod");
+  if (optedOut(labels) || optedOut(annotations)) return refused("namespace");
+  const beyond = await tooMuch(context, owned, { annotations, uid: namespaceUid ?? "" });
+  return beyond ?? (await withDelivery(context, owned, pod));
 }
 
 /** The namespace's own limit for one dump, then the node's for all of the namespace. */
