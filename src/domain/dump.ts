@@ -169,7 +169,7 @@ const FOUND = object({
 const { version, id, ...found } = FOUND.fields;
 
 /** What `FOUND` has, and what is the node's alone or goes on changing while the dump makes its way. */
-const RECORD = object({
+export const RECORD = object({
   version,
   id,
   state: oneOf(STATES, "Capturing"),

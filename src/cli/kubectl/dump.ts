@@ -1,5 +1,7 @@
 /** `kubectl coredump dump`: downloads a core, a bundle, or a pod's dumps. */
+
 import type { CommandModule } from "yargs";
+import { recordOf } from "../../cluster/registration/coredump.ts";
 import { DumpError, isCode, reasonOf } from "../../domain/failures.ts";
 import { refusalOf } from "../../domain/refusal.ts";
 import { printable } from "../../domain/text.ts";
@@ -7,7 +9,6 @@ import type { Coredump } from "../../kube/coredump.ts";
 import { CoreBytes } from "../client/core-bytes.ts";
 import type { Endpoint } from "../client/objects.ts";
 import type { Bytes } from "../client/pieces.ts";
-import { recordOf } from "../client/record.ts";
 import { type DownloadPath, Remote } from "../client/remote.ts";
 import type { Session } from "../client/session.ts";
 import type { Parsed } from "../commands/flags.ts";

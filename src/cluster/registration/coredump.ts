@@ -1,11 +1,14 @@
 /**
- * A record as a Coredump (install/crd/coredumps.yaml). Pure. Text that a process chose is escaped and cut to what the
+ * A record as a Coredump (install/crd/coredumps.yaml), and back. Pure. Text that a process chose is escaped and cut to what the
  * schema takes; the process's environment and arguments are in neither.
  */
-import { type DumpPod, type DumpRecord, isOrdinary } from "../../domain/dump.ts";
+import { crashFrom } from "../../domain/crash.ts";
+import { blankRecord, type DumpPod, type DumpRecord, isOrdinary } from "../../domain/dump.ts";
+import { bytesIn } from "../../domain/quantity.ts";
+import { signalCodeText } from "../../domain/signals.ts";
 import { isAllowed, isUndecided, type State } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
-import { formatBytes } from "../../domain/units.ts";
+import { formatBytes, jsonBytes } from "../../domain/units.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import { COREDUMP_API } from "../../kube/objects.ts";
 import { conditionsOf } from "./conditions.ts";
@@ -140,3 +143,76 @@ function defined<T extends object>(fields: T): Defined<T> {
     Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== ""),
   ) as Defined<T>;
 }
+
+type CoredumpSpec = Coredump["spec"];
+type CoredumpStatus = NonNullable<Coredump["status"]>;
+
+/**
+ * The way back: the record that a Coredump was made from, so that one screen prints both. What no Coredump says is blank:
+ * whose cgroup it was, what the node warns of, where the core lies there.
+ */
+export function recordOf({ metadata, spec, status = {} }: Coredump): DumpRecord {
+  return {
+    ...blankRecord(spec.id ?? "", new Date(0), spec.node ?? "unknown"),
+    state: status.state ?? "Capturing",
+    message: status.message ?? null,
+    dumptime: spec.dumptime ?? "",
+    owner: "pod",
+    pod: { namespace: metadata.namespace ?? "unknown", name: spec.pod ?? "unknown", uid: spec.uid ?? "" },
+    container: containerIn(spec),
+    identity: { source: "none", confirmed: true, problem: null, cgroup: null },
+    executable: spec.filename ?? "",
+    comm: spec.comm ?? null,
+    uptimeMs: spec.processUptimeMs ?? null,
+
+    heldMs: status.heldMs ?? null,
+    signal: signalIn(spec, status),
+    threads: (status.threads ?? []).map(({ tid, name = null, crashed = false }) => ({ tid, name, crashed })),
+    threadCount: status.threadCount ?? null,
+    core: coreIn(spec, status),
+    bundle: bundleIn(spec, status),
+    crash: crashFrom(status.crash),
+  };
+}
+
+const numberIn = (quantity: string | number | undefined): number | null => {
+  const bytes = bytesIn(quantity);
+  return bytes === undefined ? null : jsonBytes(bytes);
+};
+
+const containerIn = ({ containerName, attempt, image, imageDigest }: CoredumpSpec): DumpRecord["container"] =>
+  containerName === undefined && image === undefined && imageDigest === undefined
+    ? null
+    : {
+        ...{ runtime: "unknown", id: "", name: containerName ?? "unknown" },
+        ...{ image: image ?? null, imageDigest: imageDigest ?? null, attempt: attempt ?? null },
+      };
+
+const signalIn = (
+  { signal }: CoredumpSpec,
+  { signalCode: code, faultAddress }: CoredumpStatus,
+): DumpRecord["signal"] =>
+  signal
+    ? {
+        ...{ number: signal.number, name: signal.name, code: code ?? null, faultAddress: faultAddress ?? null },
+        codeText: (code === undefined ? undefined : signalCodeText(signal.number, code)) ?? null,
+      }
+    : null;
+
+const coreIn = (
+  { size }: CoredumpSpec,
+  { logicalSize, expectedSize, complete, checksum }: CoredumpStatus,
+): DumpRecord["core"] => ({
+  ...blankRecord("", new Date(0), "").core,
+  sizeBytes: numberIn(logicalSize),
+  storedBytes: numberIn(size),
+  logicalBytes: numberIn(logicalSize),
+  expectedBytes: numberIn(expectedSize),
+  complete: complete ?? null,
+  sha256: checksum?.startsWith("sha256:") ? checksum.slice("sha256:".length) : null,
+});
+
+const bundleIn = ({ volume }: CoredumpSpec, { key, bundleSize }: CoredumpStatus): DumpRecord["bundle"] =>
+  volume === undefined || key === undefined
+    ? null
+    : { volume, key, sizeBytes: numberIn(bundleSize) ?? 0, checksum: "" };

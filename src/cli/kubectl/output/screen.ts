@@ -1,8 +1,8 @@
 /** A Coredump on one screen: what happened, what it means, what to do next. */
+import { recordOf } from "../../../cluster/registration/coredump.ts";
 import { refusalOf } from "../../../domain/refusal.ts";
 import { printable } from "../../../domain/text.ts";
 import type { Coredump } from "../../../kube/coredump.ts";
-import { recordOf } from "../../client/record.ts";
 import { safeName, shortfall } from "../../output/describe.ts";
 import { coreLines, pasteLines, screenOf } from "../../output/lines.ts";
 import { colourOf } from "../../output/list.ts";
