@@ -17,6 +17,9 @@ export function newDumpId(timeMs: number): string {
 
 const DUMP_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
+/** When its dump was begun, in milliseconds since the epoch. */
+export const timeOf = (id: string): number => Number.parseInt(id.replace("-", "").slice(0, 12), 16);
+
 export const isDumpId = (text: string): boolean => DUMP_ID.test(text);
 
 /** The last 12 digits, which are random: the first ones are the clock and look alike. */

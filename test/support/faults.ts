@@ -21,6 +21,7 @@ import {
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DumpRecord } from "../../src/domain/dump.ts";
+import { Spool } from "../../src/node/cache/spool.ts";
 import { KERNEL_ARGUMENTS } from "./captured.ts";
 import { BINARY, program, TESTBED } from "./paths.ts";
 import { holdPattern, type PatternOptions } from "./pattern.ts";
@@ -145,6 +146,11 @@ export class Handler implements Disposable {
     return spawnSync(BINARY, [...args, "-d", this.dumpDir], { encoding: "utf8" });
   }
 
+  /** A file of a dump, wherever the dump lies. */
+  path(id: string, name = ""): string {
+    return Spool.open(this.dumpDir).entry(id).path(name);
+  }
+
   /** What an operator sees, the newest first, once it was held against the files. */
   async records(timeoutMs?: number): Promise<DumpRecord[]> {
     await this.ended(timeoutMs);
@@ -175,7 +181,7 @@ export class Handler implements Disposable {
   }
 
   #assertTrue({ id, state, core }: DumpRecord): void {
-    const files = readdirSync(join(this.dumpDir, id));
+    const files = readdirSync(this.path(id));
     assert.deepEqual(
       files.filter((name) => name.endsWith(".part") || name === "reserved"),
       [],

@@ -1,12 +1,11 @@
 /** What the API says of this node's Coredumps, handed to the queues. */
 
-import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { isDumpId } from "../../domain/id.ts";
 import { isGone } from "../../domain/states.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import type { WorkQueue } from "../../kube/workqueue.ts";
-import type { Cache } from "../../node/cache/cache.ts";
+import type { Binding, Cache } from "../../node/cache/cache.ts";
 import { stateInApi } from "../registration/coredump.ts";
 import { type Changes, isNotOlder } from "../registration/registry.ts";
 
@@ -42,7 +41,7 @@ export function changesFor(cache: Cache, queues: Queues, { deleted, forgotten }:
   };
   return {
     listed: (coredumps, version) => {
-      const records = cache.records();
+      const records = cache.bindings();
       const there = new Set(coredumps.map(({ metadata }) => metadata.uid));
       if (isRestored(records, version))
         for (const { cluster } of records)
@@ -65,18 +64,18 @@ export function changesFor(cache: Cache, queues: Queues, { deleted, forgotten }:
  * Whether the API is an older state of what it was: then its list is older than something that it had reported. To be asked
  * at the first list after an outage, because versions grow again from there, and by our own writes, too.
  */
-const isRestored = (records: readonly DumpRecord[], version: string): boolean =>
+const isRestored = (records: readonly Binding[], version: string): boolean =>
   records.some(({ cluster }) => cluster && !isNotOlder(version, cluster.resourceVersion));
 
 /** Dumps whose object is not what their record saw last: what no watch has reported while there was none. */
-export function strayedFrom(records: readonly DumpRecord[], coredumps: readonly Coredump[]) {
+export function strayedFrom(records: readonly Binding[], coredumps: readonly Coredump[]) {
   const states = new Map(coredumps.map(({ spec, status }) => [spec.id, status?.state]));
   const bound = records.filter(({ cluster }) => cluster !== null);
-  const isChanged = (record: DumpRecord) => states.get(record.id) !== stateInApi(record, states.get(record.id));
+  const isChanged = (record: Binding) => states.get(record.id) !== stateInApi(record, states.get(record.id));
   return {
     changed: bound.filter((record) => states.has(record.id) && isChanged(record)).map(idOf),
     gone: bound.filter(({ id, state }) => !states.has(id) && !isGone(state)).map(idOf), // of those the record goes on saying why,
   };
 }
 
-const idOf = ({ id }: DumpRecord): string => id;
+const idOf = ({ id }: Binding): string => id;

@@ -15,7 +15,6 @@ import {
   mountIn,
   Undeliverable,
 } from "../../node/delivery/job.ts";
-import { FileLock } from "../../system/lock.ts";
 import { PROC_FILE_BYTES, statusField } from "../../system/proc.ts";
 import { readSmall } from "../../system/small-file.ts";
 import { hasPod, type PodRecord } from "../registration/coredump.ts";
@@ -75,7 +74,7 @@ function whyNever(record: DumpRecord): DeliveryOutcome | undefined {
 /** One try, if the dump still wants one. @returns `waiting` for another; `done` when there is nothing (more) to do */
 export async function deliverDump(context: DumpContext): Promise<Next> {
   const { entry, signal } = context;
-  using lock = FileLock.try(entry.lock);
+  using lock = entry.tryLock();
   if (!lock) return "busy";
   const record = readRecord(entry);
   if (!record?.delivery || !hasPod(record) || !isDeliveryPending(record)) return "done";

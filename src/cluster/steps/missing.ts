@@ -12,7 +12,11 @@ export const missingWords = (dumpDir: string): string =>
   `its node has nothing of it in ${dumpDir}: its core lies in a former dump directory there, if the node still has that`;
 
 /** Those that no record is of, and that do not say so yet. */
-export function missingFrom(records: readonly DumpRecord[], coredumps: readonly Coredump[], words: string): Coredump[] {
+export function missingFrom(
+  records: readonly Pick<DumpRecord, "id">[],
+  coredumps: readonly Coredump[],
+  words: string,
+): Coredump[] {
   const known = new Set(records.map(({ id }) => id));
   const isMissing = ({ spec, status, metadata }: Coredump): boolean =>
     awaitsStore(status?.state) && !known.has(spec.id ?? "") && metadata.deletionTimestamp === undefined;

@@ -7,9 +7,9 @@ import { existsSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { isAllowed, mayFollow, type State } from "../../domain/states.ts";
 import type { Coredump } from "../../kube/coredump.ts";
+import { endThoseOver } from "../../node/cache/ended.ts";
 import { readRecord } from "../../node/cache/record.ts";
 import { restrictIfUnknown } from "../../node/cache/seal.ts";
-import { FileLock } from "../../system/lock.ts";
 import { hasPod, type PodRecord } from "../registration/coredump.ts";
 import { announce } from "./announce.ts";
 import type { DumpContext, Next, Sides } from "./context.ts";
@@ -53,12 +53,18 @@ const WAY: readonly WayRow[] = [
 const stateOf = ({ coredump }: Sides): string =>
   typeof coredump === "string" ? coredump : (coredump.status?.state ?? "");
 
-/** Takes the dump as far as it goes now. @throws whatever stood in the way; DumpErrors say whether it may pass */
+/** Takes the dump as far as it goes now, and moves it away when it is over. @throws whatever stood in the way; DumpErrors say whether it may pass */
 export async function advanceDump(context: DumpContext): Promise<Next> {
+  const next = await takeSteps(context);
+  if (next === "done") await endThoseOver([context.entry], () => true);
+  return next;
+}
+
+async function takeSteps(context: DumpContext): Promise<Next> {
   const { entry } = context;
   // Before there is a record the lock is its handler's to take.
   if (!existsSync(entry.record)) return existsSync(entry.dir) ? "busy" : "done";
-  using lock = FileLock.try(entry.lock);
+  using lock = entry.tryLock();
   if (!lock) {
     await announce(context);
     return "busy";

@@ -2,9 +2,11 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { blankRecord, type DumpRecord } from "../../domain/dump.ts";
+
 import { ifPossible } from "../../domain/failures.ts";
+import { timeOf } from "../../domain/id.ts";
+
 import { textOf } from "../../domain/text.ts";
-import { FileLock } from "../../system/lock.ts";
 import { PROC_FILE_BYTES, statusField } from "../../system/proc.ts";
 import { readSmall } from "../../system/small-file.ts";
 import { finishDrop, isHalfDropped } from "./decide.ts";
@@ -14,7 +16,7 @@ import type { Entry } from "./spool.ts";
 
 /** What can be told of a directory whose record is missing or broken: the id holds the time, facts may be there. */
 export function abandonedRecord(entry: Entry): DumpRecord {
-  const time = new Date(Number.parseInt(entry.id.replace("-", "").slice(0, 12), 16));
+  const time = new Date(timeOf(entry.id));
   const comm = factOf(entry, "comm");
   const pid = Number(factOf(entry, "stat")?.split(" ", 1)[0]);
   return {
@@ -71,7 +73,7 @@ export async function finishIfAbandoned(
   { mostBytes = Number.POSITIVE_INFINITY, ...how }: Finishing = {},
 ): Promise<number | "later"> {
   if (!isUnfinished(entry) || isYoung(entry)) return 0;
-  using lock = FileLock.try(entry.lock);
+  using lock = entry.tryLock();
   if (!lock || !isUnfinished(entry)) return 0; // finished while we came for the lock
   const found = recordOrNot(entry);
   const isCut = typeof found === "string" || found.state === "Capturing";
@@ -85,7 +87,7 @@ export async function finishIfAbandoned(
   return lengthBytes;
 }
 
-function isUnfinished(entry: Entry): boolean {
+export function isUnfinished(entry: Entry): boolean {
   const found = recordOrNot(entry);
   if (typeof found !== "string")
     return found.state === "Capturing" || isHalfDropped(entry, found) || existsSync(entry.recordPart);

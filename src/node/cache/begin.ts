@@ -3,7 +3,6 @@ import { mkdirSync, rmSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { flush } from "../../system/durable.ts";
-import { FileLock } from "../../system/lock.ts";
 import { writeRecord } from "./record.ts";
 import { type Entry, Spool } from "./spool.ts";
 
@@ -23,10 +22,10 @@ export interface OpenEntry extends Disposable {
 export function beginEntry(dumpDir: string, record: DumpRecord): OpenEntry {
   const spool = Spool.open(dumpDir, true);
   const entry = spool.entry(record.id);
-  let lock: FileLock | undefined;
+  let lock: Disposable | undefined;
   try {
     mkdirSync(entry.dir, { mode: 0o700 });
-    lock = FileLock.try(entry.lock);
+    lock = entry.tryLock();
     writeRecord(entry, record);
     const toDisk = () =>
       flush(entry.dir, [entry.record])

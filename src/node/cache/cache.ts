@@ -1,11 +1,12 @@
 /** The cache as commands and the agent see it: records, newest first, and the few things that may be done with them. */
+import { statSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";
 import { isOver, type Reason, type State } from "../../domain/states.ts";
-import { FileLock } from "../../system/lock.ts";
 import { abandonedRecord, type Explain, type Finishing, finishIfAbandoned } from "./abandoned.ts";
 import { decide, removeEntry } from "./decide.ts";
+import { endThoseOver, isSettled } from "./ended.ts";
 import { oldestOfMost, ownerGroup } from "./eviction.ts";
 import { heldBytes } from "./pressure.ts";
 import { readRecord } from "./record.ts";
@@ -15,21 +16,51 @@ import { type Entry, Spool } from "./spool.ts";
 export const openCache = (dir: string, options: { create?: boolean; explain?: Explain } = {}): Cache =>
   new Cache(Spool.open(dir, options.create), options.explain);
 
+const recordIn = (entry: Entry): DumpRecord => readRecord(entry) ?? abandonedRecord(entry);
+
 /** Then they are read once in a hundred crashes. */
 const KEPT_OF_MOST = 0.95;
+const MOST_ENDED = 500;
+
+export type Binding = Pick<DumpRecord, "id" | "state" | "cluster">;
+const bindingIn = ({ id, state, cluster }: DumpRecord): Binding => ({ id, state, cluster });
+
+interface KnownBinding {
+  readonly version: string;
+  readonly binding: Binding;
+}
 
 export class Cache {
   readonly spool: Spool;
   readonly #finishing: Finishing;
+  #known: ReadonlyMap<string, KnownBinding> = new Map();
 
   constructor(spool: Spool, explain?: Explain) {
     this.spool = spool;
     this.#finishing = explain ? { explain } : {};
   }
 
-  /** Newest first. A directory whose record cannot be read shows as what can be told of it. */
+  /** Of all dumps, newest first. A directory whose record cannot be read shows as what can be told of it. */
   records(): DumpRecord[] {
-    return this.spool.entries().map((entry) => readRecord(entry) ?? abandonedRecord(entry));
+    return this.spool.all().map(recordIn);
+  }
+
+  /** Of those that are not over, or hold something. */
+  living(): DumpRecord[] {
+    return this.spool.entries().map(recordIn);
+  }
+
+  /** What the API is compared with. An ended record is read once and seldom again: what changes it makes a new file. */
+  bindings(): Binding[] {
+    const known = new Map<string, KnownBinding>();
+    for (const entry of this.spool.ended()) {
+      const { ino = 0n, mtimeNs = 0n } = statSync(entry.record, { bigint: true, throwIfNoEntry: false }) ?? {};
+      const version = `${ino} ${mtimeNs}`;
+      const before = this.#known.get(entry.id);
+      known.set(entry.id, before?.version === version ? before : { version, binding: bindingIn(recordIn(entry)) });
+    }
+    this.#known = known;
+    return [...this.living().map(bindingIn), ...known.values().map(({ binding }) => binding)];
   }
 
   /**
@@ -91,7 +122,8 @@ export class Cache {
    * because it takes reading them all.
    */
   forgetBeyond(count: number): void {
-    const coreless = this.spool.entries().filter((entry) => heldBytes(entry) === 0n); // told without reading: we come at each crash
+    // Found without reading: we come at each crash.
+    const coreless = this.spool.all().filter((entry) => entry.isEnded || heldBytes(entry) === 0n);
     if (coreless.length <= count) return;
     const records = coreless.map(readRecord).filter((record) => record !== undefined);
     const empty = records.filter(({ state }) => isOver(state)).reverse();
@@ -127,6 +159,15 @@ export class Cache {
     return later;
   }
 
+  /**
+   * Moves what is over to `.ended/`, the oldest first; of an earlier version's cache so many at a time.
+   * @throws the disk's own, when the move is not durable
+   */
+  async endSettled(now: Date): Promise<void> {
+    const coreless = this.spool.entries().filter((entry) => heldBytes(entry) === 0n);
+    await endThoseOver(coreless.reverse().slice(0, MOST_ENDED), (record) => isSettled(record, now));
+  }
+
   /** This dump, however long it takes, if a killed handler left it. @returns its record then */
   async finished(record: DumpRecord): Promise<DumpRecord> {
     const entry = this.spool.entry(record.id);
@@ -135,7 +176,7 @@ export class Cache {
   }
 
   #locked(entry: Entry): Disposable {
-    const lock = FileLock.try(entry.lock);
+    const lock = entry.tryLock();
     if (!lock)
       throw new DumpError("DUMP_BUSY", `Cannot change dump ${shortId(entry.id)}: another process is working on it`, {
         hint: "try again in a moment",

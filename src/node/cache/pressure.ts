@@ -8,7 +8,6 @@ import type { DumpRecord, Truncation } from "../../domain/dump.ts";
 import { errnoOf } from "../../domain/failures.ts";
 import { mayFollow } from "../../domain/states.ts";
 import { formatBytes } from "../../domain/units.ts";
-import { FileLock } from "../../system/lock.ts";
 import { readSmall } from "../../system/small-file.ts";
 import { decide } from "./decide.ts";
 import { type Holding, ownerGroup, victimsFor } from "./eviction.ts";
@@ -80,7 +79,7 @@ function onDisk(path: string): bigint | undefined {
 function promisedBytes(entry: Entry): bigint {
   try {
     const text = readSmall(entry.reserved).toString("latin1");
-    using abandoned = FileLock.try(entry.lock);
+    using abandoned = entry.tryLock();
     return /^\d{1,18} *$/.test(text) && !abandoned ? BigInt(text) : 0n;
   } catch {
     return 0n;
@@ -130,7 +129,7 @@ const UNKNOWN_OWNER = { owner: "unknown", pod: null } as const;
 
 /** @returns whether it went */
 function evict(entry: Entry, wantedBytes: bigint): boolean {
-  using lock = FileLock.try(entry.lock);
+  using lock = entry.tryLock();
   const record = lock && readRecord(entry);
   if (!isEvictable(record)) return false;
   const message = `made room for a newer dump of ${formatBytes(wantedBytes)}`;

@@ -34,6 +34,7 @@ export function recordOrNot(entry: Entry): DumpRecord | "missing" | "broken" | "
     return record?.id === entry.id ? record : "broken";
   } catch (error) {
     const errno = errnoOf(error);
-    return errno === "ENOENT" ? "missing" : errno === undefined ? "broken" : "later";
+    if (errno === "ENOENT") return entry.follow() ? recordOrNot(entry) : "missing";
+    return errno === undefined ? "broken" : "later";
   }
 }

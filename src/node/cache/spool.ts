@@ -6,11 +6,22 @@
  *                  /core          as much as was kept; the record says whether that is all
  *                  /facts/…  /logs/…  pod.json container.json image.json crash.json
  *                  /lock          held while somebody advances the record
+ *   <dump-dir>/.ended/<id>/…      the same, once it is over and holds nothing (ended.ts)
  *   <dump-dir>/.lock              held while room is shared out
  *   <dump-dir>/.slots/<n>         held by each handler that copies
  */
-import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { DumpError, errnoOf, reasonOf } from "../../domain/failures.ts";
 import { isDumpId } from "../../domain/id.ts";
 import { FileLock } from "../../system/lock.ts";
@@ -66,16 +77,27 @@ export class Spool {
     }
   }
 
+  /** Wherever it lies. */
   entry(id: string): Entry {
-    return new Entry(join(this.dir, id), id);
+    const entry = new Entry(join(this.dir, id), id);
+    entry.follow();
+    return entry;
   }
 
-  /** Newest first. Anything that is no dump's directory is not ours to touch. */
+  /** Those that are not over yet, or hold something: as few as there is work. Newest first. */
   entries(): Entry[] {
-    return readdirSync(this.dir, { withFileTypes: true })
-      .filter((found) => found.isDirectory() && isDumpId(found.name))
-      .map((found) => this.entry(found.name))
-      .sort((a, b) => (a.id < b.id ? 1 : -1));
+    return entriesIn(this.dir);
+  }
+
+  /** Those that are over: up to thousands, so no crash, no scrape and no dump's step looks at them. Newest first. */
+  ended(): Entry[] {
+    return entriesIn(join(this.dir, ENDED));
+  }
+
+  /** Newest first. The ended ones are listed last: what moves meanwhile is seen twice, and counted once. */
+  all(): Entry[] {
+    const found = [...this.entries(), ...this.ended()].map((entry) => [entry.id, entry] as const);
+    return newestFirst([...new Map(found).values()]);
   }
 
   /** For sharing out room; held for as long as it takes to look, never while bytes are copied. */
@@ -84,26 +106,83 @@ export class Spool {
   }
 }
 
+const newestFirst = (entries: Entry[]): Entry[] => entries.sort((a, b) => (a.id < b.id ? 1 : -1));
+
+/** Anything that is no dump's directory is not ours to touch. */
+function entriesIn(dir: string): Entry[] {
+  try {
+    const found = readdirSync(dir, { withFileTypes: true }).filter((each) => each.isDirectory() && isDumpId(each.name));
+    return newestFirst(found.map(({ name }) => new Entry(join(dir, name), name)));
+  } catch (error) {
+    if (basename(dir) === ENDED && errnoOf(error) === "ENOENT") return []; // nothing has ended yet
+    throw error;
+  }
+}
+
+const ENDED = ".ended";
+
 /** What lies in a cache besides dumps. */
-const OWN_NAMES = /^\.(?:lock|slots|agent\.sock)$/;
+const OWN_NAMES: readonly string[] = [".lock", ".slots", ".agent.sock", ".kmsg", ENDED];
 
 /** 0700, by the descriptor; a directory in which others keep things is theirs to close, `doctor` says so. */
 function tighten(dir: string): void {
   const fd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
-    if (readdirSync(dir).every((name) => isDumpId(name) || OWN_NAMES.test(name))) fchmodSync(fd, 0o700);
+    if (readdirSync(dir).every((name) => isDumpId(name) || OWN_NAMES.includes(name))) fchmodSync(fd, 0o700);
   } finally {
     closeSync(fd);
   }
 }
 
 export class Entry {
-  readonly dir: string;
   readonly id: string;
+  #dir: string;
 
   constructor(dir: string, id: string) {
-    this.dir = dir;
+    this.#dir = dir;
     this.id = id;
+  }
+
+  /** Where it lay when we looked last. It moves once in its life, under its lock. */
+  get dir(): string {
+    return this.#dir;
+  }
+
+  get isEnded(): boolean {
+    return basename(dirname(this.#dir)) === ENDED;
+  }
+
+  /** @returns whether it has moved to the ended ones since we looked */
+  follow(): boolean {
+    if (this.isEnded || existsSync(this.#dir)) return false;
+    const ended = join(dirname(this.#dir), ENDED, this.id);
+    if (!existsSync(ended)) return false;
+    this.#dir = ended;
+    return true;
+  }
+
+  /** The right to advance the record, without waiting: undefined while somebody else has it. @throws ENOENT where it is gone */
+  tryLock(): FileLock | undefined {
+    const lock = this.#lockThere();
+    if (lock) this.follow(); // who had it before us may have moved it
+    return lock;
+  }
+
+  #lockThere(): FileLock | undefined {
+    try {
+      return FileLock.try(this.lock);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT" && this.follow()) return FileLock.try(this.lock);
+      throw error;
+    }
+  }
+
+  /** To the ended ones; call it with the lock held. Whoever is killed over it leaves the dump in one of the two places. */
+  end(): void {
+    const ended = join(dirname(this.#dir), ENDED);
+    mkdirSync(ended, { recursive: true, mode: 0o700 });
+    renameSync(this.#dir, join(ended, this.id));
+    this.#dir = join(ended, this.id);
   }
 
   get record(): string {

@@ -95,7 +95,7 @@ export function readCache(settings: HandlerSettings): CacheReading {
     return {
       dir,
       mode: stat.mode & 0o7777,
-      dumps: spool.entries().length,
+      dumps: spool.all().length,
       ...usageOf(spool),
       maxCacheBytes: limits.maxCacheBytes,
       minFreeBytes: limits.minFreeBytes,

@@ -53,7 +53,7 @@ function purged(cache: Cache, dumpDir: string, dir: string): Step {
       "Run it again in a moment",
     );
   }
-  for (const own of [".lock", ".slots"]) remove(`${dir}/${own}`);
+  for (const own of [".lock", ".slots", ".kmsg", ".ended"]) remove(`${dir}/${own}`);
   try {
     rmdirSync(dir);
   } catch {

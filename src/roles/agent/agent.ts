@@ -62,7 +62,7 @@ export async function runAgent(world: AgentWorld, signal: AbortSignal): Promise<
     log.pulse("list");
     changes.listed(coredumps, version);
     const words = missingWords(settings.dumpDir);
-    const missing = missingFrom(cache.records(), coredumps, words);
+    const missing = missingFrom(cache.spool.all(), coredumps, words);
     tellMissing(world.registry, missing, words, signal).then(
       () => log.trouble("missing", undefined),
       (error) => signal.aborted || log.trouble("missing", error),
@@ -144,7 +144,9 @@ async function keepUp({ settings, log }: AgentWorld, cache: Cache, { quick, seal
     for (const id of await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES })) seals.offer(id);
     forgetOld(cache, settings.keepRecordsMs, new Date());
     // Once all of them: what the API did not learn before we were killed shows only by asking.
-    for (const record of cache.records()) if (isFirst ? record.pod !== null : isOpen(record)) quick.hasten(record.id);
+    const records = isFirst ? cache.records().filter(({ pod }) => pod !== null) : cache.living().filter(isOpen);
+    for (const { id } of records) quick.hasten(id);
+    await cache.endSettled(new Date());
   };
   const scanned = (problem: unknown) => {
     isFirst = false;

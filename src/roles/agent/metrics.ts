@@ -6,8 +6,48 @@ import { awaitsStore } from "../../domain/states.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { heldBytes } from "../../node/cache/pressure.ts";
 import { readRecord } from "../../node/cache/record.ts";
-import type { Entry } from "../../node/cache/spool.ts";
+import type { Spool } from "../../node/cache/spool.ts";
 import { Metrics } from "../../system/metrics.ts";
+
+interface CacheFigures {
+  readonly cacheBytes: number;
+  readonly queueBytes: number;
+  /** How many wait for the store, and when the oldest of them crashed (ISO 8601). */
+  readonly queue: { readonly waiting: number; readonly oldest?: string };
+}
+
+/** One scrape is one look through the cache. */
+const SCRAPE_MS = 1000;
+
+/** Ended dumps hold nothing. */
+function figuresOf(spool: Spool): CacheFigures {
+  let [cacheBytes, queueBytes, waiting] = [0n, 0n, 0];
+  let oldest: string | undefined;
+  for (const entry of spool.entries()) {
+    const bytes = heldBytes(entry);
+    cacheBytes += bytes;
+    const record = readRecord(entry);
+    if (!record || !awaitsStore(record.state)) continue;
+    queueBytes += bytes;
+    waiting++;
+    oldest = record.dumptime; // newest first
+  }
+  const queue = { waiting, ...(oldest && { oldest }) };
+  return { cacheBytes: Number(cacheBytes), queueBytes: Number(queueBytes), queue };
+}
+
+/** What `look` found, for `everyMs`. */
+function kept<T>(everyMs: number, look: () => T): () => T {
+  let known: T | undefined;
+  let untilMs = 0;
+  return () => {
+    if (known === undefined || performance.now() >= untilMs) {
+      known = look();
+      untilMs = performance.now() + everyMs;
+    }
+    return known;
+  };
+}
 
 export class AgentMetrics extends Metrics {
   readonly captured = this.counter("captured_total", "Dumps whose core was kept");
@@ -30,34 +70,19 @@ export class AgentMetrics extends Metrics {
     registers: [this.registry],
   });
 
-  readonly #queued: () => Entry[];
+  /** @returns what waits for the store; looked up no more often than that */
+  readonly waiting: (everyMs: number) => () => CacheFigures["queue"];
 
   constructor(cache: Cache) {
     super("agent");
-    const queued = () => cache.spool.entries().filter((entry) => awaitsStore(readRecord(entry)?.state));
-    this.#queued = queued;
-    const sum = (entries: Parameters<typeof heldBytes>[0][]) =>
-      Number(entries.reduce((bytes, entry) => bytes + heldBytes(entry), 0n));
-    this.gauge("queue_bytes", "Bytes of dumps that wait for the store", () => sum(queued()));
+    this.waiting = (everyMs) => kept(everyMs, () => figuresOf(cache.spool).queue);
+    const figures = kept(SCRAPE_MS, () => figuresOf(cache.spool));
+    this.gauge("queue_bytes", "Bytes of dumps that wait for the store", () => figures().queueBytes);
     this.gauge("queue_age_seconds", "Age of the oldest dump that waits for the store", () => {
-      const oldest = queued().at(-1); // newest first
-      const since = oldest && readRecord(oldest)?.dumptime;
-      return since ? Math.max(0, (Date.now() - Date.parse(since)) / 1000) : 0;
+      const { oldest } = figures().queue;
+      return oldest ? Math.max(0, (Date.now() - Date.parse(oldest)) / 1000) : 0;
     });
-    this.gauge("cache_bytes", "Bytes that the cache holds", () => sum(cache.spool.entries()));
-  }
-
-  /** @returns how many wait for the store, and when the oldest of them crashed; looked up no more often than that */
-  waiting(everyMs: number): () => { readonly waiting: number; readonly oldest?: string } {
-    let [known, untilMs]: [{ waiting: number; oldest?: string }, number] = [{ waiting: 0 }, 0];
-    return () => {
-      if (performance.now() < untilMs) return known;
-      const queued = this.#queued();
-      const last = queued.at(-1); // newest first
-      const oldest = last && readRecord(last)?.dumptime;
-      [known, untilMs] = [{ waiting: queued.length, ...(oldest && { oldest }) }, performance.now() + everyMs];
-      return known;
-    };
+    this.gauge("cache_bytes", "Bytes that the cache holds", () => figures().cacheBytes);
   }
 
   /** Once for each dump, when its capture is over. */

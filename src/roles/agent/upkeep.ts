@@ -1,7 +1,8 @@
 /** What the agent does for the cache as a whole: scans, old records, sums. */
-import { watch } from "node:fs";
+import { existsSync, watch } from "node:fs";
+import { join } from "node:path";
 import type { DumpRecord } from "../../domain/dump.ts";
-import { isDumpId } from "../../domain/id.ts";
+import { isDumpId, timeOf } from "../../domain/id.ts";
 import { isOver } from "../../domain/states.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { heldBytes } from "../../node/cache/pressure.ts";
@@ -11,8 +12,10 @@ import type { Spool } from "../../node/cache/spool.ts";
 /** Removes records that hold nothing and are older than `keepMs`. @returns how many */
 export function forgetOld(cache: Cache, keepMs: number, now: Date): number {
   let forgotten = 0;
-  for (const record of cache.records()) {
-    if (!isOver(record.state) || now.getTime() - Date.parse(record.updated) < keepMs) continue;
+  const isOld = (timeMs: number) => now.getTime() - timeMs >= keepMs;
+  for (const entry of cache.spool.all()) {
+    const record = isOld(timeOf(entry.id)) && readRecord(entry); // the younger ones are not read: there are many
+    if (!record || !isOver(record.state) || !isOld(Date.parse(record.updated))) continue;
     try {
       cache.forget(record);
       forgotten++;
@@ -26,7 +29,10 @@ export function forgetOld(cache: Cache, keepMs: number, now: Date): number {
 /** Bytes that a namespace's dumps hold here. */
 export function heldBy(spool: Spool, namespace: string): bigint {
   let sum = 0n;
-  for (const entry of spool.entries()) if (readRecord(entry)?.pod?.namespace === namespace) sum += heldBytes(entry);
+  for (const entry of spool.entries()) {
+    const bytes = heldBytes(entry);
+    if (bytes > 0n && readRecord(entry)?.pod?.namespace === namespace) sum += bytes;
+  }
   return sum;
 }
 
@@ -37,7 +43,9 @@ export const isOpen = (record: DumpRecord): boolean =>
 /** New dumps as their directories appear; undefined where watching is not possible, and only scans find them. */
 export function watchCache(dir: string, seen: (id: string) => void): Disposable | undefined {
   try {
-    const watcher = watch(dir, (_, name) => void (name && isDumpId(name) && seen(name)));
+    const watcher = watch(dir, (_, name) => {
+      if (name && isDumpId(name) && existsSync(join(dir, name))) seen(name); // or it has just gone
+    });
     watcher.on("error", () => watcher.close());
     return { [Symbol.dispose]: () => watcher.close() };
   } catch {

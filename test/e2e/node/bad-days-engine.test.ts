@@ -105,7 +105,7 @@ for (const { kind, spec } of OWNERS) {
       [out.container?.name, out.state, out.reason, out.core.path],
       ["private", "Refused", "OptedOut", null],
     );
-    const left = readdirSync(join(handler.dumpDir, out.id), { recursive: true, encoding: "utf8" });
+    const left = readdirSync(handler.path(out.id), { recursive: true, encoding: "utf8" });
     assert.deepEqual(
       left.filter((name) => !["lock", "record.json"].includes(name)),
       [],

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openCache } from "../../../src/node/cache/cache.ts";
 import { FileLock } from "../../../src/system/lock.ts";
 import { compiled, crash, crashUnder, Handler } from "../../support/faults.ts";
 import { program } from "../../support/paths.ts";
@@ -97,7 +98,7 @@ test("a crash loop does not fill the disk with records: the oldest that hold not
   using handler = new Handler({ settings: { "max-dump-size": "1" } });
   await crashUnder(handler);
   const { id } = await handler.record();
-  const text = readFileSync(join(handler.dumpDir, id, "record.json"), "utf8");
+  const text = readFileSync(handler.path(id, "record.json"), "utf8");
   const older = (n: number) => `00000000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
   for (let n = 0; n < 2100; n++) {
     mkdirSync(join(handler.dumpDir, older(n)));
@@ -105,7 +106,9 @@ test("a crash loop does not fill the disk with records: the oldest that hold not
   }
   await crashUnder(handler);
   await handler.ended();
-  const left = readdirSync(handler.dumpDir).filter((name) => !name.startsWith("."));
+  const left = openCache(handler.dumpDir)
+    .records()
+    .map(({ id }) => id);
   assert.equal(left.length, 1900); // 2000 at most: when there are more, some go at once
   assert.ok(left.includes(id) && left.includes(older(2099)) && !left.includes(older(0)));
 });

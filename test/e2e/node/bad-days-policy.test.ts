@@ -82,7 +82,7 @@ test("--host=ignore keeps a host process's record and nothing of its memory or i
   await crashUnder(handler);
   const { id, state, reason, core } = await handler.record();
   assert.deepEqual([state, reason, core.path], ["Refused", "HostIgnored", null]);
-  assert.equal(existsSync(join(handler.dumpDir, id, "facts")), false);
+  assert.equal(existsSync(handler.path(id, "facts")), false);
 });
 
 for (const [rlimit, want] of [
