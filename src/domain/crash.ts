@@ -45,13 +45,13 @@ const MODULE = object({
   go: orNull(object({ module: text(), version: text(), revision: maybeText })),
 });
 
-const THREAD = object({
-  /** In the process's own pid namespace. */
+export const THREAD = object({
+  /** In the process's own pid namespace, as gdb shows it. */
   tid: number(),
   name: maybeText,
   crashed: flag(),
-  stack: list(FRAME),
 });
+const STACKED = object({ ...THREAD.fields, stack: list(FRAME) });
 
 export const CRASH = object({
   title: text("a crash"),
@@ -67,14 +67,14 @@ export const CRASH = object({
   stack: list(FRAME),
   /** There is more of it. */
   deeper: flag(),
-  threads: list(THREAD),
+  threads: list(STACKED),
   modules: list(MODULE),
 });
 
 export type Crash = ValueOf<typeof CRASH>;
 export type CrashFrame = ValueOf<typeof FRAME>;
 export type CrashModule = ValueOf<typeof MODULE>;
-export type CrashThread = ValueOf<typeof THREAD>;
+export type CrashThread = ValueOf<typeof STACKED>;
 
 /** A crash as the API has it, where every field may be missing. */
 export function crashFrom(json: unknown): Crash | null {

@@ -6,7 +6,7 @@
  * `printable()`. Bytes are plain numbers here (they end up in JSON). Times are ISO 8601 in UTC with milliseconds.
  * `null` means "not known", never "none".
  */
-import { CRASH } from "./crash.ts";
+import { CRASH, THREAD } from "./crash.ts";
 import { flag, list, number, OTHER, object, oneOf, orNull, text, type ValueOf } from "./fields.ts";
 import { type Reason, STATES } from "./states.ts";
 
@@ -20,13 +20,6 @@ const SIGNAL = object({
   codeText: maybeText,
   /** si_addr as hex (`0xdead`), for faults only. */
   faultAddress: maybeText,
-});
-
-const THREAD = object({
-  /** In the process's own pid namespace, as gdb shows it. */
-  tid: number(),
-  name: maybeText,
-  crashed: flag(),
 });
 
 const CONTAINER = object({

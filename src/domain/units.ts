@@ -37,6 +37,9 @@ export function formatBytes(bytes: bigint | number): string {
   return `${text} ${units[unit]}`;
 }
 
+/** `214Mi`, as kubectl writes sizes. */
+export const shortBytes = (bytes: bigint | number): string => formatBytes(bytes).replace(/ (.*)B$/, "$1");
+
 /** Bytes for JSON: a plain number; beyond 2^53 (only hostile headers claim that much) the largest exact one. */
 export function jsonBytes(bytes: bigint): number {
   return bytes > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(bytes);

@@ -8,7 +8,7 @@ import { bytesIn } from "../../domain/quantity.ts";
 import { signalCodeText } from "../../domain/signals.ts";
 import { isAllowed, isUndecided, type State } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
-import { formatBytes, jsonBytes } from "../../domain/units.ts";
+import { jsonBytes, shortBytes } from "../../domain/units.ts";
 import type { Coredump } from "../../kube/coredump.ts";
 import { COREDUMP_API } from "../../kube/objects.ts";
 import { conditionsOf } from "./conditions.ts";
@@ -83,7 +83,7 @@ export function statusOf(record: DumpRecord, before: Coredump["status"], now: Da
       reason: record.reason,
       message: line(record.message, 4000),
       complete: core.complete,
-      displaySize: core.storedBytes === null ? undefined : formatBytes(core.storedBytes).replace(/ (.*)B$/, "$1"),
+      displaySize: core.storedBytes === null ? undefined : shortBytes(core.storedBytes),
       logicalSize: quantity(core.logicalBytes),
       expectedSize: quantity(core.expectedBytes),
       bundleSize: quantity(bundle?.sizeBytes),

@@ -1,6 +1,6 @@
 /** Coredumps as a table, as `kubectl get` would show them. */
 import { bytesIn } from "../../../domain/quantity.ts";
-import { formatDuration } from "../../../domain/units.ts";
+import { formatDuration, shortBytes } from "../../../domain/units.ts";
 import type { Coredump } from "../../../kube/coredump.ts";
 import { byAge } from "../../client/named.ts";
 import { programName } from "../../output/describe.ts";
@@ -30,7 +30,7 @@ const narrow = (now: Date): readonly Column<Coredump>[] => [
     maxColumns: 32,
   },
   { title: "SIGNAL", text: ({ spec }) => spec.signal?.name },
-  { title: "SIZE", text: ({ spec }) => short(bytesIn(spec.size)) },
+  { title: "SIZE", text: ({ spec }) => sizeOf(spec.size) },
   { title: "NODE", text: ({ spec }) => spec.node, maxColumns: 30 },
   {
     title: "AGE",
@@ -49,13 +49,9 @@ const WIDE: readonly Column<Coredump>[] = [
   { title: "VOLUME", text: ({ spec }) => spec.volume },
 ];
 
-/** `214Mi`, as kubectl writes sizes. */
-function short(bytes: bigint | undefined): string | undefined {
-  if (bytes === undefined) return undefined;
-  const units = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-  let [value, unit] = [Number(bytes), 0];
-  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1024;
-  return `${value < 9.95 && unit > 0 ? Number(value.toFixed(1)) : Math.round(value)}${units[unit]}`;
+function sizeOf(quantity: string | number | undefined): string | undefined {
+  const bytes = bytesIn(quantity);
+  return bytes === undefined ? undefined : shortBytes(bytes);
 }
 
 /** As kubectl writes it, which knows no time to come. */
