@@ -89,12 +89,12 @@ export class Endpoints {
   ): Promise<Written> {
     const key = this.#keys.of(namespace, name);
     const what = { group: GROUP, resource: RESOURCE, name };
-    const birth = { name, namespace, namespaceUid, uid: randomUUID(), now: timestamp() };
-    created(draft, { ...birth, podUid: draft.spec.poduid || "unknown" }); // all that can be wrong of itself, before others are asked
+    const creation = { name, namespace, namespaceUid, uid: randomUUID(), now: timestamp() };
+    created(draft, { ...creation, podUid: draft.spec.poduid || "unknown" }); // all that can be wrong of itself, before others are asked
     if (await this.#storage.get(key, signal)) throw alreadyExists(what);
     const podUid =
       draft.spec.poduid || (await this.#surroundings.podUid(namespace, draft.spec.podname || name, signal));
-    const endpoint = created(draft, { ...birth, podUid });
+    const endpoint = created(draft, { ...creation, podUid });
     const text = storedText(endpoint);
     assertSize(text);
     if (dryRun) return { endpoint, revision: 0n };

@@ -5,9 +5,8 @@ import { shortId } from "../../domain/id.ts";
 import { isGone } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
 import { formatBytes, formatDuration } from "../../domain/units.ts";
+import { EVENT_MESSAGE_LENGTH, warningEvent } from "../../kube/events.ts";
 import type { PodRecord } from "./coredump.ts";
-
-const MESSAGE_LENGTH = 1024;
 
 /** A Warning event; its name is the dump's, so that one that is sent twice is there once. */
 export function podEvent(record: PodRecord, coredump: string, now: Date) {
@@ -27,7 +26,7 @@ function messageOf(record: PodRecord, coredump: string): string {
   const who = `${printable(executable)} (container ${container?.name ?? "unknown"})`;
   const what = `${who} ${whatHappened(record)}`;
   const became = `; ${whatBecame(record)}. See: kubectl coredump info ${coredump}`;
-  const room = Math.max(0, MESSAGE_LENGTH - became.length); // names of C++ may be longer than the whole message
+  const room = Math.max(0, EVENT_MESSAGE_LENGTH - became.length); // names of C++ may be longer than the whole message
   return `${what.length > room ? `${what.slice(0, room - 1)}…` : what}${became}`;
 }
 
@@ -84,7 +83,7 @@ export function quotaEvent(
 /** Another program has the node's core_pattern: an event on the node, beside the kubelet's own, which give its name as uid. */
 export function conflictEvent(pattern: string, where: Where) {
   return warning(
-    { generateName: "coredump-pattern-", namespace: "default" },
+    { generateName: "coredump-pattern-", namespace: "default" }, // where events of nodes are
     { kind: "Node", name: where.node, uid: where.node },
     "CorePatternTaken",
     `core_pattern of this node was set to ${printable(pattern)}, which is not coredump-detector's`,
@@ -97,27 +96,10 @@ interface Where {
   readonly now: Date;
 }
 
-function warning(
+const warning = (
   metadata: { readonly namespace: string; readonly name?: string; readonly generateName?: string },
   involved: { readonly kind: string; readonly name: string; readonly namespace?: string; readonly uid: string },
   reason: string,
   message: string,
   { node, now }: Where,
-) {
-  const time = now.toISOString().replace(/\.\d+Z$/, "Z");
-  return {
-    apiVersion: "v1",
-    kind: "Event",
-    metadata,
-    involvedObject: { apiVersion: "v1", ...involved },
-    type: "Warning",
-    reason,
-    message: message.slice(0, MESSAGE_LENGTH).toWellFormed(),
-    source: { component: "coredump-detector", host: node },
-    reportingComponent: "coredump-detector",
-    reportingInstance: node.slice(0, 128),
-    firstTimestamp: time,
-    lastTimestamp: time,
-    count: 1,
-  };
-}
+) => warningEvent({ metadata, involved, reason, message, from: node, host: node, now });

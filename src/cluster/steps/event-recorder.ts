@@ -1,7 +1,7 @@
 /** Tells a crash's owner, on the pod: as often as an event is of use, and no more. */
-import { DumpError } from "../../domain/failures.ts";
+import { isCode } from "../../domain/failures.ts";
+import { postEvent } from "../../kube/events.ts";
 import type { KubeHttp } from "../../kube/http.ts";
-import { collection } from "../../kube/objects.ts";
 import { conflictEvent, deliveryEvent, podEvent, quotaEvent } from "../registration/events.ts";
 import type { EventRecorder } from "./context.ts";
 
@@ -14,9 +14,6 @@ const SEND_MS = 5000;
 /** Events that are remembered, so as not to be sent again. A restarted agent sends some again, which the API server refuses by their names. */
 const MOST_SENT = 1000;
 
-/** It was sent before, or its namespace is going away. */
-const NOT_MISSED: ReadonlySet<string> = new Set(["API_CONFLICT", "NOT_FOUND"]);
-
 /** @param onProblem gets why an event could not be sent, for which no dump waits; and undefined when one was */
 export function eventRecorder(
   http: KubeHttp,
@@ -27,7 +24,7 @@ export function eventRecorder(
   const sent = new Set<string>();
   const crashes = new TokenBuckets(BURST, REFILL_MS);
   const warnings = new TokenBuckets(1, NEWS_MS);
-  const send = (namespace: string, body: object) => sendEvent(http, namespace, body, onProblem);
+  const send = (event: Parameters<typeof postEvent>[1]) => sendEvent(http, event, onProblem);
   return {
     crash: async (record, coredump) => {
       const { namespace } = record.pod;
@@ -37,12 +34,12 @@ export function eventRecorder(
       sent.add(news);
       if (sent.size > MOST_SENT) sent.delete(sent.values().next().value ?? "");
       if (nowMs - Date.parse(record.dumptime) > NEWS_MS || !crashes.take(namespace, nowMs)) return;
-      await send(namespace, podEvent(record, coredump, now()));
+      await send(podEvent(record, coredump, now()));
     },
-    delivery: async (record) => await send(record.pod.namespace, deliveryEvent(record, now())),
+    delivery: async (record) => await send(deliveryEvent(record, now())),
     nearlyFull: async ({ name, uid }, heldBytes, quotaBytes) => {
       if (warnings.take(name, now().getTime()))
-        await send(name, quotaEvent({ name, uid }, heldBytes, quotaBytes, { node, now: now() }));
+        await send(quotaEvent({ name, uid }, heldBytes, quotaBytes, { node, now: now() }));
     },
   };
 }
@@ -54,17 +51,19 @@ export async function tellOfConflict(
   pattern: string,
   onProblem: (problem: unknown) => void,
 ): Promise<void> {
-  await sendEvent(http, "default", conflictEvent(pattern, { node, now: new Date() }), onProblem); // where events of nodes are
+  await sendEvent(http, conflictEvent(pattern, { node, now: new Date() }), onProblem);
 }
 
-async function sendEvent(http: KubeHttp, namespace: string, body: object, onProblem: (problem: unknown) => void) {
-  const path = collection("v1", "events", namespace);
-  const signal = AbortSignal.timeout(SEND_MS);
+async function sendEvent(
+  http: KubeHttp,
+  event: Parameters<typeof postEvent>[1],
+  onProblem: (problem: unknown) => void,
+) {
   try {
-    await http.json({ verb: "create", resource: "events", path, body, signal });
+    await postEvent(http, event, AbortSignal.timeout(SEND_MS));
     onProblem(undefined);
   } catch (error) {
-    if (!(error instanceof DumpError && NOT_MISSED.has(error.code))) onProblem(error);
+    if (!isCode(error, "NOT_FOUND")) onProblem(error); // its namespace is going away
   }
 }
 
