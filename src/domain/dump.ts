@@ -213,8 +213,10 @@ export const foundIn = (record: DumpRecord): object => ({
   core: picked(MEASURED.fields, record.core),
 });
 
-const picked = <K extends string>(fields: Readonly<Record<K, unknown>>, from: Readonly<Record<K, unknown>>): object =>
-  Object.fromEntries(Object.keys(fields).map((name) => [name, from[name as K]]));
+const picked = <K extends string>(
+  fields: Readonly<Record<K, unknown>>,
+  from: Readonly<Record<NoInfer<K>, unknown>>,
+): object => Object.fromEntries(Object.keys(fields).map((name) => [name, from[name as K]]));
 
 /**
  * Whether the process was an ordinary one, whose memory its own user may read: the kernel's dump mode (prctl(2),

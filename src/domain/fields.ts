@@ -54,23 +54,30 @@ export const list = <T>(item: Field<T>): Field<readonly T[]> => ({
 });
 
 /** Fields of a later build stay as they are. */
-export const object = <const F extends Fields>(
-  fields: F,
-): Field<{ readonly [K in keyof F]: ValueOf<F[K]> }> & { readonly fields: F } => ({
-  fields,
-  blank: mapped(fields, ({ blank }) => blank) as { [K in keyof F]: ValueOf<F[K]> },
-  read(json, lenient) {
-    if (typeof json !== "object" || json === null || Array.isArray(json)) return OTHER;
-    const given = json as Readonly<Record<string, unknown>>;
-    const read = mapped(fields, (field, name) => orBlank(field, given[name], lenient));
-    return Object.values(read).includes(OTHER) ? OTHER : ({ ...given, ...read } as { [K in keyof F]: ValueOf<F[K]> });
-  },
-});
+export function object<const F extends Fields>(fields: F): ObjectField<F> {
+  const entries = Object.entries(fields);
+  return {
+    fields,
+    blank: Object.fromEntries(entries.map(([name, { blank }]) => [name, blank])) as ValuesOf<F>,
+    read(json, lenient) {
+      if (typeof json !== "object" || json === null || Array.isArray(json)) return OTHER;
+      const values: Record<string, unknown> = { ...json };
+      for (const [name, field] of entries) {
+        const value = orBlank(field, values[name], lenient);
+        if (value === OTHER) return OTHER;
+        values[name] = value;
+      }
+      return values as ValuesOf<F>;
+    },
+  };
+}
+
+type ValuesOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
+interface ObjectField<F extends Fields> extends Field<ValuesOf<F>> {
+  readonly fields: F;
+}
 
 function orBlank<T>(field: Field<T>, json: unknown, lenient: boolean): T | typeof OTHER {
   const read = field.read(json, lenient);
   return read === OTHER && lenient ? field.blank : read;
 }
-
-const mapped = (fields: Fields, value: (field: Field<unknown>, name: string) => unknown): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, value(field, name)]));
