@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempDisposableSync, openSync } fro
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileReader } from "../../crash/elf/file-reader.ts";
-import { type MappedFile, mappedFiles } from "../../crash/elf/mapped.ts";
+import { type MappedFile, mappedFiles } from "../../crash/process/mapped.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import type { Coredump } from "../../kube/coredump.ts";

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { buildIdOf } from "../../crash/elf/build-id.ts";
 import { readerOf } from "../../crash/elf/bytes.ts";
-import { type MappedFile, mappedFiles } from "../../crash/elf/mapped.ts";
+import { type MappedFile, mappedFiles } from "../../crash/process/mapped.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
 import { parseDurationMs } from "../../domain/units.ts";

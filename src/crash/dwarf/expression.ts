@@ -18,7 +18,7 @@ export interface Surroundings {
 /**
  * @param initial what is on the stack at first: the CFA, for a register's rule
  * @returns the top of the stack; undefined where a register or memory that it needs is not known
- * @throws RangeError for what is no such expression, or takes too long
+ * @throws RangeError for what is not such an expression, or takes too long
  */
 export function evaluate(expression: Uint8Array, around: Surroundings, initial: readonly bigint[]): bigint | undefined {
   const run = new Evaluation(expression, around, initial);

@@ -20,7 +20,7 @@ export function readerOf(bytes: Uint8Array): ReadAt {
   };
 }
 
-/** Numbers of one byte order and word size; offsets outside the bytes throw, so whoever asks has checked the length. */
+/** Numbers of one byte order and word size; offsets outside the bytes throw, so the caller has checked the length. */
 export interface NumberReader {
   u16(at: number): number;
   u32(at: number): number;

@@ -22,7 +22,7 @@ export interface CrashFacts {
   readonly signal: number | null;
   /** si_code; see sigaction(2). */
   readonly code: number | null;
-  /** si_addr, for faults only: a signal that somebody sent has none. */
+  /** si_addr, for faults only: a signal that was sent has none. */
   readonly faultAddress: bigint | null;
   /** The one that crashed first; the first MAX_THREADS of `threadCount`. */
   readonly threads: readonly { readonly tid: number }[];
@@ -44,14 +44,12 @@ const NT_SIGINFO = 0x53494749;
  * @param headers its program headers; the first PT_NOTE counts, because no producer of cores writes two
  */
 export function readNotes(read: ReadAt, headers: Iterable<ProgramHeader>, header: ElfHeader): CrashFacts {
-  const learnt = new Lessons(header);
-  for (const segment of headers) {
-    if (segment.type === PT_NOTE) return learnt.facts(walkNotes(read, segment, header, (note) => learnt.from(note)));
-  }
-  return learnt.facts(false);
+  const notes = new CrashNotes(header);
+  const segment = Iterator.from(headers).find(({ type }) => type === PT_NOTE);
+  return notes.facts(segment !== undefined && walkNotes(read, segment, header, (note) => notes.take(note)));
 }
 
-class Lessons {
+class CrashNotes {
   readonly #header: ElfHeader;
   readonly #threads: { tid: number }[] = [];
   #threadCount = 0;
@@ -63,7 +61,7 @@ class Lessons {
     this.#header = header;
   }
 
-  from(note: Note): void {
+  take(note: Note): void {
     if (note.name !== "CORE") return;
     const { bits } = this.#header;
     if (note.type === NT_PRSTATUS) this.#thread(note);

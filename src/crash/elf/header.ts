@@ -6,7 +6,7 @@ export interface ElfHeader {
   readonly littleEndian: boolean;
   /** EM_386 3, EM_X86_64 62, EM_AARCH64 183, … */
   readonly machine: number;
-  /** Where the table of program headers begins; the kernel puts it right behind this header. */
+  /** Where the table of program headers begins; the kernel puts it right after this header. */
   readonly phoff: bigint;
   readonly phentsize: number;
   /** As written; not the count when `extendedCount`. */

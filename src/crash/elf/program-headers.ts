@@ -2,8 +2,8 @@
  * The table that says where in the core each part lies, and with it how long a whole core is.
  *
  * How many headers there are is bounded by vm.max_map_count: 65530 by default, 1048576 on some distributions (their
- * table alone takes 56 MiB). So whoever holds a table holds at most MAX_HELD_BYTES (149 thousand headers); a longer
- * one is only ever streamed, and such a core is drained rather than copied directly.
+ * table alone takes 56 MiB). A table of at most MAX_HELD_BYTES (149 thousand headers) is held; a longer one is only
+ * ever streamed, and such a core is drained rather than copied directly.
  */
 import { type Checked, fieldsOf, type NumberReader, type ReadAt, readerOf, refuse } from "./bytes.ts";
 import { type ElfHeader, PN_XNUM, SIZES } from "./header.ts";
@@ -91,20 +91,20 @@ function decode(field: NumberReader, at: number, bits: 32 | 64): ProgramHeader {
     flags: field.u32(at + flags),
     offsetBytes: field.word(at + words),
     vaddr: field.word(at + words + word),
-    fileBytes: field.word(at + words + 3 * word), // behind p_paddr, which cores leave 0
+    fileBytes: field.word(at + words + 3 * word), // after p_paddr, which cores leave 0
     memBytes: field.word(at + words + 4 * word),
   };
 }
 
 /**
  * Length of the whole core: where the last of its parts ends. The only proof of completeness there is, because the
- * kernel tells nobody that it stopped early.
+ * kernel does not say that it stopped early.
  */
 export function expectedBytes(
   header: ElfHeader,
   headers: Iterable<ProgramHeader>,
 ): Checked<{ readonly bytes: bigint }> {
-  // Section headers come behind all else: the kernel writes one where PN_XNUM needs it, gdb's gcore always some.
+  // Section headers come after all else: the kernel writes one where PN_XNUM needs it, gdb's gcore always some.
   let bytes = header.shnum > 0 ? header.shoff + BigInt(header.shentsize * header.shnum) : 0n;
   let count = 0n;
   for (const { offsetBytes, fileBytes } of headers) {

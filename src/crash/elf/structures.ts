@@ -7,7 +7,7 @@ import { fieldsOf } from "./bytes.ts";
 
 export type Abi = { readonly bits: 32 | 64; readonly littleEndian: boolean };
 
-/** struct elf_prstatus, up to pr_pid; the registers behind it are the debugger's business. */
+/** struct elf_prstatus, up to pr_pid; the registers after it are the debugger's business. */
 export const PRSTATUS_BYTES = { 32: 28, 64: 36 } as const;
 
 export function threadIn(desc: Uint8Array, abi: Abi): { readonly tid: number; readonly signal: number } | undefined {
@@ -61,7 +61,7 @@ export function processIn(desc: Uint8Array, abi: Abi): ProcessInfo | undefined {
   const { uid, idBytes } = layout;
   const id = idBytes === 2 ? field.u16 : field.u32;
   const pid = uid + 2 * idBytes;
-  const fname = pid + 16; // behind pr_pid, pr_ppid, pr_pgrp, pr_sid
+  const fname = pid + 16; // after pr_pid, pr_ppid, pr_pgrp, pr_sid
   return {
     pid: field.i32(pid),
     uid: id(uid),

@@ -1,7 +1,7 @@
 /**
  * Whether a file is the one that was mapped, where build ids cannot tell. Updaters overwrite libraries in place: then what the process
  * maps of it and has not written is the new file's, its build id, too. What the dynamic linker wrote is still the old one's: .dynamic,
- * and the pointers of PT_GNU_RELRO, to which nobody writes later.
+ * and the pointers of PT_GNU_RELRO, which are not written later.
  */
 import { fieldsOf } from "../elf/bytes.ts";
 import type { Memory } from "../process/memory.ts";

@@ -6,7 +6,7 @@ import { ItaniumExpressions, OPERATORS } from "./itanium-expressions.ts";
 import { argumentsText, plain, type TemplateArgument, textOf } from "./itanium-types.ts";
 import { NotMangled } from "./mangled.ts";
 
-/** @returns undefined where it is no such name, or one beyond the bounds */
+/** @returns undefined where it is not such a name, or one beyond the bounds */
 export function demangleCpp(symbol: string): string | undefined {
   const from = symbol.startsWith("__Z") ? 3 : symbol.startsWith("_Z") ? 2 : -1;
   if (from < 0) return undefined;

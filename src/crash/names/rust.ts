@@ -15,7 +15,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   C: ",",
 };
 
-/** @returns undefined where it is no Rust name */
+/** @returns undefined where it is not a Rust name */
 export function demangleRust(symbol: string): string | undefined {
   try {
     if (symbol.startsWith("_R")) return new V0(symbol).symbol();

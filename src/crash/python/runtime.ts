@@ -160,7 +160,7 @@ export class PythonRuntime {
     return this.#codes.get(address);
   }
 
-  /** @returns undefined for what is no function of the program's: the interpreter's own have no file */
+  /** @returns undefined for what is not a function of the program's: the interpreter's own have no file */
   #readCode(layout: CPythonLayout, address: bigint): Code | undefined {
     const { memory } = this.#context;
     const { code } = layout;

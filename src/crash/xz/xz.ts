@@ -1,6 +1,6 @@
 /**
  * Unpacks .xz (xz-file-format.txt 1.2.1) with LZMA2 as its only filter: what `xz` makes, and what MiniDebugInfo is packed with. Its
- * check sums are not looked at: whoever made the file could have made them, too, and every size and copy is bounded without them.
+ * check sums are not looked at: who made the file could have made them, too, and every size and copy is bounded without them.
  */
 import { Lzma, Output } from "./lzma.ts";
 import { RangeDecoder } from "./range.ts";

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { buildIdOf } from "../../../src/crash/elf/build-id.ts";
 import { readerOf } from "../../../src/crash/elf/bytes.ts";
 import { fileReader } from "../../../src/crash/elf/file-reader.ts";
-import { mappedFiles } from "../../../src/crash/elf/mapped.ts";
+import { mappedFiles } from "../../../src/crash/process/mapped.ts";
 import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
 

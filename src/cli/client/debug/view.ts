@@ -8,7 +8,7 @@ import { dirname, join, relative } from "node:path";
 import { buildIdOf } from "../../../crash/elf/build-id.ts";
 import { fileReader } from "../../../crash/elf/file-reader.ts";
 import { ELF_HEADER_BYTES, parseElf } from "../../../crash/elf/header.ts";
-import type { MappedFile } from "../../../crash/elf/mapped.ts";
+import type { MappedFile } from "../../../crash/process/mapped.ts";
 import { ifPossible } from "../../../domain/failures.ts";
 import { type FoundPath, resolved, type Tree } from "./tree.ts";
 
