@@ -1,9 +1,11 @@
 /** What is measured, and what it must be. Bars: the issues about a node's crashes, and about a cluster's. */
 import { join } from "node:path";
+import { program } from "../support/paths.ts";
 import { type CrashingContainer, crashingContainer } from "./container.ts";
 import { restart } from "./controller.ts";
-import { burst, dense, denseForked, PYTHON, sparse, TINY } from "./crashes.ts";
+import { burst, dense, denseForked, onHost, PYTHON, sparse, TINY } from "./crashes.ts";
 import { download } from "./download.ts";
+import { besideEnded } from "./ended.ts";
 import { cat, type Ours } from "./handlers.ts";
 import { huge } from "./huge.ts";
 import { idle } from "./idle.ts";
@@ -29,6 +31,8 @@ interface Case {
 }
 
 const AT_ONCE = 20;
+/** As many as a node keeps of dumps that are over. */
+const MOST_RECORDS = 2000;
 const UPLOADER = "zstd -1 | AWS SDK";
 
 export const CASES: Readonly<Record<string, Case>> = {
@@ -67,6 +71,12 @@ export const CASES: Readonly<Record<string, Case>> = {
     null,
     againstCat(() => ({ crash: burst(AT_ONCE), crashes: AT_ONCE })),
   ),
+  [`ended-${MOST_RECORDS}`]: onNode(21, 1.05, async (count, { name }, folder) => {
+    const [base, beside] = [0, MOST_RECORDS].map((records, at) => besideEnded(name, join(folder, `${at}`), records));
+    const measured = { crash: onHost(program("crash"), ...TINY), crashes: 1 };
+    const compared = await pairs(count, measured, beside as Ours, base as Ours);
+    return { baseline: "none ended", compared, extra: await usage(measured, beside as Ours) };
+  }),
   store: inCluster(5, async (count, _, folder) => limited("ratio", 1.5, UPLOADER, await store(count, folder))),
   visible: inCluster(11, async (count, ours, folder) =>
     limited("medianS", 1.5, null, await visibleS(count, ours, folder)),
