@@ -27,8 +27,10 @@ const LEASE = "coredump-controller";
 const DUMPS: Kind = { resource: "coredumps", path: coredumpsIn() };
 const QUOTAS: Kind = { resource: "coredumpquotas", path: collection(COREDUMP_API, "coredumpquotas") };
 
-/** Namespaces, and nodes, at once. */
+/** Namespaces at once. */
 const AT_ONCE = 4;
+/** Helm leaves a second or two to take the labels off all of them. */
+const NODES_AT_ONCE = 16;
 /** A burst of crashes becomes one round; a crash can be seen before its verdict. */
 const SETTLE_MS = 50;
 
@@ -116,7 +118,7 @@ async function keepNodes({ http, settings, log }: ControllerParts, signal: Abort
     },
     closed: true,
     onFailure: (node, error) => log.trouble(`node ${node}`, error),
-    ...{ signal, atOnce: AT_ONCE, settleMs: SETTLE_MS },
+    ...{ signal, atOnce: NODES_AT_ONCE, settleMs: SETTLE_MS },
   });
   const following = [
     follow(http, leases, keeper.leases, troubleWith(log, leases), signal),
