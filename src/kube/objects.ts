@@ -45,6 +45,8 @@ export const isTrue = ({ status }: Conditioned, type: string): boolean =>
   status?.conditions?.some((each) => each.type === type && each.status === "True") === true;
 
 export const COREDUMP_API = "coredump.fujitsu.com/v1";
+/** What the aggregated API server serves. */
+export const ENDPOINT_API = "coredump.fujitsu.com/v1alpha1";
 
 /**
  * Path of all objects of a kind, or of those in a namespace. Only names get into a path: escaping is not enough, because the API

@@ -1,14 +1,12 @@
-/** Our resources as a client sees them: the API server's JSON. Every field may be missing, whatever a schema says. */
-
+/** Coredumps and endpoints for the plugin: listed page by page, found by name, removed. */
 import { DumpError, isCode } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
-import { COREDUMP_API, collection, type KubeObject, member } from "../../kube/objects.ts";
+import { COREDUMP_API, collection, ENDPOINT_API, type KubeObject, member } from "../../kube/objects.ts";
 
 export interface Endpoint extends KubeObject {
   readonly spec?: { readonly podname?: string; readonly poduid?: string };
 }
 
-export const ENDPOINT_API = "coredump.fujitsu.com/v1alpha1";
 export type Plural = "coredumps" | "coredumpendpoints";
 const API: Readonly<Record<Plural, string>> = { coredumps: COREDUMP_API, coredumpendpoints: ENDPOINT_API };
 const PAGE = "500";

@@ -2,8 +2,8 @@
 import type { IncomingMessage } from "node:http";
 import { DumpError } from "../../domain/failures.ts";
 import type { KubeAnswers } from "../../kube/http.ts";
-import { member } from "../../kube/objects.ts";
-import { ENDPOINT_API, type Plural } from "./objects.ts";
+import { ENDPOINT_API, member } from "../../kube/objects.ts";
+import type { Plural } from "./objects.ts";
 import type { Bytes } from "./pieces.ts";
 import { explained } from "./trouble.ts";
 

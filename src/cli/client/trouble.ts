@@ -1,6 +1,7 @@
 /** The API server's refusals in a tenant's words: which right, of which part of ours, is missing. */
+
 import { DumpError } from "../../domain/failures.ts";
-import { ENDPOINT_API } from "./objects.ts";
+import { ENDPOINT_API } from "../../kube/objects.ts";
 
 const SERVICE = `kubectl get apiservice ${ENDPOINT_API.split("/").reverse().join(".")} says why`;
 

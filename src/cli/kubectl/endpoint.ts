@@ -1,8 +1,10 @@
 /** `endpoint …`: names for a pod's dumps, which stay when the pod has gone. */
+
 import type { CommandModule } from "yargs";
 import { DumpError, isCode } from "../../domain/failures.ts";
 import { printable } from "../../domain/text.ts";
-import { ENDPOINT_API, type Endpoint, pathOf, remove } from "../client/objects.ts";
+import { ENDPOINT_API } from "../../kube/objects.ts";
+import { type Endpoint, pathOf, remove } from "../client/objects.ts";
 import { explained } from "../client/trouble.ts";
 import type { Parsed } from "../commands/flags.ts";
 import { rendered } from "../output/document.ts";

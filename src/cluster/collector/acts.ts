@@ -2,12 +2,12 @@
 import { type FailureCode, isCode } from "../../domain/failures.ts";
 import { removeCoredump } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
-import { collection, member } from "../../kube/objects.ts";
+import { collection, ENDPOINT_API, member } from "../../kube/objects.ts";
 import type { BundleStore } from "../../store/ports/bundle-store.ts";
 import type { Verdicts } from "../policy/retention-world.ts";
 import { markDeleted, markFound, markMissing } from "../retention/coredumps.ts";
 import type { UploadToAbort } from "../retention/inventory.ts";
-import { ENDPOINT_API, type GcCluster } from "./cluster.ts";
+import type { GcCluster } from "./cluster.ts";
 
 export interface Act {
   readonly verb: "remove" | "mark" | "create";

@@ -4,12 +4,11 @@ import { type Coredump, coredumpsIn } from "../../kube/coredump.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import { type Follower, follow, type Kind } from "../../kube/informer.ts";
 import { Mirror, type Mirrored } from "../../kube/mirror.ts";
-import { type Conditioned, collection, isTrue, type KubeObject, member } from "../../kube/objects.ts";
+import { type Conditioned, collection, ENDPOINT_API, isTrue, type KubeObject, member } from "../../kube/objects.ts";
 import { endpointOf } from "../policy/retention.ts";
 import type { EndpointView, NamespaceView, RecordView, RetentionWorld } from "../policy/retention-world.ts";
 import { type EndpointObject, endpointView, namespaceView, type PodMirrored, podView, recordView } from "./views.ts";
 
-export const ENDPOINT_API = "coredump.fujitsu.com/v1alpha1";
 const CRD = "coredumps.coredump.fujitsu.com";
 
 const NAMESPACES: Kind = { resource: "namespaces", path: collection("v1", "namespaces"), metadataOnly: true };
