@@ -1,5 +1,5 @@
 /** What the API server's refusals mean. */
-import { DumpError, type FailureCode, isCode } from "../domain/failures.ts";
+import { DumpError, type FailureCode, ifPossible, isCode } from "../domain/failures.ts";
 
 /** What was asked of one object; undefined where there is no such object. */
 export async function ifThere<T>(asked: Promise<T>): Promise<T | undefined> {
@@ -65,10 +65,6 @@ function hintFor(code: FailureCode, httpStatus: number, { verb, resource }: Aske
 }
 
 function statusIn(body: string): Status {
-  try {
-    const json = JSON.parse(body) as (Status & { kind?: string }) | null;
-    return json?.kind === "Status" ? json : {};
-  } catch {
-    return {};
-  }
+  const json = ifPossible(() => JSON.parse(body) as (Status & { kind?: string }) | null);
+  return json?.kind === "Status" ? json : {};
 }

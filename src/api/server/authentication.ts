@@ -2,9 +2,11 @@
  * Who asks. In this order: whom the front proxy names (kube-apiserver, which has already authenticated them), whom a client
  * certificate of the cluster names, whom a bearer token names. There are no anonymous requests.
  */
+
 import { createHash, type X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
+import { ifPossible } from "../../domain/failures.ts";
 import type { KubeHttp } from "../../kube/http.ts";
 import type { ClusterTrust, FrontProxy } from "./cluster-trust.ts";
 import { Places } from "./places.ts";
@@ -120,13 +122,7 @@ function namedBy(
 }
 
 /** Keys of extra are percent-encoded where a header could not have them. */
-function decoded(key: string): string {
-  try {
-    return decodeURIComponent(key);
-  } catch {
-    return key;
-  }
-}
+const decoded = (key: string): string => ifPossible(() => decodeURIComponent(key)) ?? key;
 
 /** As kube-apiserver reads client certificates: CN is the user, each O a group. */
 function subjectOf(certificate: X509Certificate): User | undefined {

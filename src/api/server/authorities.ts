@@ -1,5 +1,7 @@
 /** Certificate authorities, and for whom they vouch. */
+
 import { X509Certificate } from "node:crypto";
+import { ifPossible } from "../../domain/failures.ts";
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const MAX_CHAIN = 5;
@@ -12,11 +14,8 @@ export class Authorities {
   /** @param text certificates in PEM; what is none of them is left out */
   constructor(text: string) {
     const found = (text.match(PEM) ?? []).flatMap((pem) => {
-      try {
-        return [{ pem, certificate: new X509Certificate(pem) }];
-      } catch {
-        return []; // one that cannot be read vouches for no certificate
-      }
+      const certificate = ifPossible(() => new X509Certificate(pem));
+      return certificate ? [{ pem, certificate }] : []; // one that cannot be read vouches for no certificate
     });
     this.pem = found.map(({ pem }) => pem);
     this.#certificates = found.map(({ certificate }) => certificate);

@@ -2,6 +2,7 @@
  * Whom this cluster lets speak for others: ConfigMap kube-system/extension-apiserver-authentication, which kube-apiserver keeps.
  * Followed, because authorities are replaced while we run. When it goes away, what it last said holds.
  */
+import { ifPossible } from "../../domain/failures.ts";
 import type { Follower, Kind } from "../../kube/informer.ts";
 import { collection, type KubeObject } from "../../kube/objects.ts";
 import { Authorities } from "./authorities.ts";
@@ -81,11 +82,6 @@ function frontProxyIn(data: Readonly<Record<string, string>>): FrontProxy {
 /** A list of texts in JSON. One that cannot be read becomes a name that no certificate can have: an empty list would allow all. */
 function namesIn(text: string | undefined): string[] {
   if (text === undefined || text === "") return [];
-  try {
-    const names: unknown = JSON.parse(text);
-    if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names;
-  } catch {
-    // said below
-  }
-  return ["\0"];
+  const names: unknown = ifPossible(() => JSON.parse(text));
+  return Array.isArray(names) && names.every((name) => typeof name === "string") ? names : ["\0"];
 }

@@ -3,7 +3,9 @@
  * nspawn, `ctr run`, BuildKit, Garden do not), but what pid 1 has: its pid and mount namespace, and its root. A service of
  * systemd's may have mounts of its own (PrivateTmp=, ProtectSystem=); it is the host's as long as its unit is its whole cgroup.
  */
+
 import { readlinkSync } from "node:fs";
+import { ifPossible } from "../../domain/failures.ts";
 import { statusField } from "../../system/proc.ts";
 import { ownCgroup, unitIn } from "./cgroup.ts";
 
@@ -43,10 +45,4 @@ const OF_SYSTEMD =
 
 /** The handler is run in the kernel's own namespace, which is pid 1's unless that has left it. */
 export const initialMounts = (): string[] =>
-  ["self", "1"].flatMap((pid) => {
-    try {
-      return [readlinkSync(`/proc/${pid}/ns/mnt`)];
-    } catch {
-      return [];
-    }
-  });
+  ["self", "1"].flatMap((pid) => ifPossible(() => readlinkSync(`/proc/${pid}/ns/mnt`)) ?? []);

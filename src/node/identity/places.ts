@@ -1,7 +1,9 @@
 /** Where engines are on a node. What the settings name comes first; then every known place that exists is asked. */
+
 import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { NodeSettings } from "../../config/options.ts";
+import { ifPossible } from "../../domain/failures.ts";
 
 interface RuntimeOptions extends Pick<NodeSettings, "criEndpoint" | "dockerHost"> {
   /** Where the node's root directory is, for an agent in a container. */
@@ -57,12 +59,5 @@ export const containersStorages = (): readonly string[] => CONTAINERS_STORAGE;
 
 /** One address for each socket that exists, however many links lead to it. */
 function existing(paths: readonly string[], root: string): string[] {
-  const real = paths.map((path) => {
-    try {
-      return realpathSync(join(root, path));
-    } catch {
-      return undefined;
-    }
-  });
-  return [...new Set(real.filter((path) => path !== undefined))];
+  return [...new Set(paths.flatMap((path) => ifPossible(() => realpathSync(join(root, path))) ?? []))];
 }

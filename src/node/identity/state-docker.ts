@@ -18,13 +18,8 @@ export function configuredDataRoot(file = "/etc/docker/daemon.json"): string | n
 }
 
 /** The parent that it is set to give containers that ask for none; `--cgroup-parent` on its command line is not seen. */
-export const configuredCgroupParent = (file = "/etc/docker/daemon.json"): string | null => {
-  try {
-    return textAt(readStateFile(file), "cgroup-parent");
-  } catch {
-    return null; // then its defaults count
-  }
-};
+export const configuredCgroupParent = (file = "/etc/docker/daemon.json"): string | null =>
+  ifPossible(() => textAt(readStateFile(file), "cgroup-parent")) ?? null; // then its defaults count
 
 /** A container below a data root; with user namespaces remapped the data lie one folder deeper, `<uid>.<gid>`. */
 export function dockerContainerIn(dataRoot: string, id: string): ContainerFacts | undefined {

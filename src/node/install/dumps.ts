@@ -1,7 +1,7 @@
 /** `uninstall` and dumps: names those that are nowhere else, or with `purge` removes them all. */
 import { existsSync, rmdirSync } from "node:fs";
 import type { DumpRecord } from "../../domain/dump.ts";
-import { reasonOf } from "../../domain/failures.ts";
+import { ifPossible, reasonOf } from "../../domain/failures.ts";
 import { shortId } from "../../domain/id.ts";
 import { isOver } from "../../domain/states.ts";
 import { printable } from "../../domain/text.ts";
@@ -54,11 +54,7 @@ function purged(cache: Cache, dumpDir: string, dir: string): Step {
     );
   }
   for (const own of [".lock", ".slots", ".kmsg", ".ended"]) remove(`${dir}/${own}`);
-  try {
-    rmdirSync(dir);
-  } catch {
-    // other people's files, or a mount point
-  }
+  ifPossible(() => rmdirSync(dir)); // there may be other people's files, or it is a mount point
   return ok("dumps", `${count(records.length)} purged from ${dumpDir}`);
 }
 

@@ -2,8 +2,10 @@
  * `installed.json`: the files that we put into a directory, so that an upgrade and `uninstall` remove these and no others. It is
  * written before the first of them, so an install that was killed has recorded what it left.
  */
+
 import { lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { ifPossible } from "../../domain/failures.ts";
 import { readTrusted } from "../../system/trusted-file.ts";
 import { programOf, readPattern } from "../kernel/core-pattern.ts";
 import { type Host, type InstallPlaces, seen } from "./host.ts";
@@ -54,13 +56,9 @@ export const recordedLibraries = (places: InstallPlaces, host: Host): string[] =
     .map((path) => basename(path));
 
 function listed(path: string): string[] | undefined {
-  try {
-    const { files } = JSON.parse(readTrusted(path) ?? "{}") as { files?: unknown };
-    const isList = Array.isArray(files) && files.every((name) => typeof name === "string" && RELATIVE.test(name));
-    return isList ? (files as string[]).filter((name) => ![".", ".."].includes(basename(name))) : undefined;
-  } catch {
-    return undefined;
-  }
+  const files = ifPossible(() => (JSON.parse(readTrusted(path) ?? "{}") as { files?: unknown }).files);
+  const isList = Array.isArray(files) && files.every((name) => typeof name === "string" && RELATIVE.test(name));
+  return isList ? files.filter((name) => ![".", ".."].includes(basename(name))) : undefined;
 }
 
 /** An installation of a version that kept no record: the kernel calls it, or it had saved what was there before. */

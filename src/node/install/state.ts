@@ -1,5 +1,7 @@
 /** What the kernel's settings were before us: saved once, for `uninstall`, and for handing host crashes on. */
+
 import { dirname } from "node:path";
+import { ifPossible } from "../../domain/failures.ts";
 import { readTrusted } from "../../system/trusted-file.ts";
 import { ownerOf, programOf, readSetting } from "../kernel/core-pattern.ts";
 import { type Host, type InstallPlaces, placesIn, seen } from "./host.ts";
@@ -15,12 +17,8 @@ export interface InstallState {
 
 /** Undefined when there is none that can be believed: it must be root's, and whole. */
 export function readState(path: string): InstallState | undefined {
-  try {
-    const state: unknown = JSON.parse(readTrusted(path) ?? "null");
-    return isState(state) ? state : undefined;
-  } catch {
-    return undefined;
-  }
+  const state: unknown = ifPossible(() => JSON.parse(readTrusted(path) ?? "null"));
+  return isState(state) ? state : undefined;
 }
 
 function isState(value: unknown): value is InstallState {

@@ -6,7 +6,7 @@
  */
 import { lstatSync, readlinkSync, realpathSync, type Stats } from "node:fs";
 import { dirname, join } from "node:path";
-import { errnoOf } from "../../domain/failures.ts";
+import { errnoOf, ifPossible } from "../../domain/failures.ts";
 import { textOf } from "../../domain/text.ts";
 
 const MAX_LINKS = 40;
@@ -79,10 +79,5 @@ const unescaped = (text: string): string =>
   );
 
 /** The real path of the deepest part that is there. */
-function existing(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path === "/" ? path : existing(dirname(path));
-  }
-}
+const existing = (path: string): string =>
+  ifPossible(() => realpathSync(path)) ?? (path === "/" ? path : existing(dirname(path)));

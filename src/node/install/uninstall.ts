@@ -2,9 +2,11 @@
  * `uninstall`: the node as it was. The pattern goes before the file that it points to; dumps stay unless they are
  * purged, because what was not stored yet is nowhere else.
  */
+
 import { lstatSync, rmdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { NODE_OPTIONS } from "../../config/options.ts";
+import { ifPossible } from "../../domain/failures.ts";
 import { leaveDumps } from "./dumps.ts";
 import { type Host, type InstallPlaces, placesIn, seen } from "./host.ts";
 import { inForce, locked } from "./install.ts";
@@ -59,10 +61,4 @@ function removeFiles(places: InstallPlaces, host: Host): string[] {
 const RECORD = basename(placesIn("/").manifest);
 
 /** What else lies there (logs, a kubeconfig) is not ours to remove. */
-function removeIfEmpty(directory: string): void {
-  try {
-    rmdirSync(directory);
-  } catch {
-    // not empty, or a mount point
-  }
-}
+const removeIfEmpty = (directory: string): void => ifPossible(() => rmdirSync(directory)); // or a mount point

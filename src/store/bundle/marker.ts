@@ -1,3 +1,4 @@
+import { ifPossible } from "../../domain/failures.ts";
 /** The store's own file: which cluster it belongs to. The collector writes it, and touches nothing under another's. */
 export const MARKER = ".coredump-detector.json";
 
@@ -14,10 +15,7 @@ export const markerText = (clusterUid: string): string => `${JSON.stringify({ ve
 
 /** What a marker says, or undefined when it is none: then nothing may be removed from the store. */
 export function markerIn(text: string): Marker | undefined {
-  try {
-    const { version, clusterUid } = JSON.parse(text) as Partial<Record<keyof Marker, unknown>>;
-    return version === 1 && typeof clusterUid === "string" && clusterUid !== "" ? { version, clusterUid } : undefined;
-  } catch {
-    return undefined;
-  }
+  const json = ifPossible(() => JSON.parse(text) as Partial<Record<keyof Marker, unknown>> | null);
+  const { version, clusterUid } = json ?? {};
+  return version === 1 && typeof clusterUid === "string" && clusterUid !== "" ? { version, clusterUid } : undefined;
 }

@@ -1,6 +1,6 @@
 /** Bundles in the store, opened: what lies where, and whose it is. Remembered, because one core is fetched in many ranges. */
 
-import { DumpError } from "../../domain/failures.ts";
+import { DumpError, ifPossible } from "../../domain/failures.ts";
 import { type BundleEntry, entriesOf } from "../bundle/entries.ts";
 import { isRestricted } from "../bundle/key.ts";
 import { SeekableReader } from "../bundle/reader.ts";
@@ -112,12 +112,8 @@ async function infoIn(reader: SeekableReader, entry: BundleEntry, signal: AbortS
   if (entry.sizeBytes > MAX_INFO_BYTES) throw corrupt("its info.json is too large");
   const chunks: Buffer[] = [];
   for await (const chunk of reader.read(entry.fromBytes, entry.fromBytes + entry.sizeBytes, signal)) chunks.push(chunk);
-  try {
-    const info = JSON.parse(Buffer.concat(chunks).toString()) as Info | null;
-    if (typeof info === "object" && info !== null) return info;
-  } catch {
-    // said below
-  }
+  const info = ifPossible(() => JSON.parse(Buffer.concat(chunks).toString()) as Info | null);
+  if (typeof info === "object" && info !== null) return info;
   throw corrupt("its info.json is none");
 }
 

@@ -2,6 +2,7 @@
  * `upload.json` in a dump's directory: how far an upload has come. Only speed depends on it: without it, or when it makes
  * no sense, everything is sent again.
  */
+import { ifPossible } from "../../domain/failures.ts";
 import { replaceSync } from "../../system/durable.ts";
 import { readSmall } from "../../system/small-file.ts";
 
@@ -37,23 +38,16 @@ export class UploadProgress {
   save(noted: unknown): void {
     this.noted = noted;
     const saved: Saved = { version: 1, fingerprint: this.#fingerprint, frames: this.packedBytes, noted };
-    try {
-      replaceSync(this.#path, Buffer.from(JSON.stringify(saved)));
-    } catch {
-      // Ignorable: the cache's disk is full, perhaps because nothing has been uploaded for long.
-    }
+    ifPossible(() => replaceSync(this.#path, Buffer.from(JSON.stringify(saved)))); // the cache's disk may be full
   }
 }
 
 /** Some eight bytes a frame, of which a bundle has at most 2^20. */
 const MOST_BYTES = 16 << 20;
 
+/** Undefined where there is none yet, or half of one after a power cut. */
 function read(path: string): Saved | undefined {
-  try {
-    const saved = JSON.parse(readSmall(path, MOST_BYTES).toString("utf8")) as Saved | null;
-    const sane = saved?.version === 1 && typeof saved.fingerprint === "string" && Array.isArray(saved.frames);
-    return sane && saved.frames.every((bytes) => Number.isSafeInteger(bytes) && bytes > 0) ? saved : undefined;
-  } catch {
-    return undefined; // none yet, or half of one after a power cut
-  }
+  const saved = ifPossible(() => JSON.parse(readSmall(path, MOST_BYTES).toString("utf8")) as Saved | null);
+  const sane = saved?.version === 1 && typeof saved.fingerprint === "string" && Array.isArray(saved.frames);
+  return sane && saved.frames.every((bytes) => Number.isSafeInteger(bytes) && bytes > 0) ? saved : undefined;
 }

@@ -2,8 +2,10 @@
  * A CA and a server certificate that are kept somewhere, and what of them to renew. Pure but for new keys.
  * The CA's key is kept beside them: a CA that stays is a CA that callers know already.
  */
+
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
+import { ifPossible } from "../../domain/failures.ts";
 import { type Authority, issue, makeAuthority, plainName } from "./certificate.ts";
 
 /** PEM texts, under the names that they have in a Secret. */
@@ -67,22 +69,18 @@ function serves(kept: Partial<Kept>, authority: Authority, names: readonly strin
 
 /** Whether the key is the certificate's, and it is good until then. */
 function holds(cert: string, key: string, untilMs: number): boolean {
-  try {
-    const certificate = new X509Certificate(cert);
-    return certificate.validToDate.getTime() > untilMs && certificate.checkPrivateKey(createPrivateKey(key));
-  } catch {
-    return false; // no certificate, no key: as good as none
-  }
+  const certificate = certificateIn(cert);
+  if (!certificate || certificate.validToDate.getTime() <= untilMs) return false;
+  return ifPossible(() => certificate.checkPrivateKey(createPrivateKey(key))) === true;
 }
+
+/** What is no certificate is as good as none. */
+const certificateIn = (pem: string): X509Certificate | undefined => ifPossible(() => new X509Certificate(pem));
 
 const trusted = (bundle: string | undefined, nowMs: number): string[] =>
   certificatesIn(bundle).filter((cert) => {
-    try {
-      const certificate = new X509Certificate(cert);
-      return certificate.ca && certificate.validToDate.getTime() > nowMs;
-    } catch {
-      return false;
-    }
+    const certificate = certificateIn(cert);
+    return certificate?.ca === true && certificate.validToDate.getTime() > nowMs;
   });
 
 const certificatesIn = (bundle = ""): string[] =>

@@ -2,8 +2,10 @@
  * Room that is kept on a volume by a file of zeros. It is given up when the volume is full: then what is there can still be
  * deleted, and be made room of.
  */
+
 import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { ifPossible } from "../../../domain/failures.ts";
 
 /** Several times what a transaction over the largest object writes. */
 const MOST_BYTES = 8 << 20;
@@ -49,11 +51,7 @@ export class Reserve {
 
   giveUp(): void {
     this.#isThere = false;
-    try {
-      rmSync(this.#path, { force: true });
-    } catch {
-      // A volume that cannot be written has no room either way.
-    }
+    ifPossible(() => rmSync(this.#path, { force: true })); // a volume that cannot be written has no room either way
   }
 
   /** Whether each of its blocks has a place. */
