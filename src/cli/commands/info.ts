@@ -5,6 +5,7 @@ import { textOf } from "../../domain/text.ts";
 import type { Cache } from "../../node/cache/cache.ts";
 import { readUpTo } from "../../system/proc.ts";
 import { rendered } from "../output/document.ts";
+import { quoted } from "../output/lines.ts";
 import { print } from "../output/print.ts";
 import { screen } from "../output/screen.ts";
 import { openedCache } from "./cache-access.ts";
@@ -40,7 +41,5 @@ function titleIn({ spool }: Cache, { id }: DumpRecord): string | undefined {
 /** The next command must look into the same cache. */
 export function pasted(argv: Parsed): string {
   const dir = argv["dump-dir"];
-  if (dir === undefined) return "";
-  const word = String(dir);
-  return ` -d ${/^[\w./+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`;
+  return dir === undefined ? "" : ` -d ${quoted(String(dir))}`;
 }

@@ -6,7 +6,7 @@ import { STATES } from "../../domain/states.ts";
 import { parseDurationMs } from "../../domain/units.ts";
 import type { Parsed } from "./flags.ts";
 
-const text = (describe: string, alias?: string): Options => ({
+export const textFlag = (describe: string, alias?: string): Options => ({
   type: "string",
   requiresArg: true,
   describe,
@@ -15,12 +15,12 @@ const text = (describe: string, alias?: string): Options => ({
 
 /** Filters of `list` and of `delete --all`. */
 export const SELECT_FLAGS = {
-  namespace: text("of pods in this namespace (* matches anything)", "n"),
-  pod: text("of this pod (* matches anything)"),
-  container: text("of this container: name (* matches anything) or the beginning of its id"),
-  executable: text("of this executable (* matches anything)", "x"),
-  since: text("captured within this time: 90s, 15m, 2d"),
-  state: { ...text("in this state; may be given more than once"), array: true, choices: STATES },
+  namespace: textFlag("of pods in this namespace (* matches anything)", "n"),
+  pod: textFlag("of this pod (* matches anything)"),
+  container: textFlag("of this container: name (* matches anything) or the beginning of its id"),
+  executable: textFlag("of this executable (* matches anything)", "x"),
+  since: textFlag("captured within this time: 90s, 15m, 2d"),
+  state: { ...textFlag("in this state; may be given more than once"), array: true, choices: STATES },
 } satisfies Record<string, Options>;
 
 export const isSelection = (argv: Parsed): boolean =>

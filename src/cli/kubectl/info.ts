@@ -2,6 +2,7 @@
 import type { CommandModule } from "yargs";
 import type { Parsed } from "../commands/flags.ts";
 import { rendered } from "../output/document.ts";
+import { quoted } from "../output/lines.ts";
 import { print } from "../output/print.ts";
 import { accessWords, session } from "./access.ts";
 import { screen } from "./output/screen.ts";
@@ -36,5 +37,3 @@ function pasted(argv: Parsed): string {
   const namespace = argv["namespace"] === undefined ? [] : ["-n", String(argv["namespace"])];
   return [...namespace, ...words].map((word) => ` ${quoted(word)}`).join("");
 }
-
-const quoted = (word: string): string => (/^[\w./+:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

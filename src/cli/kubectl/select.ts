@@ -10,26 +10,19 @@ import { found, listed, type Plural, type Selection } from "../client/objects.ts
 import type { Session } from "../client/session.ts";
 import { explained } from "../client/trouble.ts";
 import type { Parsed } from "../commands/flags.ts";
-import { notBefore, pattern } from "../commands/select.ts";
+import { notBefore, pattern, textFlag } from "../commands/select.ts";
 import { say } from "../output/print.ts";
 
-const text = (describe: string, alias?: string): Options => ({
-  type: "string",
-  requiresArg: true,
-  describe,
-  ...(alias && { alias }),
-});
-
 export const SELECTOR_FLAGS = {
-  selector: text("with these labels: app=web,tier!=cache", "l"),
-  "field-selector": text("with these fields: spec.pod=web-0,status.state=Saved"),
+  selector: textFlag("with these labels: app=web,tier!=cache", "l"),
+  "field-selector": textFlag("with these fields: spec.pod=web-0,status.state=Saved"),
 } satisfies Record<string, Options>;
 
 /** Of `list` and of `delete --all`. */
 export const DUMP_FLAGS = {
   ...SELECTOR_FLAGS,
-  pod: text("of this pod (* matches anything)"),
-  since: text("crashed within this time: 90s, 15m, 2d"),
+  pod: textFlag("of this pod (* matches anything)"),
+  since: textFlag("crashed within this time: 90s, 15m, 2d"),
 } satisfies Record<string, Options>;
 
 export const ALL_NAMESPACES = {

@@ -124,6 +124,10 @@ function stored({ state, bundle }: DumpRecord): Lines {
   return [`${printable(`${bundle.volume.replace(/\/$/, "")}/${bundle.key}`)} (${size})`];
 }
 
+/** A word of a command to paste, as a shell takes it. */
+export const quoted = (word: string): string =>
+  /^[\w./+:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
 /** Commands to paste, and what each is for. */
 export function pasteLines(steps: readonly (readonly [command: string, why: string])[]): Lines {
   const width = Math.max(...steps.map(([step]) => displayWidth(step)));
