@@ -36,7 +36,7 @@ function pathsIn(text: string): string[] {
   return [...words]
     .filter((word) => /\.ts$/.test(word) || ours.test(word))
     .flatMap(spelt)
-    .filter((path) => !path.includes("NAME") && !MADE.some((made) => path.startsWith(made)));
+    .filter((path) => !MADE.some((made) => path.startsWith(made)));
 }
 
 /** GitHub's anchors of a page. */

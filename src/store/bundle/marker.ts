@@ -1,5 +1,6 @@
-import { ifPossible } from "../../domain/failures.ts";
 /** The store's own file: which cluster it belongs to. The collector writes it, and touches nothing under another's. */
+import { ifPossible } from "../../domain/failures.ts";
+
 export const MARKER = ".coredump-detector.json";
 
 /** A key of no bundle: uploads of it are begun to see whether they could be. What a killed one left is the collector's. */
