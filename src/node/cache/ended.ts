@@ -13,23 +13,23 @@ import { heldBytes } from "./pressure.ts";
 import { readRecord } from "./record.ts";
 import type { Entry } from "./spool.ts";
 
-/** An agent that lives has looked through the cache ten times by then; one that comes later asks for all of them once. */
-const UNTOLD_MS = 600_000;
+/** By then a running agent has looked through the cache ten times; one that starts later asks the API about all of them once. */
+const UNREPORTED_MS = 600_000;
 
-/** Whether the cluster has no part in it, or whoever tells it has had the time to find it. */
+/** Whether the cluster has no part in it, or the agent has had the time to find it. */
 export const isSettled = ({ pod, updated }: DumpRecord, now: Date): boolean =>
-  pod === null || now.getTime() - Date.parse(updated) > UNTOLD_MS;
+  pod === null || now.getTime() - Date.parse(updated) > UNREPORTED_MS;
 
 /**
- * Moves those that are over and hold nothing. One that somebody is at, or that the disk does not move, stays.
- * @param isDone whether nobody has a step to take with it @throws the disk's own, when the move is not durable
+ * Moves those that are over and hold nothing. One whose lock is held, or that the disk does not move, stays.
+ * @param isDone whether no step is left to take @throws the disk's own, when the move is not durable
  */
 export async function endThoseOver(entries: readonly Entry[], isDone: (record: DumpRecord) => boolean): Promise<void> {
   const [moved] = entries.filter((entry) => {
     try {
       return endIfOver(entry, isDone);
     } catch {
-      return false; // Ignorable: it only costs the next ones a look
+      return false; // Ignorable: it costs the next crash a look
     }
   });
   if (moved) for (const directory of [dirname(moved.dir), dirname(dirname(moved.dir))]) await flush(directory, []);

@@ -45,6 +45,26 @@ test("advanceDump() drops what was denied, and says why", async () => {
   assert.deepEqual([existsSync(at.entry.core), at.bundles, at.told], [false, [], ["Created", "Denied"]]);
 });
 
+test("advanceDump() moves what is over to the ended ones, and takes its later steps there", async () => {
+  for (const isForgotten of [false, true]) {
+    using at = scene();
+    await at.step();
+    assert.equal(at.entry.isEnded, false);
+    at.cluster.judge("Allowed");
+    assert.deepEqual([await at.step(), at.entry.isEnded], ["done", true]);
+    const uid = at.record()?.cluster?.objectUid ?? "";
+    at.cluster.objects.clear();
+    at.cluster.version++;
+    if (isForgotten) at.context.forgotten.add(uid);
+    assert.equal(await at.step(), "done");
+    assert.deepEqual(
+      [at.record()?.state, at.cluster.only?.status?.state],
+      isForgotten ? ["Saved", "Saved"] : ["Deleted", undefined],
+    );
+    assert.equal(at.entry.isEnded, true);
+  }
+});
+
 test("advanceDump() killed at any step loses nothing and does nothing twice", async () => {
   for (let kill = 1, killed = true; killed; kill++) {
     using at = scene();
