@@ -92,3 +92,16 @@ test("every file of src/ begins with what it is for", () => {
   const without = globSync("src/**/*.ts", { cwd: ROOT }).filter((path) => !/^(#!|\/\*\*|\/\/)/.test(textOf(path)));
   assert.deepEqual(without.sort(), []);
 });
+
+/** Words of our own for standard things, which no name in src/ has any more. */
+const PRIVATE = /\b\w*(?:Desk|Seat|Teller|Diary|Office|Shelf|Lying|Errand|Farewell|Heed|Birth|Lessons)\w*\b/i;
+/** Code alone: comments and texts are for people. */
+const codeOf = (text: string): string => text.replace(/\/\*.*?\*\/|\/\/.*|"[^"\n]*"/gs, "");
+
+test("no name in src/ is a private word", () => {
+  const found = globSync("src/**/*.ts", { cwd: ROOT }).flatMap((path) => [
+    ...(PRIVATE.test(path) ? [path] : []),
+    ...(codeOf(textOf(path)).match(PRIVATE) ?? []).map((word) => `${path}: ${word}`),
+  ]);
+  assert.deepEqual(found, []);
+});

@@ -11,7 +11,7 @@ import { type Lease, leasePath, leasesPath } from "../kube/lease.ts";
 import { collection, type KubeObject, member } from "../kube/objects.ts";
 import { pause } from "../system/backoff.ts";
 
-export interface Farewell {
+export interface RetireReport {
   readonly node: string;
   /** What its agent said; undefined when it did not answer. */
   readonly said: string | undefined;
@@ -33,15 +33,15 @@ export async function retireNodes(
   namespace: string,
   uploadMs: number,
   signal: AbortSignal,
-): Promise<{ readonly farewells: readonly Farewell[]; readonly labelled: readonly string[] }> {
+): Promise<{ readonly reports: readonly RetireReport[]; readonly labelled: readonly string[] }> {
   const until = new Date(Date.now() + uploadMs).toISOString();
   for (const lease of await agentLeases(http, namespace, signal)) await order(http, lease, until, signal);
   const leases = await answers(http, namespace, AbortSignal.any([signal, AbortSignal.timeout(uploadMs + ANSWER_MS)]));
   for (const lease of leases) await remove(http, lease, signal);
-  return { farewells: leases.map(farewell), labelled: await stillLabelled(http, signal) };
+  return { reports: leases.map(reportOf), labelled: await stillLabelled(http, signal) };
 }
 
-const farewell = ({ metadata: { name, annotations }, spec }: Lease): Farewell => ({
+const reportOf = ({ metadata: { name, annotations }, spec }: Lease): RetireReport => ({
   node: name.slice(AGENT_LEASE.length),
   said: annotations?.[RETIRED],
   lastSeen: spec?.renewTime,

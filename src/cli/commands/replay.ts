@@ -44,12 +44,12 @@ export const command: CommandModule<object, Parsed> = {
 
 /** A directory by its path, else a fixture of the checkout that we are run in or were built in. */
 function found(name: string): string {
-  const shelves = [resolve("fixtures"), join(dirname(process.execPath), "../fixtures")];
-  const path = [resolve(name), ...shelves.map((shelf) => join(shelf, name))].find((dir) =>
+  const folders = [resolve("fixtures"), join(dirname(process.execPath), "../fixtures")];
+  const path = [resolve(name), ...folders.map((folder) => join(folder, name))].find((dir) =>
     existsSync(join(dir, "call.json")),
   );
   if (path !== undefined) return path;
-  const names = [...new Set(shelves.flatMap(fixturesIn))];
+  const names = [...new Set(folders.flatMap(fixturesIn))];
   throw new DumpError("DUMP_NOT_FOUND", `Cannot replay ${JSON.stringify(name)}: there is no such fixture`, {
     hint: names.length > 0 ? `there are ${names.sort().join(", ")}` : "name a directory that holds call.json",
   });

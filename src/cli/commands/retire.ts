@@ -4,7 +4,7 @@ import { AGENT_OPTIONS } from "../../config/cluster-options.ts";
 import { NODE_OPTIONS, type Option } from "../../config/options.ts";
 import { printable } from "../../domain/text.ts";
 import { connect } from "../../kube/http.ts";
-import { type Farewell, removePod, retireNodes } from "../../roles/retire.ts";
+import { type RetireReport, removePod, retireNodes } from "../../roles/retire.ts";
 import { print } from "../output/print.ts";
 import { flagsOf, type Parsed } from "./flags.ts";
 import { settingsGiven } from "./given.ts";
@@ -26,14 +26,14 @@ export const command: CommandModule<object, Parsed> = {
     const { kubeconfig, systemNamespace, waitMs, testPod } = settingsGiven(argv, OPTIONS);
     const signal = untilStopped();
     const http = await connect(kubeconfig);
-    const { farewells, labelled } = await retireNodes(http, systemNamespace, waitMs, signal);
+    const { reports, labelled } = await retireNodes(http, systemNamespace, waitMs, signal);
     if (testPod !== undefined) await removePod(http, systemNamespace, testPod, signal);
     const labels = labelled.map((node) => `${node}: still labelled; kubectl label node ${node} coredump-\n`);
-    await print([...farewells.map(line), ...labels].join("") || "no node has an agent\n");
+    await print([...reports.map(line), ...labels].join("") || "no node has an agent\n");
   },
 };
 
-const line = ({ node, said, lastSeen }: Farewell): string =>
+const line = ({ node, said, lastSeen }: RetireReport): string =>
   said === undefined
     ? `${node}: not reached (its agent was last seen ${printable(lastSeen ?? "never")}); there, run: coredump-detector uninstall\n`
     : `${node}: ${printable(said)}\n`;
