@@ -53,21 +53,16 @@ export class GcCluster {
   follow(onProblem: (resource: string, problem: unknown) => void, signal: AbortSignal): Promise<unknown> {
     const following = <O extends KubeObject>(kind: Kind, follower: Follower<O>) =>
       follow(this.#http, kind, follower, (problem) => onProblem(kind.resource, problem), signal);
+    const { dumps, namespaces, pods } = this.#deleted;
+    const namespacesSeen = watched(this.#namespaces, ({ metadata }) => remember(namespaces, metadata.name));
+    const podsSeen = watched(this.#pods, ({ metadata: { namespace = "", uid } }) => {
+      if (this.#concerns(namespace)) remember(pods, uid);
+    });
+    const dumpsSeen = watched(this.records, (object) => remember(dumps, recordView(object).dump));
     return Promise.all([
-      following(
-        NAMESPACES,
-        watched(this.#namespaces, ({ metadata }) => remember(this.#deleted.namespaces, metadata.name)),
-      ),
-      following(
-        PODS,
-        watched(this.#pods, ({ metadata: { namespace = "", uid } }) => {
-          if (this.#concerns(namespace)) remember(this.#deleted.pods, uid);
-        }),
-      ),
-      following(
-        DUMPS,
-        watched(this.records, (object) => remember(this.#deleted.dumps, recordView(object).dump)),
-      ),
+      following(NAMESPACES, namespacesSeen),
+      following(PODS, podsSeen),
+      following(DUMPS, dumpsSeen),
       following(ENDPOINTS, this.endpoints),
     ]);
   }
@@ -151,11 +146,8 @@ function remember(deleted: Set<string>, what: string): void {
   if (deleted.size > MAX_DELETIONS) deleted.delete(deleted.values().next().value ?? "");
 }
 
-const stopped = (why: string): DumpError =>
-  new DumpError(
-    "RETENTION_STOPPED",
-    `Cannot tell which dumps are wanted: the custom resource definition ${CRD} ${why}`,
-    {
-      hint: "kubectl apply -f install/crd; if dumps are to go, delete them, not their kind",
-    },
-  );
+function stopped(why: string): DumpError {
+  const words = `Cannot tell which dumps are wanted: the custom resource definition ${CRD} ${why}`;
+  const hint = "kubectl apply -f install/crd; if dumps are to go, delete them, not their kind";
+  return new DumpError("RETENTION_STOPPED", words, { hint });
+}

@@ -7,12 +7,8 @@ import type { BundleView, UploadView } from "../policy/retention-world.ts";
 
 /** Keys of another grammar are left out: they are neither served nor removed. @param folder as the store's */
 export async function bundlesIn(store: BundleStore, folder: string, signal: AbortSignal): Promise<BundleView[]> {
-  const bundles: BundleView[] = [];
-  for await (const file of store.list(folder, signal)) {
-    const bundle = bundleView(file);
-    if (bundle) bundles.push(bundle);
-  }
-  return bundles;
+  const files = await Array.fromAsync(store.list(folder, signal), bundleView);
+  return files.filter((bundle) => bundle !== undefined);
 }
 
 export type UploadToAbort = UploadView & { readonly upload: Unfinished };

@@ -35,8 +35,6 @@ export async function entryOf(bundle: SeekableReader, name: string, signal?: Abo
   throw corrupt(`it has no ${name}`);
 }
 
-async function bytesOf(bundle: SeekableReader, from: number, length: number, signal?: AbortSignal): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of bundle.read(from, from + length, signal)) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
+/** So many bytes of the tar, in one piece. */
+export const bytesOf = async (bundle: SeekableReader, from: number, length: number, signal?: AbortSignal) =>
+  Buffer.concat(await Array.fromAsync(bundle.read(from, from + length, signal)));

@@ -1,7 +1,7 @@
 /** Bundles in the store, opened: what lies where, and whose it is. Remembered, because one core is fetched in many ranges. */
 
 import { DumpError, ifPossible } from "../../domain/failures.ts";
-import { type BundleEntry, entriesOf } from "../bundle/entries.ts";
+import { type BundleEntry, bytesOf, entriesOf } from "../bundle/entries.ts";
 import { isRestricted } from "../bundle/key.ts";
 import { SeekableReader } from "../bundle/reader.ts";
 import { corrupt } from "../bundle/seek-table.ts";
@@ -110,9 +110,8 @@ async function looked(source: DumpSource, stored: Stored, signal: AbortSignal): 
 
 async function infoIn(reader: SeekableReader, entry: BundleEntry, signal: AbortSignal): Promise<Info> {
   if (entry.sizeBytes > MAX_INFO_BYTES) throw corrupt("its info.json is too large");
-  const chunks: Buffer[] = [];
-  for await (const chunk of reader.read(entry.fromBytes, entry.fromBytes + entry.sizeBytes, signal)) chunks.push(chunk);
-  const info = ifPossible(() => JSON.parse(Buffer.concat(chunks).toString()) as Info | null);
+  const bytes = await bytesOf(reader, entry.fromBytes, entry.sizeBytes, signal);
+  const info = ifPossible(() => JSON.parse(bytes.toString()) as Info | null);
   if (typeof info === "object" && info !== null) return info;
   throw corrupt("its info.json is none");
 }
@@ -120,14 +119,9 @@ async function infoIn(reader: SeekableReader, entry: BundleEntry, signal: AbortS
 /** A key leads to a place; whose the bundle is that lies there, the bundle itself says. */
 function check({ info, sha256 }: OpenedBundle, claim: BundleIdentity): void {
   const dumpable = typeof info.dumpable === "number" ? info.dumpable : null;
-  if (isRestricted({ state: "Saved", dumpable }))
-    throw new DumpError(
-      "DUMP_RESTRICTED",
-      "Cannot serve the core: the process was not dumpable, or that is not known",
-      {
-        hint: "only the node's administrators can read the memory of a process that was not dumpable",
-      },
-    );
+  const hint = "only the node's administrators can read the memory of a process that was not dumpable";
+  const why = "Cannot serve the core: the process was not dumpable, or that is not known";
+  if (isRestricted({ state: "Saved", dumpable })) throw new DumpError("DUMP_RESTRICTED", why, { hint });
   if (info.id !== claim.id || info.namespaceUid !== claim.namespaceUid || info.pod?.uid !== claim.podUid)
     throw corrupt("it is another dump's, or of an earlier namespace of this name");
   if (claim.checksum !== undefined && sha256 !== null && claim.checksum !== `sha256:${sha256}`)

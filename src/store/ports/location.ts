@@ -3,7 +3,6 @@ import { posix } from "node:path";
 import type { StoreSettings } from "../../config/store-options.ts";
 import { DumpError } from "../../domain/failures.ts";
 
-/** Where a store is, as `--store` names it. */
 export type Location =
   | { readonly kind: "directory"; readonly path: string }
   | { readonly kind: "s3"; readonly bucket: string; readonly prefix: string };

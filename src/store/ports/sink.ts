@@ -23,8 +23,10 @@ export interface DumpSink {
    * Removes what attempts that never came to their end left in the store; a bundle under its key stays. For dumps that
    * is not to be stored any more. @throws as put() does
    */
-  discard(upload: Pick<Upload, "key" | "noted" | "note">, signal: AbortSignal): Promise<void>;
+  discard(upload: UnwantedUpload, signal: AbortSignal): Promise<void>;
 }
+
+export type UnwantedUpload = Pick<Upload, "key" | "noted" | "note">;
 
 /** A bundle on its way. */
 export interface Upload {

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { DumpError } from "../../domain/failures.ts";
 import type { S3Settings } from "../ports/location.ts";
-import { S3Connection, type S3Location, type S3Patience, unlessNamed } from "./client.ts";
+import { S3Connection, type S3Location, type S3Patience, unlessGone } from "./client.ts";
 import type { UploadPart } from "./parts.ts";
 
 /** A part as the service has it. */
@@ -36,36 +36,15 @@ export class S3Bucket {
 
   /** An object in one request. @throws DumpError STORE_CORRUPT when the service has other bytes */
   async put(key: string, { body, crc }: UploadPart, metadata: Metadata, signal: AbortSignal): Promise<void> {
-    const answer = await this.#s3.send(
-      `put ${key} in`,
-      signal,
-      (sdk) =>
-        new sdk.PutObjectCommand({
-          ...this.#s3.at(key),
-          ...this.#asked(metadata),
-          Body: body,
-          ChecksumCRC32: base64(crc),
-        }),
-    );
+    const asked = { ...this.#s3.at(key), ...this.#asked(metadata), Body: body, ChecksumCRC32: base64(crc) };
+    const answer = await this.#s3.send(`put ${key} in`, signal, (sdk) => new sdk.PutObjectCommand(asked));
     if (!isReceived(answer, crc, body)) throw this.#damaged(key);
   }
 
-  async create(
-    key: string,
-    metadata: Metadata,
-    signal: AbortSignal,
-  ): Promise<{ uploadId: string; wholeChecksum: boolean }> {
-    const answer = await this.#s3.send(
-      `begin ${key} in`,
-      signal,
-      (sdk) =>
-        new sdk.CreateMultipartUploadCommand({
-          ...this.#s3.at(key),
-          ...this.#asked(metadata),
-          ChecksumAlgorithm: "CRC32",
-          ChecksumType: "FULL_OBJECT",
-        }),
-    );
+  async create(key: string, metadata: Metadata, signal: AbortSignal) {
+    const checksum = { ChecksumAlgorithm: "CRC32", ChecksumType: "FULL_OBJECT" } as const;
+    const asked = { ...this.#s3.at(key), ...this.#asked(metadata), ...checksum };
+    const answer = await this.#s3.send(`begin ${key} in`, signal, (sdk) => new sdk.CreateMultipartUploadCommand(asked));
     return { uploadId: answer.UploadId ?? "", wholeChecksum: answer.ChecksumType === "FULL_OBJECT" };
   }
 
@@ -77,18 +56,9 @@ export class S3Bucket {
     { body, crc }: UploadPart,
     signal: AbortSignal,
   ): Promise<string> {
-    const answer = await this.#s3.send(
-      `send a part of ${key} in`,
-      signal,
-      (sdk) =>
-        new sdk.UploadPartCommand({
-          ...this.#s3.at(key),
-          UploadId: uploadId,
-          PartNumber: number,
-          Body: body,
-          ChecksumCRC32: base64(crc),
-        }),
-    );
+    const sent = { UploadId: uploadId, PartNumber: number, Body: body, ChecksumCRC32: base64(crc) };
+    const asked = { ...this.#s3.at(key), ...sent };
+    const answer = await this.#s3.send(`send a part of ${key} in`, signal, (sdk) => new sdk.UploadPartCommand(asked));
     if (answer.ETag === undefined || !isReceived(answer, crc, body)) throw this.#damaged(key);
     return answer.ETag;
   }
@@ -98,17 +68,9 @@ export class S3Bucket {
     const listed: (SentPart | undefined)[] = [];
     let marker: string | undefined;
     do {
+      const asked = { ...this.#s3.at(key), UploadId: uploadId, ...(marker && { PartNumberMarker: marker }) };
       const page = await this.#s3
-        .send(
-          `list the parts of ${key} in`,
-          signal,
-          (sdk) =>
-            new sdk.ListPartsCommand({
-              ...this.#s3.at(key),
-              UploadId: uploadId,
-              ...(marker && { PartNumberMarker: marker }),
-            }),
-        )
+        .send(`list the parts of ${key} in`, signal, (sdk) => new sdk.ListPartsCommand(asked))
         .catch(unlessGone);
       if (!page) return undefined;
       for (const { PartNumber = 0, ETag = "", Size = -1, ChecksumCRC32 } of page.Parts ?? [])
@@ -132,32 +94,20 @@ export class S3Bucket {
       ETag: etag,
       ChecksumCRC32: base64(crc),
     }));
+    const checksum = { ChecksumCRC32: base64(whole.crc), ChecksumType: "FULL_OBJECT" } as const;
+    const asked = {
+      ...{ ...this.#s3.at(key), UploadId: uploadId, MultipartUpload: { Parts }, MpuObjectSize: whole.sizeBytes },
+      ...(whole.wholeChecksum && checksum),
+    };
     const answer = await this.#s3
-      .send(
-        `complete ${key} in`,
-        signal,
-        (sdk) =>
-          new sdk.CompleteMultipartUploadCommand({
-            ...this.#s3.at(key),
-            UploadId: uploadId,
-            MultipartUpload: { Parts },
-            MpuObjectSize: whole.sizeBytes,
-            ...(whole.wholeChecksum && { ChecksumCRC32: base64(whole.crc), ChecksumType: "FULL_OBJECT" }),
-          }),
-      )
+      .send(`complete ${key} in`, signal, (sdk) => new sdk.CompleteMultipartUploadCommand(asked))
       .catch(unlessGone);
     if (answer && !isWhole(answer, whole)) throw this.#damaged(key);
     return answer !== undefined;
   }
 
   async abort(key: string, uploadId: string, signal: AbortSignal): Promise<void> {
-    await this.#s3
-      .send(
-        `discard ${key} in`,
-        signal,
-        (sdk) => new sdk.AbortMultipartUploadCommand({ ...this.#s3.at(key), UploadId: uploadId }),
-      )
-      .catch(unlessGone);
+    await this.#s3.abort(`discard ${key} in`, key, uploadId, signal);
   }
 
   #asked(metadata: Metadata) {
@@ -172,13 +122,9 @@ export class S3Bucket {
   }
 
   #damaged(key: string): DumpError {
-    return new DumpError(
-      "STORE_CORRUPT",
-      `Cannot put ${key} into ${this.volume}: the store did not answer with its checksum`,
-      {
-        hint: "the bytes were damaged on the way, or the service answers neither CRC-32 nor MD5 of what it receives",
-      },
-    );
+    const hint = "the bytes were damaged on the way, or the service answers neither CRC-32 nor MD5 of what it receives";
+    const why = `Cannot put ${key} into ${this.volume}: the store did not answer with its checksum`;
+    return new DumpError("STORE_CORRUPT", why, { hint });
   }
 }
 
@@ -213,5 +159,3 @@ function fromBase64(text: string): number {
   const bytes = Buffer.from(text, "base64");
   return bytes.length === 4 ? bytes.readUInt32BE() : Number.NaN;
 }
-
-const unlessGone = unlessNamed("NoSuchUpload");

@@ -17,16 +17,9 @@ export class S3Store implements BundleStore {
 
   async *list(folder: string, signal: AbortSignal): AsyncGenerator<ListedFile> {
     for (let token: string | undefined, last = false; !last; ) {
-      const page = await this.#s3.send(
-        `list ${folder || "all"} in`,
-        signal,
-        (sdk) =>
-          new sdk.ListObjectsV2Command({
-            Bucket: this.#s3.bucket,
-            Prefix: this.#s3.prefix + folder,
-            ...(token !== undefined && { ContinuationToken: token }),
-          }),
-      );
+      const asked = { ...this.#below(folder), ...(token !== undefined && { ContinuationToken: token }) };
+      const act = `list ${folder || "all"} in`;
+      const page = await this.#s3.send(act, signal, (sdk) => new sdk.ListObjectsV2Command(asked));
       for (const { Key = "", Size = 0, LastModified = new Date() } of page.Contents ?? [])
         yield { key: Key.slice(this.#s3.prefix.length), sizeBytes: Size, modified: LastModified };
       token = page.NextContinuationToken;
@@ -40,17 +33,9 @@ export class S3Store implements BundleStore {
 
   async *unfinished(signal: AbortSignal): AsyncGenerator<Unfinished> {
     for (let key: string | undefined, id: string | undefined, last = false; !last; ) {
-      const page = await this.#s3.send(
-        "list the uploads of",
-        signal,
-        (sdk) =>
-          new sdk.ListMultipartUploadsCommand({
-            Bucket: this.#s3.bucket,
-            Prefix: this.#s3.prefix,
-            ...(key && { KeyMarker: key }),
-            ...(id && { UploadIdMarker: id }),
-          }),
-      );
+      const asked = { ...this.#below(""), ...(key && { KeyMarker: key }), ...(id && { UploadIdMarker: id }) };
+      const act = "list the uploads of";
+      const page = await this.#s3.send(act, signal, (sdk) => new sdk.ListMultipartUploadsCommand(asked));
       for (const { Key = "", UploadId = "", Initiated = new Date() } of page.Uploads ?? [])
         yield { key: Key.slice(this.#s3.prefix.length), begun: Initiated, id: UploadId };
       [key, id] = [page.NextKeyMarker, page.NextUploadIdMarker];
@@ -59,13 +44,7 @@ export class S3Store implements BundleStore {
   }
 
   async abort({ key, id }: Unfinished, signal: AbortSignal): Promise<void> {
-    await this.#s3
-      .send(
-        `discard an upload of ${key} in`,
-        signal,
-        (sdk) => new sdk.AbortMultipartUploadCommand({ ...this.#s3.at(key), UploadId: id }),
-      )
-      .catch(unlessNamed("NoSuchUpload"));
+    await this.#s3.abort(`discard an upload of ${key} in`, key, id, signal);
   }
 
   async readNote(name: string, signal: AbortSignal): Promise<string | undefined> {
@@ -78,11 +57,12 @@ export class S3Store implements BundleStore {
   }
 
   async writeNote(name: string, text: string, signal: AbortSignal): Promise<void> {
-    const how = { ContentType: "application/json", ...this.#s3.encryption };
-    await this.#s3.send(
-      `write ${name} into`,
-      signal,
-      (sdk) => new sdk.PutObjectCommand({ ...this.#s3.at(name), ...how, Body: Buffer.from(text) }),
-    );
+    const content = { ContentType: "application/json", Body: Buffer.from(text) };
+    const asked = { ...this.#s3.at(name), ...this.#s3.encryption, ...content };
+    await this.#s3.send(`write ${name} into`, signal, (sdk) => new sdk.PutObjectCommand(asked));
+  }
+
+  #below(folder: string) {
+    return { Bucket: this.#s3.bucket, Prefix: this.#s3.prefix + folder };
   }
 }

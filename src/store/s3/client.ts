@@ -16,7 +16,7 @@ import { type Location, type S3Settings, volumeOf } from "../ports/location.ts";
 import { type S3Act, s3Failure } from "./failures.ts";
 
 type Sdk = typeof import("@aws-sdk/client-s3");
-type Send = <I extends ServiceInputTypes, O extends ServiceOutputTypes>(
+export type Send = <I extends ServiceInputTypes, O extends ServiceOutputTypes>(
   command: (sdk: Sdk) => $Command<I, O, S3ClientResolvedConfig>,
 ) => Promise<O>;
 export type S3Location = Location & { kind: "s3" };
@@ -82,6 +82,12 @@ export class S3Connection {
     return this.ask(act, signal, (send) => send(command));
   }
 
+  /** Ends an upload, unless it has ended. */
+  async abort(act: string, key: string, uploadId: string, signal: AbortSignal): Promise<void> {
+    const asked = { ...this.at(key), UploadId: uploadId };
+    await this.send(act, signal, (sdk) => new sdk.AbortMultipartUploadCommand(asked)).catch(unlessGone);
+  }
+
   /**
    * @param meaning  what a failure means to the caller; undefined: what it means to any
    * @throws DumpError STORE_…, SETTINGS_INVALID; the signal's reason
@@ -104,11 +110,14 @@ export class S3Connection {
   }
 }
 
-/** What an upload or an object that is not there (any more) is answered with, as nothing. */
+/** What an object that is not there (any more) is answered with, as nothing. */
 export const unlessNamed = (name: string) => (error: unknown) => {
   if (!(error instanceof DumpError) || (error.cause as Error | undefined)?.name !== name) throw error;
   return undefined;
 };
+
+/** Likewise of an upload. */
+export const unlessGone = unlessNamed("NoSuchUpload");
 
 /** @throws DumpError SETTINGS_INVALID when the authority's file cannot be read */
 async function clientOf(settings: S3Settings, { stallMs }: S3Patience) {

@@ -4,73 +4,53 @@ import { DumpError, errnoOf, type FailureCode, reasonOf } from "../../domain/fai
 /** What a role does with the store. */
 export type S3Act = "write" | "read" | "collect";
 
-interface Meaning {
-  readonly code: FailureCode;
-  /** In place of the service's own words, where those are for programmers. */
-  readonly why?: string;
-  readonly hint: string;
-}
+/** `why` stands in place of the service's own words, where those are for programmers. */
+type Meaning = readonly [code: FailureCode, why: string | undefined, hint: string];
 
 const WAIT = "nothing is lost: the dump stays on the node, and what was sent is not sent again";
-const wrongKeys: Meaning = {
-  code: "STORE_DENIED",
-  why: "wrong credentials",
-  hint: "check the files access-key and secret-key in --s3-credentials-dir, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-};
-const expired: Meaning = { code: "STORE_DENIED", why: "the credentials have expired", hint: "renew the token or role" };
-const noKeys: Meaning = {
-  code: "STORE_DENIED",
-  why: "there are no credentials",
-  hint: "give --s3-credentials-dir, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role for the pod or node",
-};
-const mayNot: Meaning = {
-  code: "STORE_DENIED",
-  why: "access denied",
-  hint: "these credentials need s3:PutObject, s3:ListMultipartUploadParts and s3:AbortMultipartUpload below the prefix",
-};
+const wrongKeys: Meaning = [
+  "STORE_DENIED",
+  "wrong credentials",
+  "check the files access-key and secret-key in --s3-credentials-dir, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+];
+const expired: Meaning = ["STORE_DENIED", "the credentials have expired", "renew the token or role"];
+const noKeys: Meaning = [
+  "STORE_DENIED",
+  "there are no credentials",
+  "give --s3-credentials-dir, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role for the pod or node",
+];
+const RIGHTS =
+  "these credentials need s3:PutObject, s3:ListMultipartUploadParts and s3:AbortMultipartUpload below the prefix";
+const mayNot: Meaning = ["STORE_DENIED", "access denied", RIGHTS];
 /** What is said to who reads, or looks after the store, in the place of what is said to who writes. */
 const HINTS: Readonly<Record<S3Act, ReadonlyMap<string, string>>> = {
   write: new Map(),
   read: new Map([
     [WAIT, "try again; the dump is in the store"],
-    [
-      mayNot.hint,
-      "its credentials need s3:GetObject below the prefix, and s3:ListBucket to see that an object is missing",
-    ],
+    [RIGHTS, "its credentials need s3:GetObject below the prefix, and s3:ListBucket to see that an object is missing"],
   ]),
   collect: new Map([
     [WAIT, "it is tried again"],
     [
-      mayNot.hint,
+      RIGHTS,
       "its credentials need s3:ListBucket and s3:ListBucketMultipartUploads; below the prefix s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload",
     ],
   ]),
 };
-const noBucket: Meaning = {
-  code: "STORE_MISSING",
-  why: "no such bucket",
-  hint: "create the bucket, or correct --store",
-};
-const full: Meaning = {
-  code: "STORE_FULL",
-  why: "the store is full",
-  hint: "make room in the store, or raise its quota",
-};
-const damaged: Meaning = {
-  code: "STORE_CORRUPT",
-  why: "it was damaged on the way",
-  hint: "look at the network; it is sent again",
-};
-const clock: Meaning = {
-  code: "STORE_UNAVAILABLE",
-  why: "this node's clock and the store's differ too much",
-  hint: "set the clock of the node (NTP)",
-};
-const region: Meaning = { code: "STORE_REFUSED", why: "the bucket is in another region", hint: "correct --s3-region" };
-const untrusted: Meaning = {
-  code: "STORE_REFUSED",
-  hint: "give the authority that signed the service's certificate with --s3-ca-file; check the name in --s3-endpoint",
-};
+const noBucket: Meaning = ["STORE_MISSING", "no such bucket", "create the bucket, or correct --store"];
+const full: Meaning = ["STORE_FULL", "the store is full", "make room in the store, or raise its quota"];
+const damaged: Meaning = ["STORE_CORRUPT", "it was damaged on the way", "look at the network; it is sent again"];
+const clock: Meaning = [
+  "STORE_UNAVAILABLE",
+  "this node's clock and the store's differ too much",
+  "set the clock of the node (NTP)",
+];
+const region: Meaning = ["STORE_REFUSED", "the bucket is in another region", "correct --s3-region"];
+const untrusted: Meaning = [
+  "STORE_REFUSED",
+  undefined,
+  "give the authority that signed the service's certificate with --s3-ca-file; check the name in --s3-endpoint",
+];
 
 /** By the error's name: the service's own code, or the SDK's. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
@@ -102,8 +82,8 @@ function byStatus(status: number | undefined): Meaning | undefined {
   if (status === 401 || status === 403) return mayNot;
   if (status === 404) return noBucket;
   if (status === 301 || status === 307) return region;
-  if (status >= 500 || status === 429 || status === 408) return { code: "STORE_UNAVAILABLE", hint: WAIT };
-  if (status >= 400) return { code: "STORE_REFUSED", hint: "the service cannot do what these settings ask of it" };
+  if (status >= 500 || status === 429 || status === 408) return ["STORE_UNAVAILABLE", undefined, WAIT];
+  if (status >= 400) return ["STORE_REFUSED", undefined, "the service cannot do what these settings ask of it"];
   return undefined;
 }
 
@@ -124,8 +104,8 @@ export function s3Failure(cause: unknown, act: string, how: S3Act): unknown {
   if (cause instanceof DumpError || !(cause instanceof Error)) return cause;
   const { name, code, $metadata } = cause as SdkError;
   const status = $metadata?.httpStatusCode;
-  const { code: failure, why, ...meaning } = BY_NAME[name] ?? byStatus(status) ?? onTheWay(cause, code);
-  const hint = HINTS[how].get(meaning.hint) ?? meaning.hint;
+  const [failure, why, usual] = BY_NAME[name] ?? byStatus(status) ?? onTheWay(cause, code);
+  const hint = HINTS[how].get(usual) ?? usual;
   const said = [name, status].filter((word) => word !== undefined && word !== "Error").join(", ");
   const words = why ?? reasonOf(cause);
   return new DumpError(failure, `Cannot ${act}: ${words}${status === undefined ? "" : ` (${said})`}`, { cause, hint });
@@ -134,9 +114,8 @@ export function s3Failure(cause: unknown, act: string, how: S3Act): unknown {
 function onTheWay(cause: Error, code: string | undefined): Meaning {
   if (code !== undefined && CERTIFICATE.test(code)) return untrusted;
   const why = WORDS[errnoOf(cause) ?? ""] ?? WORDS[cause.name]; // the SDK calls broken connections TimeoutErrors, too
-  if (/region is missing/i.test(cause.message)) return { ...region, why: "no region is set", hint: "give --s3-region" };
-  if (why !== undefined) return { code: "STORE_UNAVAILABLE", why, hint: WAIT };
-  return { code: "STORE_UNAVAILABLE", hint: "check that --s3-endpoint is an S3 service" };
+  if (/region is missing/i.test(cause.message)) return ["STORE_REFUSED", "no region is set", "give --s3-region"];
+  return ["STORE_UNAVAILABLE", why, why === undefined ? "check that --s3-endpoint is an S3 service" : WAIT];
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 /** A bundle on its way in parts, a few at once; what has arrived is noted, so that another process can go on. */
-import type { Upload } from "../ports/sink.ts";
+import type { UnwantedUpload, Upload } from "../ports/sink.ts";
 import type { S3Bucket, SentPart } from "./bucket.ts";
 import type { UploadPart } from "./parts.ts";
 
@@ -55,15 +55,8 @@ export class Multipart {
   static async begin(bucket: S3Bucket, upload: Upload, partBytes: number, signal: AbortSignal): Promise<Multipart> {
     const { key, fingerprint, metadata } = upload;
     const created = await bucket.create(key, metadata, signal);
-    const at = placeOf(bucket, key);
-    const multipart = new Multipart(bucket, upload, {
-      at,
-      fingerprint,
-      partBytes,
-      ...created,
-      parts: [],
-      isWhole: false,
-    });
+    const note = { at: placeOf(bucket, key), fingerprint, partBytes, ...created, parts: [], isWhole: false };
+    const multipart = new Multipart(bucket, upload, note);
     multipart.#save(false); // at once, or it could never be discarded
     return multipart;
   }
@@ -83,11 +76,7 @@ export class Multipart {
     return new Multipart(bucket, upload, { ...note, parts, isWhole: note.isWhole && missing < 0 });
   }
 
-  static async discard(
-    bucket: S3Bucket,
-    upload: Pick<Upload, "key" | "noted" | "note">,
-    signal: AbortSignal,
-  ): Promise<void> {
+  static async discard(bucket: S3Bucket, upload: UnwantedUpload, signal: AbortSignal): Promise<void> {
     const note = noteOf(bucket, upload);
     if (note) await bucket.abort(upload.key, note.uploadId, signal);
     upload.note(undefined);

@@ -7,7 +7,7 @@ import type { DumpBundle } from "../../domain/dump.ts";
 import { DumpError } from "../../domain/failures.ts";
 import { checksumText } from "../ports/failures.ts";
 import type { S3Settings } from "../ports/location.ts";
-import type { DumpSink, Upload } from "../ports/sink.ts";
+import type { DumpSink, UnwantedUpload, Upload } from "../ports/sink.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Location, S3Patience } from "./client.ts";
 import { Multipart } from "./multipart.ts";
@@ -40,7 +40,7 @@ export class S3Sink implements DumpSink {
     return bundle ?? (await this.#fromScratch(upload, signal));
   }
 
-  discard(upload: Pick<Upload, "key" | "noted" | "note">, signal: AbortSignal): Promise<void> {
+  discard(upload: UnwantedUpload, signal: AbortSignal): Promise<void> {
     return Multipart.discard(this.#bucket, upload, signal);
   }
 
@@ -48,13 +48,9 @@ export class S3Sink implements DumpSink {
     upload.note(undefined);
     const bundle = await this.#sent(upload, undefined, signal);
     if (bundle) return bundle;
-    throw new DumpError(
-      "STORE_UNAVAILABLE",
-      `Cannot put ${upload.key} into ${this.volume}: the store forgot the upload`,
-      {
-        hint: "something aborts unfinished uploads at once: look at the bucket's life-cycle rules",
-      },
-    );
+    const hint = "something aborts unfinished uploads at once: look at the bucket's life-cycle rules";
+    const why = `Cannot put ${upload.key} into ${this.volume}: the store forgot the upload`;
+    throw new DumpError("STORE_UNAVAILABLE", why, { hint });
   }
 
   /** Sends what has not arrived yet. @returns undefined when the service does not know the upload any more */

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { DumpError, type FailureCode } from "../../domain/failures.ts";
 import { isPlain, type S3Settings } from "../ports/location.ts";
 import type { DumpSource, Stored } from "../ports/source.ts";
-import { S3Connection, type S3Location, type S3Patience } from "./client.ts";
+import { S3Connection, type S3Location, type S3Patience, type Send } from "./client.ts";
 
 /** The client waits through an API server that gives up after a minute. */
 const PATIENCE: S3Patience = { stallMs: 20_000 };
@@ -44,11 +44,7 @@ export class S3Source implements DumpSource {
     });
   }
 
-  async #ask<T>(
-    key: string,
-    signal: AbortSignal,
-    work: Parameters<typeof S3Connection.prototype.ask<T>>[2],
-  ): Promise<T> {
+  async #ask<T>(key: string, signal: AbortSignal, work: (send: Send) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     if (!isPlain(key)) throw this.#failure("NOT_FOUND", key, "nothing is there");
     return await this.#s3.ask(`read ${key} in`, signal, work, (error) => this.#meaning(key, error));
@@ -67,10 +63,8 @@ export class S3Source implements DumpSource {
   }
 
   #failure(code: FailureCode, key: string, why: string, cause?: unknown): DumpError {
-    const hint =
-      code === "STORE_CORRUPT"
-        ? { hint: "try again; if it stays so, another program writes to the store, or it is damaged" }
-        : {};
-    return new DumpError(code, `Cannot read ${JSON.stringify(key)} in ${this.volume}: ${why}`, { cause, ...hint });
+    const hint = "try again; if it stays so, another program writes to the store, or it is damaged";
+    const more = code === "STORE_CORRUPT" ? { cause, hint } : { cause };
+    return new DumpError(code, `Cannot read ${JSON.stringify(key)} in ${this.volume}: ${why}`, more);
   }
 }

@@ -52,11 +52,8 @@ export class TarBytes {
     const coreEnd = Math.max(0, Math.min(to - from, this.#coreBytes - position));
     for (let at = 0; at < coreEnd; ) {
       const bytes = await readAt(this.#fd, buffer.subarray(at), coreEnd - at, BigInt(position + at));
-      if (bytes === 0)
-        throw new DumpError(
-          "DUMP_CORRUPT",
-          `Cannot read the core: it ends at ${position + at} of ${this.#coreBytes} bytes`,
-        );
+      const why = `Cannot read the core: it ends at ${position + at} of ${this.#coreBytes} bytes`;
+      if (bytes === 0) throw new DumpError("DUMP_CORRUPT", why);
       at += bytes;
     }
     return buffer.subarray(0, to - from).fill(0, coreEnd);

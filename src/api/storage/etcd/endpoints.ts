@@ -24,13 +24,9 @@ export function endpointsOf(servers: string): readonly URL[] {
   return servers.split(",").map((server) => {
     const url = URL.parse(server.trim());
     if (url && ["http:", "https:"].includes(url.protocol) && url.hostname !== "") return url;
-    throw new DumpError(
-      "SETTINGS_INVALID",
-      `Cannot use --etcd-servers=${servers}: ${server || "nothing"} is not a URL`,
-      {
-        hint: "as in --etcd-servers=https://etcd-0:2379,https://etcd-1:2379",
-      },
-    );
+    const why = `Cannot use --etcd-servers=${servers}: ${server || "nothing"} is not a URL`;
+    const hint = "as in --etcd-servers=https://etcd-0:2379,https://etcd-1:2379";
+    throw new DumpError("SETTINGS_INVALID", why, { hint });
   });
 }
 
