@@ -10,7 +10,7 @@ import { logLine } from "../../system/log.ts";
 import { type Next, nodeNameOf, type StepContext } from "./context.ts";
 import { tellAgent } from "./socket.ts";
 
-/** Nobody waits for the handler any more; but it is a process for each crash, so it does not try for ever. */
+/** Nothing waits for the handler any more; but it is a process for each crash, so it does not try for ever. */
 const TRY_MS = 60_000;
 
 /** @returns who has it now; `nobody`: the next agent or handler to come finds it in the cache */

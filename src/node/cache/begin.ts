@@ -6,7 +6,7 @@ import { flush } from "../../system/durable.ts";
 import { writeRecord } from "./record.ts";
 import { type Entry, Spool } from "./spool.ts";
 
-/** A dump's directory with its lock held: nobody else advances the record. */
+/** A dump's directory with its lock held: no other process advances the record. */
 export interface OpenEntry extends Disposable {
   readonly spool: Spool;
   readonly entry: Entry;

@@ -100,7 +100,7 @@ export class Cache {
 
   /**
    * A decision that the local copy is not needed: the record says so first, then the core goes.
-   * @throws DumpError DUMP_BUSY while somebody else advances the record
+   * @throws DumpError DUMP_BUSY while another process advances the record
    */
   drop(record: DumpRecord, to: State, reason: Reason, message: string | null = null): DumpRecord {
     const entry = this.spool.entry(record.id);
@@ -132,13 +132,13 @@ export class Cache {
       try {
         this.forget(record);
       } catch {
-        // Ignorable: somebody is at it, or the disk refuses; the next crash tries again.
+        // Ignorable: another process is at work on it, or the disk refuses; the next crash tries again.
       }
     }
   }
 
   /**
-   * Finishes what killed handlers left: nobody holds their locks.
+   * Finishes what killed handlers left: their locks are free.
    * @param finishing  `mostBytes` in all, for callers who wait for something else
    * @returns ids of those that are left for later, because their cores are too long
    * @throws the first failure, once all had their turn

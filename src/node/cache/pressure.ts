@@ -75,7 +75,7 @@ function onDisk(path: string): bigint | undefined {
   return stat && BigInt(stat.blocks) * 512n;
 }
 
-/** What a dump that is being copied may still take; a killed handler's claim, whose lock is free, is none. */
+/** What a dump that is being copied may still take; a killed handler's reservation, whose lock is free, counts as none. */
 function promisedBytes(entry: Entry): bigint {
   try {
     const text = readSmall(entry.reserved).toString("latin1");
@@ -140,11 +140,11 @@ function evict(entry: Entry, wantedBytes: bigint): boolean {
 /** More than was asked for at once, so that a growing dump asks seldom. */
 const STEP_BYTES = 256n << 20n;
 const LOCK_WAIT_MS = 2000;
-/** The claim's file takes what the record needs at the end: a core that filled the disk must not silence it. */
+/** The reservation's file takes what the record needs at the end: a core that filled the disk must not silence it. */
 const RECORD_ROOM_BYTES = 64 << 10;
 const NO_ROOM: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
-/** A dump's claim on the cache: taken before its first byte of memory, enlarged as it grows. */
+/** A dump's reservation in the cache: taken before its first byte of memory, enlarged as it grows. */
 export class Reservation {
   #grantedBytes = 0n;
   readonly #spool: Spool;
@@ -160,7 +160,7 @@ export class Reservation {
   /** Whether so much may be kept; asked with what the headers and /proc say, before the first byte. */
   async take(estimateBytes: bigint): Promise<"TooBig" | "NoRoom" | undefined> {
     if (estimateBytes > this.#limits.maxDumpBytes) return "TooBig";
-    return (await this.#claim(estimateBytes, estimateBytes)) ? undefined : "NoRoom";
+    return (await this.#reserve(estimateBytes, estimateBytes)) ? undefined : "NoRoom";
   }
 
   /** Whether the dump may hold so many bytes now. Cheap while it stays within what was granted. */
@@ -168,15 +168,15 @@ export class Reservation {
     if (heldBytes <= this.#grantedBytes) return undefined;
     if (heldBytes > this.#limits.maxDumpBytes) return "size-cap";
     const more = heldBytes + STEP_BYTES;
-    return this.#claim(heldBytes, more < this.#limits.maxDumpBytes ? more : this.#limits.maxDumpBytes).then(
+    return this.#reserve(heldBytes, more < this.#limits.maxDumpBytes ? more : this.#limits.maxDumpBytes).then(
       (granted) => (granted ? undefined : "cache-full"),
     );
   }
 
   /** Grants `mostBytes` where there is room, else what there is if that is at least `leastBytes`. */
-  async #claim(leastBytes: bigint, mostBytes: bigint): Promise<boolean> {
+  async #reserve(leastBytes: bigint, mostBytes: bigint): Promise<boolean> {
     using _lock = await this.#spool.lock(LOCK_WAIT_MS); // without it two dumps may share the last room: better than none
-    rmSync(this.#entry.reserved, { force: true }); // our own claim is not in our way
+    rmSync(this.#entry.reserved, { force: true }); // our own reservation is not in our way
     const own = heldBytes(this.#entry);
     const room = own + makeRoom(this.#spool, this.#limits, this.#entry, leastBytes > own ? leastBytes - own : 0n);
     if (room < leastBytes) return false;
@@ -191,7 +191,7 @@ export class Reservation {
     return true;
   }
 
-  /** The claim ends; what the file takes counts by itself, and on a full disk there is room for the record. */
+  /** The reservation ends; what the file takes counts by itself, and on a full disk there is room for the record. */
   end(): void {
     rmSync(this.#entry.reserved, { force: true });
   }

@@ -5,7 +5,7 @@
  *                  /core.part     bytes are coming in, or their handler was killed
  *                  /core          as much as was kept; the record says whether that is all
  *                  /facts/…  /logs/…  pod.json container.json image.json crash.json
- *                  /lock          held while somebody advances the record
+ *                  /lock          held while a process advances the record
  *   <dump-dir>/.ended/<id>/…      the same, once it is over and holds nothing (ended.ts)
  *   <dump-dir>/.lock              held while room is shared out
  *   <dump-dir>/.slots/<n>         held by each handler that copies
@@ -56,7 +56,7 @@ export class Spool {
           ? "it belongs to another user"
           : (stat.mode & 0o022) !== 0
             ? "others can write it"
-            : undefined; // whoever may write here chooses where memory goes
+            : undefined; // a user who may write here chooses where memory goes
       if (problem)
         throw new DumpError("CACHE_UNUSABLE", `Cannot use ${dir} as the cache: ${problem}`, {
           hint: `chown root ${dir}; chmod 700 ${dir}, or choose another with --dump-dir`,
@@ -161,7 +161,7 @@ export class Entry {
     return true;
   }
 
-  /** The right to advance the record, without waiting: undefined while somebody else has it. @throws ENOENT where it is gone */
+  /** The right to advance the record, without waiting: undefined while another process has it. @throws ENOENT where it is gone */
   tryLock(): FileLock | undefined {
     const lock = this.#lockThere();
     if (lock) this.follow(); // who had it before us may have moved it
@@ -177,7 +177,7 @@ export class Entry {
     }
   }
 
-  /** To the ended ones; call it with the lock held. Whoever is killed over it leaves the dump in one of the two places. */
+  /** To the ended ones; call it with the lock held. A process killed over it leaves the dump in one of the two places. */
   end(): void {
     const ended = join(dirname(this.#dir), ENDED);
     mkdirSync(ended, { recursive: true, mode: 0o700 });
@@ -212,7 +212,7 @@ export class Entry {
     return [...LARGE_FACTS.map((name) => this.path(`facts/${name}`)), this.crash];
   }
 
-  /** Held by whoever advances the record. */
+  /** Held by the process that advances the record. */
   get lock(): string {
     return join(this.dir, "lock");
   }
