@@ -6,21 +6,13 @@
  * better restarted or drained for that. Then the log, a figure and (of an agent) its Lease say so.
  */
 import type { Gauge } from "prom-client";
+import type { StoreStatus } from "../cluster/policy/agent-status.ts";
+import type { StoreSettings } from "../config/store-options.ts";
 import { DumpError, mayPass, reasonOf } from "../domain/failures.ts";
+import { locationOf, volumeOf } from "../store/ports/location.ts";
 import { backoffMs, pause } from "../system/backoff.ts";
+import { forgetStart } from "../system/footprint.ts";
 import type { RoleLog } from "./role-log.ts";
-
-interface StoreStatus {
-  /** The store's name, as it stands in records. */
-  readonly volume: string;
-  /** Undefined: not known yet. */
-  readonly isUp: boolean | undefined;
-  /** Since when it is so (ISO 8601). */
-  readonly since: string;
-  /** The store's own words while it is not up, and what the operator can do. */
-  readonly why?: string;
-  readonly hint?: string;
-}
 
 interface StoreUnderWatch {
   readonly volume: string;
@@ -87,6 +79,21 @@ export class StoreHealth {
     log.state("store", isUp || isBlocked ? undefined : reasonOf(error), "warn");
     if (wasUp && !isUp) this.#news.resolve(); // asked again soon, so that it is known when it is back
   }
+}
+
+/** @param probeOf  how this role asks the store @returns undefined where no store is named */
+export function healthOf(
+  { store, ...settings }: StoreSettings,
+  probeOf: (settings: StoreSettings) => StoreUnderWatch["probe"],
+  role: Omit<StoreUnderWatch, "volume" | "probe">,
+): StoreHealth | undefined {
+  if (store === undefined) return undefined;
+  const letIn = probeOf({ ...settings, store });
+  const probe = async (signal: AbortSignal) => {
+    await letIn(signal);
+    forgetStart(); // as much as the store's client took to load
+  };
+  return new StoreHealth({ ...role, volume: volumeOf(locationOf(store)), probe });
 }
 
 /** What no patience helps against: the settings do not fit the store. */

@@ -21,6 +21,10 @@ export interface Written {
   readonly revision: bigint;
 }
 
+interface Changed extends Written {
+  readonly gone: boolean;
+}
+
 interface WriteOptions {
   /** Everything but the write itself. */
   readonly dryRun: boolean;
@@ -61,14 +65,9 @@ export class Endpoints {
     const { name, generateName } = draft.metadata;
     const namespaceUid = await this.#surroundings.namespaceUid(namespace, options.signal);
     if (name) return await this.#create(namespace, name, namespaceUid, draft, options);
+    const message = "Required value: name or generateName is required";
     if (!generateName)
-      throw invalid(KIND, "", GROUP, [
-        {
-          reason: "FieldValueRequired",
-          message: "Required value: name or generateName is required",
-          field: "metadata.name",
-        },
-      ]);
+      throw invalid(KIND, "", GROUP, [{ reason: "FieldValueRequired", message, field: "metadata.name" }]);
     for (let attempt = 1; ; attempt++) {
       const generated = `${generateName.slice(0, GENERATED_PREFIX)}${randomSuffix()}`;
       try {
@@ -109,6 +108,7 @@ export class Endpoints {
 
   /**
    * @param change  gets the object as it is, and says what it is to be. It may be asked more than once
+   * @returns its last version, when it has gone; else its present one
    * @throws StatusError 403, 404, 409, 413, and what `change` throws
    */
   async change(
@@ -116,42 +116,30 @@ export class Endpoints {
     name: string,
     change: (old: CoredumpEndpoint) => { readonly next: CoredumpEndpoint; readonly expected: Preconditions },
     { dryRun, signal }: WriteOptions,
-  ): Promise<Written> {
+  ): Promise<Changed> {
     for (let attempt = 1; ; attempt++) {
       const { endpoint: old, revision } = await this.get(namespace, name, signal);
       const { next, expected } = change(old);
       expect(old, revision, expected);
+      const gone = isGone(next);
       try {
-        if (isGone(next)) return await this.#remove(next, revision, dryRun, signal);
-        return { endpoint: next, revision: await this.#write(next, old, revision, dryRun, signal) };
+        if (!gone) return { endpoint: next, revision: await this.#write(next, old, revision, dryRun, signal), gone };
+        if (!dryRun) await this.#storage.delete(this.#keys.of(namespace, name), revision, signal);
+        return { endpoint: next, revision, gone };
       } catch (error) {
         if (!isConflict(error) || expected.resourceVersion || attempt === ATTEMPTS) throw this.#worded(error, name);
       }
     }
   }
 
-  /** @returns its last version, when it has gone; else its present one, while a finalizer remains */
-  async delete(
+  /** Once no finalizer remains. @returns and throws as change() does */
+  delete(
     namespace: string,
     name: string,
-    { preconditions, propagation }: { readonly preconditions: Preconditions; readonly propagation: string | undefined },
-    { dryRun, signal }: WriteOptions,
-  ): Promise<Written & { readonly gone: boolean }> {
-    for (let attempt = 1; ; attempt++) {
-      const { endpoint: old, revision } = await this.get(namespace, name, signal);
-      expect(old, revision, preconditions);
-      const next = dying(old, timestamp(), propagation);
-      try {
-        if (isGone(next)) {
-          await this.#remove(old, revision, dryRun, signal);
-          return { endpoint: old, revision, gone: true };
-        }
-        return { endpoint: next, revision: await this.#write(next, old, revision, dryRun, signal), gone: false };
-      } catch (error) {
-        if (!isConflict(error) || preconditions.resourceVersion || attempt === ATTEMPTS)
-          throw this.#worded(error, name);
-      }
-    }
+    { preconditions: expected, propagation }: { preconditions: Preconditions; propagation: string | undefined },
+    options: WriteOptions,
+  ): Promise<Changed> {
+    return this.change(namespace, name, (old) => ({ next: dying(old, timestamp(), propagation), expected }), options);
   }
 
   /** Nothing, when nothing changes. @throws StatusError 413 @returns the version that there is then */
@@ -170,12 +158,6 @@ export class Endpoints {
     const { namespace, name } = old.metadata;
     if (!isGoing) await this.#room.take(namespace, 0, Buffer.byteLength(text) - Buffer.byteLength(before), signal);
     return await this.#storage.update(this.#keys.of(namespace, name), text, revision, signal);
-  }
-
-  async #remove(endpoint: CoredumpEndpoint, revision: bigint, dryRun: boolean, signal?: AbortSignal): Promise<Written> {
-    const { namespace, name } = endpoint.metadata;
-    if (!dryRun) await this.#storage.delete(this.#keys.of(namespace, name), revision, signal);
-    return { endpoint, revision };
   }
 
   #worded(error: unknown, name: string): unknown {

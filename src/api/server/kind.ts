@@ -1,6 +1,6 @@
 /** The kind that we serve: its names, and its fields as data, from which decoding, OpenAPI and Table all derive. */
 import { LIST_META, META, type ObjectMeta } from "./meta.ts";
-import type { Schema } from "./schema.ts";
+import { type Schema, text, time, whole } from "./schema.ts";
 
 export const GROUP = "coredump.fujitsu.com";
 export const VERSION = "v1alpha1";
@@ -34,17 +34,13 @@ const SPEC: Schema = {
   type: "object",
   description: "Whose core dumps.",
   properties: {
-    podname: { type: "string", description: "Name of the pod. Default: that of this object." },
-    poduid: {
-      type: "string",
-      description:
-        "UID of the pod, which may be gone. Default: that of the running pod of the name. It does not change any more.",
-    },
-    namespaceuid: {
-      type: "string",
-      description:
-        "UID of the namespace in which this was made, filled in by the server. Another one of its name inherits nothing.",
-    },
+    podname: text("Name of the pod. Default: that of this object."),
+    poduid: text(
+      "UID of the pod, which may be gone. Default: that of the running pod of the name. It does not change any more.",
+    ),
+    namespaceuid: text(
+      "UID of the namespace in which this was made, filled in by the server. Another one of its name inherits nothing.",
+    ),
   },
 };
 
@@ -53,12 +49,12 @@ const CONDITION: Schema = {
   description: "A condition, as in metav1.Condition.",
   required: ["type", "status"],
   properties: {
-    type: { type: "string", description: "Its name, in CamelCase." },
-    status: { type: "string", description: "True, False or Unknown." },
-    reason: { type: "string", description: "Why it is so, in one CamelCase word." },
-    message: { type: "string", description: "Why it is so, in a sentence." },
-    lastTransitionTime: { type: "string", format: "date-time", description: "When the status last changed." },
-    observedGeneration: { type: "integer", format: "int64", description: "The generation that it was said of." },
+    type: text("Its name, in CamelCase."),
+    status: text("True, False or Unknown."),
+    reason: text("Why it is so, in one CamelCase word."),
+    message: text("Why it is so, in a sentence."),
+    lastTransitionTime: time("When the status last changed."),
+    observedGeneration: whole("The generation that it was said of."),
   },
 };
 
@@ -66,15 +62,15 @@ const STATUS: Schema = {
   type: "object",
   description: "What has become of it.",
   properties: {
-    message: { type: "string", description: "One sentence for people." },
+    message: text("One sentence for people."),
     conditions: { type: "array", description: "Conditions.", items: CONDITION },
   },
 };
 
 const TYPE = {
-  apiVersion: { type: "string", description: `${GROUP_VERSION}.` },
-  kind: { type: "string", description: "The kind of this object." },
-} as const satisfies Record<string, Schema>;
+  apiVersion: text(`${GROUP_VERSION}.`),
+  kind: text("The kind of this object."),
+};
 
 export const ENDPOINT: Schema = {
   type: "object",

@@ -1,5 +1,5 @@
 /** metav1.ObjectMeta, as far as it means something here. */
-import type { Schema } from "./schema.ts";
+import { type Schema, text, time, whole } from "./schema.ts";
 
 export interface ObjectMeta {
   readonly name: string;
@@ -27,8 +27,6 @@ interface OwnerReference {
   readonly blockOwnerDeletion?: boolean;
 }
 
-const text = (description: string): Schema => ({ type: "string", description });
-const time = (description: string): Schema => ({ type: "string", format: "date-time", description });
 const map = (description: string): Schema => ({
   type: "object",
   description,
@@ -61,10 +59,10 @@ export const META: Schema = {
     namespace: text("The namespace."),
     uid: text("Tells this object from any other, of any time. From the server."),
     resourceVersion: text("Tells this version of it from any other. From the server."),
-    generation: { type: "integer", format: "int64", description: "Counts changes of spec. From the server." },
+    generation: whole("Counts changes of spec. From the server."),
     creationTimestamp: time("When it was made. From the server."),
     deletionTimestamp: time("Since when it is to go, once its finalizers have. From the server."),
-    deletionGracePeriodSeconds: { type: "integer", format: "int64", description: "0 when it is to go." },
+    deletionGracePeriodSeconds: whole("0 when it is to go."),
     labels: map("By which it can be selected."),
     annotations: map("Whatever tools want to remember."),
     finalizers: { type: "array", items: { type: "string" }, description: "Who must agree before it goes." },
@@ -84,7 +82,7 @@ export const LIST_META: Schema = {
   properties: {
     resourceVersion: text("The version of all of it: a watch goes on from here."),
     continue: text("Names the rest, where the list was limited."),
-    remainingItemCount: { type: "integer", format: "int64", description: "How many that are." },
+    remainingItemCount: whole("How many that are."),
     selfLink: text("Not given."),
   },
 };

@@ -14,6 +14,10 @@ export interface Schema {
   readonly items?: Schema;
 }
 
+export const text = (description: string): Schema => ({ type: "string", description });
+export const time = (description: string): Schema => ({ type: "string", format: "date-time", description });
+export const whole = (description: string): Schema => ({ type: "integer", format: "int64", description });
+
 /**
  * A value with the fields that are declared, and no other; null is as good as nothing, as everywhere in Kubernetes.
  * @param path       where we are, for messages: `spec.podname`

@@ -6,7 +6,7 @@ import { type FastifyError, type FastifyInstance, type FastifyReply, type Fastif
 import type { Logger } from "pino";
 import { DumpError, reasonOf } from "../../domain/failures.ts";
 import { limitConnections } from "../../system/connections.ts";
-import { mediaTypesIn } from "./accept.ts";
+import { isJson, mediaTypesIn } from "./accept.ts";
 import { apiGroup, apiResourceList, groupsFor } from "./discovery.ts";
 import { type Guard, useGuard } from "./guard.ts";
 import { GROUP, GROUP_VERSION } from "./kind.ts";
@@ -152,10 +152,7 @@ function addOpenApi(app: FastifyInstance): void {
   };
   for (const [path, { text, hash }] of Object.entries(documents)) {
     app.get(path, async ({ headers }, reply) => {
-      const isWanted = mediaTypesIn(headers.accept).some(({ type }) =>
-        ["application/json", "application/*", "*/*"].includes(type),
-      );
-      if (!isWanted) throw notAcceptable("application/json");
+      if (!mediaTypesIn(headers.accept).some(isJson)) throw notAcceptable("application/json");
       reply.header("etag", `"${hash}"`).header("vary", "Accept").header("cache-control", "no-cache, private");
       if (headers["if-none-match"]?.includes(hash)) return reply.code(304).send();
       return reply.type("application/json").send(text);

@@ -77,15 +77,8 @@ export function updated(old: CoredumpEndpoint, { metadata, spec }: Draft): Cored
   const known = new Set(old.metadata.finalizers);
   const more = (metadata.finalizers ?? []).filter((each) => !known.has(each));
   const late = old.metadata.deletionTimestamp !== undefined && more.length > 0;
-  const causes = late
-    ? [
-        fieldInvalid(
-          "metadata.finalizers",
-          more.slice(0, LIMITS.words).join(),
-          "no new finalizers can be added if the object is being deleted",
-        ),
-      ]
-    : [];
+  const why = "no new finalizers can be added if the object is being deleted";
+  const causes = late ? [fieldInvalid("metadata.finalizers", more.slice(0, LIMITS.words).join(), why)] : [];
   const generation = old.metadata.generation + (isDeepStrictEqual(next.spec, before) ? 0 : 1);
   return valid({ ...next, metadata: { ...next.metadata, generation } }, [...immutable, ...causes]);
 }
@@ -125,11 +118,8 @@ export function expect(
   expected: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined },
 ): void {
   const what = { group: GROUP, resource: RESOURCE, name: metadata.name };
-  if (expected.uid && expected.uid !== metadata.uid)
-    throw conflict(
-      what,
-      `Precondition failed: UID in precondition: ${clipped(expected.uid)}, UID in object meta: ${metadata.uid}`,
-    );
+  const uids = `UID in precondition: ${clipped(expected.uid ?? "")}, UID in object meta: ${metadata.uid}`;
+  if (expected.uid && expected.uid !== metadata.uid) throw conflict(what, `Precondition failed: ${uids}`);
   if (expected.resourceVersion && expected.resourceVersion !== String(revision)) throw modified(what);
 }
 
@@ -151,10 +141,8 @@ const filled = (spec: Draft["spec"]): Draft["spec"] =>
   Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== ""));
 
 function valid(endpoint: CoredumpEndpoint, causes: readonly Cause[]): CoredumpEndpoint {
-  const all = [
-    ...causes,
-    ...problemsOf(endpoint).map(({ field, value, problem }) => fieldInvalid(field, value, problem)),
-  ];
+  const problems = problemsOf(endpoint).map(({ field, value, problem }) => fieldInvalid(field, value, problem));
+  const all = [...causes, ...problems];
   if (all.length > 0) throw invalid(KIND, endpoint.metadata.name, GROUP, all);
   return endpoint;
 }

@@ -4,44 +4,20 @@ import type { CoredumpEndpoint } from "./kind.ts";
 
 const META = "meta.k8s.io";
 
-interface TableColumn {
-  readonly name: string;
-  readonly type: "string";
-  readonly format?: "name";
-  readonly description: string;
-  /** 0: always; 1: with `-o wide`. */
-  readonly priority: 0 | 1;
-  readonly cell: (endpoint: CoredumpEndpoint, nowMs: number) => string;
-}
+type Cell = (endpoint: CoredumpEndpoint, nowMs: number) => string;
 
-const COLUMNS: readonly TableColumn[] = [
-  {
-    name: "Name",
-    type: "string",
-    format: "name",
-    priority: 0,
-    description: "Name of the endpoint.",
-    cell: ({ metadata }) => metadata.name,
-  },
-  {
-    name: "Pod",
-    type: "string",
-    priority: 0,
-    description: "Name of the pod.",
-    cell: ({ metadata, spec }) => spec.podname ?? metadata.name,
-  },
-  { name: "Pod UID", type: "string", priority: 0, description: "UID of the pod.", cell: ({ spec }) => spec.poduid },
-  { name: "Age", type: "string", priority: 0, description: "Time since it was made.", cell: ageOf },
-  {
-    name: "Message",
-    type: "string",
-    priority: 1,
-    description: "What has become of it.",
-    cell: ({ status }) => status?.message ?? "",
-  },
+/** Priority 0: always; 1: with `-o wide`. */
+const COLUMNS: readonly (readonly [name: string, description: string, priority: 0 | 1, cell: Cell])[] = [
+  ["Name", "Name of the endpoint.", 0, ({ metadata }) => metadata.name],
+  ["Pod", "Name of the pod.", 0, ({ metadata, spec }) => spec.podname ?? metadata.name],
+  ["Pod UID", "UID of the pod.", 0, ({ spec }) => spec.poduid],
+  ["Age", "Time since it was made.", 0, ageOf],
+  ["Message", "What has become of it.", 1, ({ status }) => status?.message ?? ""],
 ];
 
-const DEFINITIONS = COLUMNS.map(({ cell: _, format = "", ...column }) => ({ ...column, format }));
+const DEFINITIONS = COLUMNS.map(([name, description, priority]) => ({
+  ...{ name, type: "string", priority, description, format: name === "Name" ? "name" : "" },
+}));
 
 /** How much of each object goes along with its row. */
 export type IncludeObject = "None" | "Metadata" | "Object";
@@ -52,19 +28,21 @@ export interface ListMeta {
   readonly remainingItemCount?: number;
 }
 
+interface TableForm {
+  readonly version: AcceptedForm["version"];
+  readonly include: IncludeObject;
+  readonly withColumns: boolean;
+}
+
 /** @param withColumns  in a watch only the first table says what its columns are */
 export function tableOf(
   endpoints: readonly CoredumpEndpoint[],
   metadata: ListMeta,
-  {
-    version,
-    include,
-    withColumns = true,
-  }: { version: AcceptedForm["version"]; include: IncludeObject; withColumns?: boolean },
+  { version, include, withColumns }: TableForm,
 ): Record<string, unknown> {
   const nowMs = Date.now();
   const rows = endpoints.map((endpoint) => ({
-    cells: COLUMNS.map(({ cell }) => cell(endpoint, nowMs)),
+    cells: COLUMNS.map(([, , , cell]) => cell(endpoint, nowMs)),
     ...(include !== "None" && { object: include === "Object" ? endpoint : partialOf(endpoint, version) }),
   }));
   const columns = withColumns ? DEFINITIONS : null;

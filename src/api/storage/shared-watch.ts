@@ -3,15 +3,7 @@ import { performance } from "node:perf_hooks";
 import { DumpError } from "../../domain/failures.ts";
 import { Bell } from "./bell.ts";
 import { gone } from "./keys.ts";
-import type {
-  Listed,
-  ObjectStorage,
-  PageQuery,
-  StorageChange,
-  StorageEvent,
-  StorageUsage,
-  StoredObject,
-} from "./storage.ts";
+import type { ObjectStorage, StorageChange, StorageEvent } from "./storage.ts";
 
 /** What one who reads slowly, or comes back, may have missed and still go on from here. */
 const RECENT = 2000;
@@ -42,37 +34,17 @@ export class SharedWatch implements ObjectStorage {
   readonly #bell = new Bell();
   #run: Promise<UpstreamWatch> | undefined;
 
+  readonly get: ObjectStorage["get"] = (...asked) => this.#storage.get(...asked);
+  readonly list: ObjectStorage["list"] = (...asked) => this.#storage.list(...asked);
+  readonly create: ObjectStorage["create"] = (...asked) => this.#storage.create(...asked);
+  readonly update: ObjectStorage["update"] = (...asked) => this.#storage.update(...asked);
+  readonly delete: ObjectStorage["delete"] = (...asked) => this.#storage.delete(...asked);
+  readonly usage: ObjectStorage["usage"] = (...asked) => this.#storage.usage(...asked);
+  readonly ping: ObjectStorage["ping"] = (...asked) => this.#storage.ping(...asked);
+
   constructor(storage: ObjectStorage, root: string) {
     this.#storage = storage;
     this.#root = root;
-  }
-
-  get(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
-    return this.#storage.get(key, signal);
-  }
-
-  list(prefix: string, page?: PageQuery, signal?: AbortSignal): Promise<Listed> {
-    return this.#storage.list(prefix, page, signal);
-  }
-
-  create(key: string, value: string, signal?: AbortSignal): Promise<bigint> {
-    return this.#storage.create(key, value, signal);
-  }
-
-  update(key: string, value: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint> {
-    return this.#storage.update(key, value, expectedRevision, signal);
-  }
-
-  delete(key: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint> {
-    return this.#storage.delete(key, expectedRevision, signal);
-  }
-
-  usage(prefix: string, signal?: AbortSignal): Promise<StorageUsage> {
-    return this.#storage.usage(prefix, signal);
-  }
-
-  ping(signal?: AbortSignal): Promise<void> {
-    return this.#storage.ping(signal);
   }
 
   async *watch(prefix: string, afterRevision: bigint, signal: AbortSignal): AsyncGenerator<StorageEvent> {

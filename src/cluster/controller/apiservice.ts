@@ -88,25 +88,14 @@ async function takeAway(watchdog: Watchdog, service: ApiService, signal: AbortSi
 async function putBack(watchdog: Watchdog, signal: AbortSignal): Promise<void> {
   const { http } = watchdog;
   const path = member("v1", "configmaps", KEPT_IN, watchdog.namespace);
-  const map = await ifThere(
-    http.json<{ readonly data?: Readonly<Record<string, string>> }>({
-      verb: "get",
-      resource: "configmaps",
-      path,
-      signal,
-    }),
-  );
+  const ask = { verb: "get", resource: "configmaps", path, signal } as const;
+  const map = await ifThere(http.json<{ readonly data?: Readonly<Record<string, string>> }>(ask));
   const kept = map?.data?.[KEY];
   if (!kept) return; // we did not take it away: it is not installed, or an admin's decision
   const service = JSON.parse(kept) as ApiService;
   if (!(await answers(watchdog, service, signal))) return;
-  await http.json({
-    verb: "create",
-    resource: "apiservices",
-    path: collection(API, "apiservices"),
-    body: service,
-    signal,
-  });
+  const all = collection(API, "apiservices");
+  await http.json({ verb: "create", resource: "apiservices", path: all, body: service, signal });
   await keep(watchdog, "", signal);
   watchdog.onChange(true);
 }

@@ -6,17 +6,23 @@ export const STATUS = "coredump.fujitsu.com/agent-status";
 export interface AgentStatus {
   /** As `/readyz` has them; empty: it is at work. */
   readonly problems: readonly string[];
-  /** Its store; absent where none is named. `since` and `oldest` are ISO 8601. */
-  readonly store?: {
-    readonly volume: string;
-    readonly isUp?: boolean | undefined;
-    readonly since: string;
-    readonly why?: string;
-    readonly hint?: string;
-  };
-  /** Dumps that wait for a decision or for the store, and when the oldest of them crashed. */
+  /** Its store; absent where none is named. */
+  readonly store?: StoreStatus;
+  /** Dumps that wait for a decision or for the store, and when the oldest of them crashed (ISO 8601). */
   readonly waiting: number;
   readonly oldest?: string;
+}
+
+export interface StoreStatus {
+  /** The store's name, as it stands in records. */
+  readonly volume: string;
+  /** Undefined: not known yet. */
+  readonly isUp?: boolean | undefined;
+  /** Since when it is so (ISO 8601). */
+  readonly since: string;
+  /** The store's own words while it is not up, and what the operator can do. */
+  readonly why?: string | undefined;
+  readonly hint?: string | undefined;
 }
 
 const MOST_PROBLEMS = 10;
@@ -25,17 +31,8 @@ const cut = (text: string): string => text.slice(0, MOST_CHARACTERS).toWellForme
 
 /** As the annotation's value, some kilobytes at most. */
 export function statusText({ problems, store, ...rest }: AgentStatus): string {
-  const { why, hint } = store ?? {};
-  const short = store && {
-    ...store,
-    ...(why !== undefined && { why: cut(why) }),
-    ...(hint !== undefined && { hint: cut(hint) }),
-  };
-  return JSON.stringify({
-    problems: problems.slice(0, MOST_PROBLEMS).map(cut),
-    ...(short && { store: short }),
-    ...rest,
-  });
+  const short = store && { ...store, why: store.why && cut(store.why), hint: store.hint && cut(store.hint) };
+  return JSON.stringify({ problems: problems.slice(0, MOST_PROBLEMS).map(cut), store: short, ...rest });
 }
 
 /** @returns undefined where there is no agent, or an earlier version's */

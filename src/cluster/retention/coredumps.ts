@@ -23,26 +23,20 @@ const WORDS: Readonly<Record<Why, string>> = {
 export function markDeleted(http: KubeHttp, record: Mirrored, why: Why, signal: AbortSignal): Promise<Coredump> {
   const message = `the bundle was removed: ${WORDS[why]}`;
   const stored = { status: "False", reason: why, message } as const;
-  return writeStored(http, record, stored, { state: "Deleted", reason: why, message }, signal);
+  return writeStored(http, record, stored, signal, { state: "Deleted", reason: why, message });
 }
 
 /** It stays Saved, and what was said of the dump stands. @param volume  in which it is looked for */
 export const markMissing = (http: KubeHttp, record: Mirrored, volume: string, signal: AbortSignal) =>
-  writeStored(
-    http,
-    record,
-    { status: "False", reason: MISSING, message: `it is not in ${printable(volume)}` },
-    {},
-    signal,
-  );
+  writeStored(http, record, { status: "False", reason: MISSING, message: `it is not in ${printable(volume)}` }, signal);
 
 export const markFound = (http: KubeHttp, record: Mirrored, signal: AbortSignal) =>
-  writeStored(http, record, { status: "True", reason: "Verified", message: "" }, {}, signal);
+  writeStored(http, record, { status: "True", reason: "Verified", message: "" }, signal);
 
 const writeStored = (
   http: KubeHttp,
   record: Mirrored,
   stored: Omit<Condition, "type">,
-  change: object,
   signal: AbortSignal,
+  change: object = {},
 ): Promise<Coredump> => writeCondition(http, record, { type: "Stored", ...stored }, change, signal);

@@ -15,11 +15,8 @@ export async function isOurs(store: BundleStore, clusterUid: string, signal: Abo
   const marked = markerIn(text)?.clusterUid;
   if (marked === clusterUid) return true;
   const why = marked === undefined ? `its ${MARKER} makes no sense` : `it is cluster ${marked}'s`;
-  throw stopped(
-    store,
-    why,
-    `give every cluster a bucket, prefix or directory of its own; if this is right, remove ${MARKER} from it`,
-  );
+  const hint = `give every cluster a bucket, prefix or directory of its own; if this is right, remove ${MARKER} from it`;
+  throw stopped(store, why, hint);
 }
 
 /**
@@ -29,20 +26,13 @@ export async function isOurs(store: BundleStore, clusterUid: string, signal: Abo
  */
 export function mustFit(store: BundleStore, bundles: readonly BundleView[], records: readonly RecordView[]): void {
   const saved = records.filter(({ state }) => state === "Saved").length;
-  if (bundles.length === 0 && saved > 0)
-    throw stopped(
-      store,
-      `it is empty, and ${saved} Coredumps are Saved`,
-      "most likely the volume is not mounted, or --store is not what the agents have",
-    );
+  const empty = "most likely the volume is not mounted, or --store is not what the agents have";
+  if (bundles.length === 0 && saved > 0) throw stopped(store, `it is empty, and ${saved} Coredumps are Saved`, empty);
   const known = new Set(records.map(({ dump }) => dump));
   const ofPods = bundles.filter(({ dump }) => dump !== "");
-  if (ofPods.length > 0 && !ofPods.some(({ dump }) => known.has(dump)))
-    throw stopped(
-      store,
-      `it bears no mark, and of its ${ofPods.length} bundles none has a Coredump here`,
-      `most likely it is another cluster's; if it is this one's, put ${markerHint} into its ${MARKER}`,
-    );
+  if (ofPods.length === 0 || ofPods.some(({ dump }) => known.has(dump))) return;
+  const hint = `most likely it is another cluster's; if it is this one's, put ${markerHint} into its ${MARKER}`;
+  throw stopped(store, `it bears no mark, and of its ${ofPods.length} bundles none has a Coredump here`, hint);
 }
 
 export const mark = (store: BundleStore, clusterUid: string, signal: AbortSignal): Promise<void> =>

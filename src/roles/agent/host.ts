@@ -8,11 +8,10 @@ import type { AgentSettings } from "../../config/cluster-options.ts";
 import { connect } from "../../kube/http.ts";
 import { openCache } from "../../node/cache/cache.ts";
 import { writeProbe } from "../../store/open.ts";
-import { locationOf, volumeOf } from "../../store/ports/location.ts";
 import { forgetStart, giveBackLarge } from "../../system/footprint.ts";
 import { serveRole } from "../health.ts";
 import { logOf } from "../role.ts";
-import { StoreHealth } from "../store-health.ts";
+import { healthOf, type StoreHealth } from "../store-health.ts";
 import { runAgent } from "./agent.ts";
 import { AgentLog } from "./agent-log.ts";
 import { AgentMetrics } from "./metrics.ts";
@@ -37,7 +36,7 @@ export async function agentOnHost(
   const http = await connect(settings.kubeconfig);
   const metrics = new AgentMetrics(cache);
   const log = new AgentLog(await logOf(settings, 2), metrics, cache);
-  const store = storeHealth(settings, log, metrics);
+  const store = healthOf(settings, writeProbe, { log, up: metrics.storeUp });
   const world = {
     ...{ settings, node, log },
     registry: new KubeRegistry(http),
@@ -62,18 +61,6 @@ export async function agentOnHost(
   const service = { settings, order, retirement, node, cache, http, log, status };
   await Promise.all([runAgent(world, end), serveNode(service, end), store?.run(end)]);
   log.note("agent ended");
-}
-
-/** @returns undefined where no store is named */
-function storeHealth(settings: AgentSettings, log: AgentLog, metrics: AgentMetrics): StoreHealth | undefined {
-  const { store } = settings;
-  if (store === undefined) return undefined;
-  const [volume, letIn] = [volumeOf(locationOf(store)), writeProbe({ ...settings, store })];
-  const probe = async (signal: AbortSignal) => {
-    await letIn(signal);
-    forgetStart(); // as much as the store's client took to load
-  };
-  return new StoreHealth({ volume, probe, log, up: metrics.storeUp });
 }
 
 /** What becomes of each bundle is counted, and tells how the store is. */

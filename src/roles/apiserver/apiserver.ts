@@ -30,12 +30,11 @@ import { Bundles } from "../../store/download/bundles.ts";
 import { openDump } from "../../store/download/dump.ts";
 import { openEndpoint } from "../../store/download/endpoint.ts";
 import { openSource, readProbe } from "../../store/open.ts";
-import { locationOf, volumeOf } from "../../store/ports/location.ts";
 import { forgetStart, giveBackLarge, growSlowly } from "../../system/footprint.ts";
 import { type KeyPair, type KeyPairFiles, keyPairsIn } from "../../system/key-pair.ts";
 import { logOf } from "../role.ts";
 import { RoleLog } from "../role-log.ts";
-import { isForGood, StoreHealth } from "../store-health.ts";
+import { healthOf, isForGood, type StoreHealth } from "../store-health.ts";
 import { exportKeys, storeSettingsOf } from "./store.ts";
 
 const LINGER_MS = 3_000;
@@ -66,7 +65,9 @@ export async function runApiserver(settings: ApiserverSettings, signal: AbortSig
   const downloads = downloadsOf(settings, kube);
   const keys = new Keys(settings.etcdPrefix);
   await using storage = new SharedWatch(await openStorage(settings), keys.in(undefined));
-  const store = storeHealth(settings, log, metrics);
+  // One that is away is not a reason not to serve: without this server no namespace's deletion ends. Settings that are wrong are.
+  const watch = { log, up: metrics.storeUp, blocks: isForGood };
+  const store = healthOf(storeSettingsOf(settings), readProbe, watch);
   await serve({ settings, kube, keys, storage, downloads, metrics, audit, log, store }, signal);
 }
 
@@ -139,18 +140,6 @@ function assemble(
   addRoutes(app, { storage, keys, endpoints, serveWatch: (request, reply) => serveWatch(request, reply, watchParts) });
   addDumpRoutes(app, { downloads, endpoints, metrics, audit, perUser: settings.downloadsPerUser });
   return app;
-}
-
-/** One that is away is not a reason not to serve: without this server no namespace's deletion ends. Settings that are wrong are. */
-function storeHealth(settings: ApiserverSettings, log: RoleLog, metrics: ApiMetrics): StoreHealth | undefined {
-  const { store, ...rest } = storeSettingsOf(settings);
-  if (store === undefined) return undefined;
-  const [volume, letIn] = [volumeOf(locationOf(store)), readProbe({ ...rest, store })];
-  const probe = async (signal: AbortSignal) => {
-    await letIn(signal);
-    forgetStart(); // as much as the store's client took to load
-  };
-  return new StoreHealth({ volume, probe, log, up: metrics.storeUp, blocks: isForGood });
 }
 
 function downloadsOf(settings: ApiserverSettings, kube: KubeHttp): Downloads {

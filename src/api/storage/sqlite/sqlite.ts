@@ -114,24 +114,15 @@ export class SqliteStorage implements ObjectStorage {
   }
 
   async create(key: string, value: string, signal?: AbortSignal): Promise<bigint> {
-    return this.#write(key, signal, (previous) => {
-      if (previous) throw exists(key);
-      return value;
-    });
+    return this.#write(key, value, undefined, signal);
   }
 
   async update(key: string, value: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint> {
-    return this.#write(key, signal, (previous) => {
-      expect(key, previous, expectedRevision);
-      return value;
-    });
+    return this.#write(key, value, expectedRevision, signal);
   }
 
   async delete(key: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint> {
-    return this.#write(key, signal, (previous) => {
-      expect(key, previous, expectedRevision);
-      return null;
-    });
+    return this.#write(key, null, expectedRevision, signal);
   }
 
   /** Each watcher reads the history for itself, as far as it has come: one that is slow takes no memory. */
@@ -159,10 +150,7 @@ export class SqliteStorage implements ObjectStorage {
 
   async usage(prefix: string, signal?: AbortSignal): Promise<StorageUsage> {
     signal?.throwIfAborted();
-    const { count, bytes } = this.#database.read((sql) => sql(USAGE).get(prefix, endOf(prefix))) as Record<
-      string,
-      bigint
-    >;
+    const { count, bytes } = this.#database.read((sql) => sql(USAGE).get(prefix, endOf(prefix))) ?? {};
     return { count: Number(count), bytes: Number(bytes) };
   }
 
@@ -183,15 +171,11 @@ export class SqliteStorage implements ObjectStorage {
     this.#closing.abort(this.#database.close());
   }
 
-  /** @param decide  gets what is there, and answers what is to be there instead; null: nothing */
-  #write(
-    key: string,
-    signal: AbortSignal | undefined,
-    decide: (previous: StoredObject | undefined) => string | null,
-  ): bigint {
+  /** @param value  null: nothing is to be there @param expected  of what is there; undefined: nothing */
+  #write(key: string, value: string | null, expected: bigint | undefined, signal: AbortSignal | undefined): bigint {
     signal?.throwIfAborted();
     const previous = this.#database.read((sql) => sql(GET).get(key) as StoredObject | undefined);
-    const value = decide(previous);
+    expect(key, previous, expected);
     const [bytes, before] = [Buffer.byteLength(value ?? ""), Buffer.byteLength(previous?.value ?? "")];
     const isUpkeep = value === null || (previous !== undefined && bytes <= before + UPKEEP_BYTES);
     const written = this.#database.write(isUpkeep ? 0 : key.length + 2 * bytes + before, (sql) => {
@@ -250,9 +234,10 @@ function known(sql: Sql, revision: bigint): void {
   if (revision < compacted(sql) || revision > current(sql)) throw gone(revision);
 }
 
-function expect(key: string, previous: StoredObject | undefined, expectedRevision: bigint): void {
-  if (!previous) throw notThere(key);
-  if (previous.revision !== expectedRevision) throw changed(key, expectedRevision);
+function expect(key: string, previous: StoredObject | undefined, expected: bigint | undefined): void {
+  if (previous?.revision === expected) return;
+  if (expected === undefined) throw exists(key);
+  throw previous ? changed(key, expected) : notThere(key);
 }
 
 function eventOf({ key, revision, value, previous_value, previous_revision }: HistoryRow): StorageEvent {
