@@ -1,8 +1,7 @@
 /** What a query says, read once: what is decided about who may is decided about what is then done. */
 
 import { quoted } from "./limits.ts";
-import type { ListQuery } from "./listing.ts";
-import { versionIn } from "./listing.ts";
+import { type ListQuery, versionIn } from "./listing.ts";
 import { nameSelected, type Selector, selectionIn } from "./selectors.ts";
 import { badRequest, StatusError } from "./status-error.ts";
 import type { WatchQuery } from "./watching.ts";
@@ -72,17 +71,13 @@ export class Query {
     const given = [...inBody, ...[this.#parameters["dryRun"] ?? []].flat()].filter((each) => each !== "");
     const other = given.find((each) => each !== "All");
     if (other === undefined) return given.length > 0;
-    throw new StatusError(422, "Invalid", `dryRun: Unsupported value: ${quoted(other)}: supported values: "All"`);
+    throw unsupported("dryRun", other, '"All"');
   }
 
   get fieldValidation(): FieldValidation {
     const text = this.text("fieldValidation") || "Warn";
     if (text === "Strict" || text === "Warn" || text === "Ignore") return text;
-    throw new StatusError(
-      422,
-      "Invalid",
-      `fieldValidation: Unsupported value: ${quoted(text)}: supported values: "Ignore", "Strict", "Warn"`,
-    );
+    throw unsupported("fieldValidation", text, '"Ignore", "Strict", "Warn"');
   }
 
   #number(name: string): number | undefined {
@@ -92,3 +87,6 @@ export class Query {
     return Number(text);
   }
 }
+
+const unsupported = (field: string, value: unknown, values: string): StatusError =>
+  new StatusError(422, "Invalid", `${field}: Unsupported value: ${quoted(value)}: supported values: ${values}`);

@@ -23,7 +23,7 @@ interface RouteParts {
   readonly serveWatch: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 }
 
-type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+type Handler = (parts: RouteParts, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 
 export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   const all = `/apis/${GROUP_VERSION}/${RESOURCE}`;
@@ -32,18 +32,18 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   const of = (verb: Exclude<Access, "open">["verb"], subresource?: string) => ({
     config: { access: { verb, resource: RESOURCE, ...(subresource && { subresource }) } },
   });
-  const get = getting(parts);
-  app.get(all, of("list"), listing(parts));
-  app.get(some, of("list"), listing(parts));
-  app.post(some, of("create"), creating(parts));
-  app.delete(some, of("deletecollection"), deletingAll(parts));
-  app.get(one, of("get"), get);
-  app.put(one, of("update"), writing(parts, putDraft, updated));
-  app.patch(one, of("patch"), writing(parts, patchDraft, updated));
-  app.delete(one, of("delete"), deleting(parts));
-  app.get(`${one}/status`, of("get", "status"), get);
-  app.put(`${one}/status`, of("update", "status"), writing(parts, putDraft, withStatus));
-  app.patch(`${one}/status`, of("patch", "status"), writing(parts, patchDraft, withStatus));
+  const by = (handler: Handler) => (request: FastifyRequest, reply: FastifyReply) => handler(parts, request, reply);
+  app.get(all, of("list"), by(listing));
+  app.get(some, of("list"), by(listing));
+  app.post(some, of("create"), by(creating));
+  app.delete(some, of("deletecollection"), by(deletingAll));
+  app.get(one, of("get"), by(getting));
+  app.put(one, of("update"), by(writing(putDraft, updated)));
+  app.patch(one, of("patch"), by(writing(patchDraft, updated)));
+  app.delete(one, of("delete"), by(deleting));
+  app.get(`${one}/status`, of("get", "status"), by(getting));
+  app.put(`${one}/status`, of("update", "status"), by(writing(putDraft, withStatus)));
+  app.patch(`${one}/status`, of("patch", "status"), by(writing(patchDraft, withStatus)));
 }
 
 const answersFor = ({ headers, query }: FastifyRequest): Answers =>
@@ -55,43 +55,37 @@ const sendWritten = (reply: FastifyReply, answers: Answers, { endpoint, revision
 /** Both are in the paths of the routes that ask. */
 const named = (request: FastifyRequest) => targetOf(request) as { namespace: string; name: string };
 
-const getting =
-  ({ endpoints }: RouteParts): Handler =>
-  async (request, reply) => {
-    const { namespace, name } = named(request);
-    const answers = answersFor(request);
-    return sendWritten(reply, answers, await endpoints.get(namespace, name, untilGone(reply.raw)));
-  };
+const getting: Handler = async ({ endpoints }, request, reply) => {
+  const { namespace, name } = named(request);
+  const answers = answersFor(request);
+  return sendWritten(reply, answers, await endpoints.get(namespace, name, untilGone(reply.raw)));
+};
 
-const listing =
-  ({ storage, keys, serveWatch }: RouteParts): Handler =>
-  async (request, reply) => {
-    const query = new Query(request.query);
-    if (query.isWatch) return await serveWatch(request, reply);
-    const answers = answersFor(request);
-    const { namespace } = targetOf(request);
-    const gone = untilGone(reply.raw);
-    const page = await listed(storage, keys, namespace, query.list, query.selection, gone);
-    if (page.isShort) return reply.type(JSON_TYPE).send((await Array.fromAsync(answers.list(page))).join(""));
-    reply.hijack();
-    reply.raw.writeHead(200, { "content-type": JSON_TYPE });
-    await send(reply.raw, answers.list(page), gone).then(
-      () => reply.raw.end(),
-      () => reply.raw.destroy(), // less than the whole, so that it is not taken for that
-    );
-    return reply;
-  };
+const listing: Handler = async ({ storage, keys, serveWatch }, request, reply) => {
+  const query = new Query(request.query);
+  if (query.isWatch) return await serveWatch(request, reply);
+  const answers = answersFor(request);
+  const { namespace } = targetOf(request);
+  const gone = untilGone(reply.raw);
+  const page = await listed(storage, keys, namespace, query.list, query.selection, gone);
+  if (page.isShort) return reply.type(JSON_TYPE).send((await Array.fromAsync(answers.list(page))).join(""));
+  reply.hijack();
+  reply.raw.writeHead(200, { "content-type": JSON_TYPE });
+  await send(reply.raw, answers.list(page), gone).then(
+    () => reply.raw.end(),
+    () => reply.raw.destroy(), // less than the whole, so that it is not taken for that
+  );
+  return reply;
+};
 
-const creating =
-  ({ endpoints }: RouteParts): Handler =>
-  async (request, reply) => {
-    const { namespace } = named(request);
-    const answers = answersFor(request);
-    const dryRun = new Query(request.query).dryRun();
-    const draft = draftIn(request, reply, jsonIn(request));
-    assertSameName(draft, namespace);
-    return sendWritten(reply.code(201), answers, await endpoints.create(namespace, draft, { dryRun }));
-  };
+const creating: Handler = async ({ endpoints }, request, reply) => {
+  const { namespace } = named(request);
+  const answers = answersFor(request);
+  const dryRun = new Query(request.query).dryRun();
+  const draft = draftIn(request, reply, jsonIn(request));
+  assertSameName(draft, namespace);
+  return sendWritten(reply.code(201), answers, await endpoints.create(namespace, draft, { dryRun }));
+};
 
 /** What the object is to be, of what it is. */
 type Drafting = (request: FastifyRequest, reply: FastifyReply) => (old: CoredumpEndpoint) => Draft;
@@ -107,12 +101,8 @@ const patchDraft: Drafting = (request, reply) => {
 };
 
 const writing =
-  (
-    { endpoints }: RouteParts,
-    drafting: Drafting,
-    apply: (old: CoredumpEndpoint, draft: Draft) => CoredumpEndpoint,
-  ): Handler =>
-  async (request, reply) => {
+  (drafting: Drafting, apply: (old: CoredumpEndpoint, draft: Draft) => CoredumpEndpoint): Handler =>
+  async ({ endpoints }, request, reply) => {
     const { namespace, name } = named(request);
     const answers = answersFor(request);
     const dryRun = new Query(request.query).dryRun();
@@ -128,35 +118,31 @@ const writing =
     return sendWritten(reply, answers, await endpoints.change(namespace, name, change, { dryRun }));
   };
 
-const deleting =
-  ({ endpoints }: RouteParts): Handler =>
-  async (request, reply) => {
-    const { namespace, name } = named(request);
-    const answers = answersFor(request);
-    const options = deleteOptionsIn(request);
-    const { gone, endpoint, revision } = await endpoints.delete(namespace, name, options, options);
-    if (!gone) return sendWritten(reply, answers, { endpoint, revision });
-    return reply.type(JSON_TYPE).send(JSON.stringify(deletedStatus(endpoint)));
-  };
+const deleting: Handler = async ({ endpoints }, request, reply) => {
+  const { namespace, name } = named(request);
+  const answers = answersFor(request);
+  const options = deleteOptionsIn(request);
+  const { gone, endpoint, revision } = await endpoints.delete(namespace, name, options, options);
+  if (!gone) return sendWritten(reply, answers, { endpoint, revision });
+  return reply.type(JSON_TYPE).send(JSON.stringify(deletedStatus(endpoint)));
+};
 
-const deletingAll =
-  ({ storage, keys, endpoints }: RouteParts): Handler =>
-  async (request, reply) => {
-    const { namespace } = named(request);
-    const answers = answersFor(request);
-    const query = new Query(request.query);
-    const options = deleteOptionsIn(request);
-    const page = await listed(storage, keys, namespace, query.list, query.selection, untilGone(reply.raw));
-    const items = (await Array.fromAsync(page.batches)).flat();
-    for (const { key } of items) {
-      const { name } = keys.named(key);
-      await endpoints.delete(namespace, name, options, options).catch((error) => {
-        if ((error as { status?: StatusBody }).status?.code !== 404) throw error; // another was quicker
-      });
-    }
-    const texts = await Array.fromAsync(answers.list({ ...page, batches: [items] }));
-    return reply.type(JSON_TYPE).send(texts.join(""));
-  };
+const deletingAll: Handler = async ({ storage, keys, endpoints }, request, reply) => {
+  const { namespace } = named(request);
+  const answers = answersFor(request);
+  const query = new Query(request.query);
+  const options = deleteOptionsIn(request);
+  const page = await listed(storage, keys, namespace, query.list, query.selection, untilGone(reply.raw));
+  const items = (await Array.fromAsync(page.batches)).flat();
+  for (const { key } of items) {
+    const { name } = keys.named(key);
+    await endpoints.delete(namespace, name, options, options).catch((error) => {
+      if ((error as { status?: StatusBody }).status?.code !== 404) throw error; // another was quicker
+    });
+  }
+  const texts = await Array.fromAsync(answers.list({ ...page, batches: [items] }));
+  return reply.type(JSON_TYPE).send(texts.join(""));
+};
 
 const deletedStatus = ({ metadata: { name, uid } }: CoredumpEndpoint): Omit<StatusBody, "code"> => ({
   kind: "Status",

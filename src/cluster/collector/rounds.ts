@@ -78,11 +78,9 @@ export class GcRounds {
   #count(bundles: readonly BundleView[]): void {
     this.#with.counted(bundles);
     const nowMs = performance.now();
-    const { endsMs, gone } = this.#interval;
-    const isOver = nowMs >= endsMs;
-    this.#interval = isOver
-      ? { endsMs: nowMs + this.#with.settings.intervalMs, bundles: bundles.length, gone: 0 }
-      : { endsMs, bundles: bundles.length, gone };
+    this.#interval.bundles = bundles.length;
+    if (nowMs < this.#interval.endsMs) return;
+    this.#interval = { endsMs: nowMs + this.#with.settings.intervalMs, bundles: bundles.length, gone: 0 };
   }
 
   /** Only a round over everything knows how much there is, and raises the alarm; one over a namespace calls for it. */

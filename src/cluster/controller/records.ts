@@ -40,12 +40,8 @@ async function count(
   records: readonly DumpView[],
   signal: AbortSignal,
 ): Promise<void> {
-  const counts = {
-    type: COUNTS,
-    status: "True",
-    reason: "RecordsCollapsed",
-    message: records.map(({ uid }) => uid).join(" "),
-  } as const;
+  const message = records.map(({ uid }) => uid).join(" ");
+  const counts = { type: COUNTS, status: "True", reason: "RecordsCollapsed", message } as const;
   const repeats = records.reduce((sum, { repeats }) => sum + repeats + 1, heir.repeats);
   dumps.put(await writeCondition(http, heir, counts, { repeats }, signal));
 }

@@ -66,7 +66,10 @@ class Retention {
   verdicts(): Verdicts {
     const { bundles, records, endpoints, uploads } = this.#world;
     const fates = new Map<BundleView, Fate>();
-    for (const bundle of bundles) set(fates, bundle, this.#fate(bundle));
+    for (const bundle of bundles) {
+      const fate = this.#fate(bundle);
+      if (fate) fates.set(bundle, fate);
+    }
     for (const [bundle, fate] of this.#overSize(bundles.filter((each) => !fates.has(each)))) fates.set(bundle, fate);
     const byDump = new Map(bundles.flatMap((bundle) => (bundle.dump === "" ? [] : [[bundle.dump, bundle] as const])));
     const verdicts = {
@@ -77,9 +80,8 @@ class Retention {
       }),
       endpoints: (endpoints ?? []).flatMap((endpoint) => {
         const why = this.#endpoint(endpoint);
-        return why
-          ? [{ endpoint, why, isDoubtful: why === "PodDeleted" && !this.#podsOrdered.has(endpoint.podUid) }]
-          : [];
+        const isDoubtful = why === "PodDeleted" && !this.#podsOrdered.has(endpoint.podUid);
+        return why ? [{ endpoint, why, isDoubtful }] : [];
       }),
       newEndpoints: this.#newEndpoints(),
       uploads: uploads.filter((upload) => this.#isLost(upload)),
@@ -128,7 +130,7 @@ class Retention {
     if (record && mayCome(record.state)) return undefined; // its agent has not said yet that it is stored
     if (record?.state === "Deleted") return "AlreadyDeleted";
     if (!record && this.#world.ownerDeleted.has(bundle.dump)) return "OwnerDeleted";
-    if (!record && this.#isOrphanLongEnough(bundle.key)) return "NoCoredump";
+    if (!record && this.#isMissedFor(bundle.key, "orphans", this.#settings.orphanMs)) return "NoCoredump";
     if (this.#isPodLongGone(bundle.podUid)) return "PodDeleted";
     return isOver ? "OverAge" : undefined;
   }
@@ -227,10 +229,6 @@ class Retention {
     return !this.#world.pods.has(uid) && this.#isMissedFor(uid, "pods", this.#settings.podGoneMs);
   }
 
-  #isOrphanLongEnough(key: string): boolean {
-    return this.#isMissedFor(key, "orphans", this.#settings.orphanMs);
-  }
-
   #isMissedFor(what: string, kind: "pods" | "orphans", graceMs: number): boolean {
     const sinceMs = Math.min(this.#world.missed[kind].get(what) ?? this.#nowMs, this.#nowMs);
     this.#missed[kind].set(what, sinceMs);
@@ -242,10 +240,6 @@ class Retention {
     this.#nextMs = Math.min(this.#nextMs, sinceMs + afterMs);
     return false;
   }
-}
-
-function set<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
-  if (value !== undefined) map.set(key, value);
 }
 
 const sum = (bundles: readonly BundleView[]): bigint =>

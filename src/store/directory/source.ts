@@ -53,9 +53,8 @@ export class DirectorySource implements DumpSource {
   }
 
   #none(key: string, cause?: unknown): DumpError {
-    return new DumpError("NOT_FOUND", `Cannot read ${JSON.stringify(key)} in ${this.volume}: nothing is there`, {
-      cause,
-    });
+    const why = `Cannot read ${JSON.stringify(key)} in ${this.volume}: nothing is there`;
+    return new DumpError("NOT_FOUND", why, { cause });
   }
 
   #changed(key: string, why: string): DumpError {

@@ -22,16 +22,12 @@ export class StoredRanges implements RangeSource {
 
   async fetchEnds(signal: AbortSignal): Promise<void> {
     const last = Math.max(0, this.sizeBytes - END_BYTES);
-    const ends =
-      last < END_BYTES
-        ? [[0, this.sizeBytes]]
-        : [
-            [0, END_BYTES],
-            [last, this.sizeBytes],
-          ];
-    this.#ends = await Promise.all(
-      ends.map(async ([from = 0, to = 0]) => ({ fromBytes: from, bytes: await this.read(from, to - from, signal) })),
-    );
+    const end = async (fromBytes: number, toBytes: number) => ({
+      ...{ fromBytes, bytes: await this.read(fromBytes, toBytes - fromBytes, signal) },
+    });
+    const isSmall = last < END_BYTES;
+    const ends = isSmall ? [end(0, this.sizeBytes)] : [end(0, END_BYTES), end(last, this.sizeBytes)];
+    this.#ends = await Promise.all(ends);
   }
 
   forgetEnds(): void {

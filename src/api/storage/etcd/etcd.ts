@@ -72,15 +72,13 @@ class EtcdStorage implements ObjectStorage {
   }
 
   async create(key: string, value: string, signal?: AbortSignal): Promise<bigint> {
-    const put = { requestPut: { key: bytes(key), value: bytes(value) } };
-    const answer = await this.#ifAt(NONE, key, put, signal);
+    const answer = await this.#ifAt(NONE, key, putting(key, value), signal);
     if (!answer.succeeded) throw exists(key);
     return BigInt(answer.header.revision);
   }
 
   async update(key: string, value: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint> {
-    const put = { requestPut: { key: bytes(key), value: bytes(value) } };
-    return done(key, expectedRevision, await this.#ifAt(expectedRevision, key, put, signal));
+    return done(key, expectedRevision, await this.#ifAt(expectedRevision, key, putting(key, value), signal));
   }
 
   async delete(key: string, expectedRevision: bigint, signal?: AbortSignal): Promise<bigint> {
@@ -131,6 +129,8 @@ class EtcdStorage implements ObjectStorage {
     return signal ? AbortSignal.any([signal, this.closing]) : this.closing;
   }
 }
+
+const putting = (key: string, value: string) => ({ requestPut: { key: bytes(key), value: bytes(value) } });
 
 function done(key: string, expected: bigint, { succeeded, header, responses }: TxnResponse): bigint {
   if (succeeded) return BigInt(header.revision);
