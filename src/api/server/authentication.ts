@@ -99,12 +99,8 @@ function isAllowed(certificate: X509Certificate, { allowedNames }: FrontProxy): 
   return allowedNames.length === 0 || (typeof CN === "string" && allowedNames.includes(CN));
 }
 
-type RequestHeaders = IncomingMessage["headersDistinct"];
-
-function namedBy(
-  headers: RequestHeaders,
-  { userHeaders, uidHeaders, groupHeaders, extraPrefixes }: FrontProxy,
-): User | undefined {
+function namedBy(headers: IncomingMessage["headersDistinct"], proxy: FrontProxy): User | undefined {
+  const { userHeaders, uidHeaders, groupHeaders, extraPrefixes } = proxy;
   const first = (names: readonly string[]) =>
     names.flatMap((name) => headers[name] ?? []).find((value) => value !== "");
   const name = first(userHeaders);

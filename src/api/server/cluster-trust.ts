@@ -32,17 +32,13 @@ const NOBODY = new Authorities("");
 
 export class ClusterTrust implements Follower<TrustMap> {
   readonly #onChange: () => void;
-  #known = false;
+  /** Whether it has ever been read. */
+  known = false;
   clients = NOBODY;
   frontProxy: FrontProxy = frontProxyIn({});
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
-  }
-
-  /** Whether it has ever been read. */
-  get known(): boolean {
-    return this.#known;
   }
 
   /** All authorities, as TLS takes them. */
@@ -60,7 +56,7 @@ export class ClusterTrust implements Follower<TrustMap> {
     if (metadata.name !== NAME) return;
     this.clients = new Authorities(data["client-ca-file"] ?? "");
     this.frontProxy = frontProxyIn(data);
-    this.#known = true;
+    this.known = true;
     this.#onChange();
   }
 

@@ -26,7 +26,7 @@ interface Sifted {
 
 /** @param isHolding  whatever is in doubt is held, however little */
 export function sift(verdicts: Verdicts, stock: Stock, limits: AlarmLimits, isHolding = false): Sifted {
-  const bundles = verdicts.bundles.filter(isDoubtful);
+  const bundles = verdicts.bundles.filter(({ isDoubtful }) => isDoubtful);
   const going = bundles.length + stock.bundlesGone;
   const all = stock.bundles + stock.bundlesGone;
   const deletions = verdicts.records.filter((record) => record.act === "delete" && record.isDoubtful);
@@ -55,8 +55,6 @@ export function sift(verdicts: Verdicts, stock: Stock, limits: AlarmLimits, isHo
 /** Whether so much would go that something is more likely to be wrong. @param going,all  bundles or Coredumps */
 export const isTooMuch = (going: number, all: number, limits: AlarmLimits): boolean =>
   going > limits.maxAtOnce && going * 100 > all * limits.maxShare;
-
-const isDoubtful = (verdict: Doubtful): boolean => verdict.isDoubtful;
 
 function reasons(verdicts: readonly { readonly why?: Why }[]): string {
   const byReason = Map.groupBy(verdicts, ({ why }) => why ?? "");

@@ -101,9 +101,8 @@ function idOf(time: Date, line: string): string {
   const hex = createHash("sha256").update(line).digest("hex");
   const ms = Math.max(0, time.getTime()).toString(16).padStart(12, "0").slice(-12);
   const variant = "89ab"[Number.parseInt(hex[3] ?? "0", 16) % 4];
-  return [ms.slice(0, 8), ms.slice(8), `7${hex.slice(0, 3)}`, `${variant}${hex.slice(4, 7)}`, hex.slice(8, 20)].join(
-    "-",
-  );
+  const parts = [ms.slice(0, 8), ms.slice(8), `7${hex.slice(0, 3)}`, `${variant}${hex.slice(4, 7)}`, hex.slice(8, 20)];
+  return parts.join("-");
 }
 
 function cursorIn(path: string): LogCursor | undefined {

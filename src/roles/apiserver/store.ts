@@ -10,11 +10,8 @@ type BackendSettings = Values<typeof BACKEND_OPTIONS>;
 export function storeSettingsOf(settings: StoreSettings & BackendSettings): StoreSettings {
   const { backendKind, localPath, awsHost, awsRegion, awsBucket, ...rest } = settings;
   if (backendKind === undefined) return rest;
-  if (rest.store !== undefined)
-    throw new DumpError(
-      "SETTINGS_INVALID",
-      "Cannot use --backend-kind and --store together: both say where bundles are",
-    );
+  const both = "Cannot use --backend-kind and --store together: both say where bundles are";
+  if (rest.store !== undefined) throw new DumpError("SETTINGS_INVALID", both);
   if (backendKind === "local") return { ...rest, store: given("local-path", localPath) };
   return {
     ...rest,

@@ -106,11 +106,8 @@ const isRefusal = (end: Refusal | Copied): end is Refusal => "reason" in end;
 function lost(error: unknown, pid: number, { proc, settings, kernelLog }: World): number {
   const text = `lost dump of pid ${pid} (${textOf(commOf(proc, pid))}): ${reasonOf(error)}`;
   kernelLog(text);
-  logLine(
-    settings.logDir,
-    "error",
-    settings.verbosity >= 10 && error instanceof Error ? `${text}\n${error.stack}` : text,
-  );
+  const isVerbose = settings.verbosity >= 10 && error instanceof Error;
+  logLine(settings.logDir, "error", isVerbose ? `${text}\n${error.stack}` : text);
   const { code } = error instanceof DumpError ? (error as DumpError) : ({ code: "UNEXPECTED" } as const);
   return FAILURES[code].exitCode;
 }

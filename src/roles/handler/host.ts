@@ -29,9 +29,8 @@ export async function handleKernelCall(argv: readonly string[]): Promise<number>
       return FAILURES.USAGE.exitCode;
     }
     const warnings: string[] = [];
-    const settings = loadSettings(settingsPath(process.execPath), kernelCall.flags, (problem) =>
-      warnings.push(problem),
-    );
+    const warn = (problem: string) => warnings.push(problem);
+    const settings = loadSettings(settingsPath(process.execPath), kernelCall.flags, warn);
     const world: World = {
       proc: "/proc",
       stdin: 0,

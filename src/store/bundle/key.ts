@@ -115,13 +115,8 @@ export function parseKey(key: string): ParsedKey | undefined {
     KEY.exec(key)?.groups ?? {};
   const date = new Date((time ?? "").replace(/^(....)(..)(..)T(..)(..)(..)(...)Z$/, "$1-$2-$3T$4:$5:$6.$7Z"));
   if (Number.isNaN(date.getTime()) || stamp(date.toISOString()) !== time) return undefined; // no key, or of a 31st of June
-  const file = {
-    restricted: restricted !== undefined,
-    executable: executable ?? "",
-    time: date,
-    hostPid: Number(hostPid),
-    shortId: shortId ?? "",
-  };
+  const of = { executable: executable ?? "", hostPid: Number(hostPid), shortId: shortId ?? "" };
+  const file = { ...of, restricted: restricted !== undefined, time: date };
   if (host !== undefined) return { ...file, kind: "host", node: host };
   if (docker !== undefined) return { ...file, kind: "docker", node: docker, container: its ?? "" };
   return { ...file, kind: "pod", namespace: namespace ?? "", podUid: podUid ?? "", container: container ?? "" };

@@ -62,11 +62,8 @@ function placeOf(coredump: Coredump, namespaceUid: string): { readonly key: stri
   // Objects of the first versions have less; nothing is stored for them.
   if (!id || !uid || !containerName || !pid || !filename || !dumptime)
     throw new DumpError("DUMP_NOT_HELD", `Cannot serve the core of ${name}: it does not say which dump it is`);
-  if (spec.namespaceUid !== namespaceUid)
-    throw new DumpError(
-      "DUMP_NOT_HELD",
-      `Cannot serve the core of ${name}: it is of an earlier namespace of this name`,
-    );
+  const earlier = `Cannot serve the core of ${name}: it is of an earlier namespace of this name`;
+  if (spec.namespaceUid !== namespaceUid) throw new DumpError("DUMP_NOT_HELD", earlier);
   const key = keyOfCoredump(namespace, { id, node: node ?? "", uid, containerName, pid, filename, dumptime });
   return { key, claim: { id, namespaceUid, podUid: uid, checksum: coredump.status?.checksum } };
 }

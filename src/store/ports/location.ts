@@ -12,6 +12,9 @@ const MAX_PREFIX_BYTES = 400;
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/; // old buckets may have capitals and underscores
 const PREFIX = /^[\x21-\x7e]*$/;
 
+const NEITHER = "neither a directory nor s3://BUCKET[/PREFIX]";
+const HINT = "a directory begins with a slash; a bucket is named without its service: s3://cores/prod";
+
 /** @throws DumpError SETTINGS_INVALID */
 export function locationOf(store: string): Location {
   if (store.startsWith("/")) return { kind: "directory", path: posix.normalize(store).replace(/(.)\/$/, "$1") };
@@ -19,13 +22,7 @@ export function locationOf(store: string): Location {
   const prefix = path.replace(/^\/+|\/+$/g, "");
   const isSafe = PREFIX.test(prefix) && !/(^|\/)\.{0,2}(\/|$)/.test(prefix || "x") && prefix.length <= MAX_PREFIX_BYTES;
   if (!BUCKET.test(bucket) || !isSafe)
-    throw new DumpError(
-      "SETTINGS_INVALID",
-      `Cannot use --store=${store}: neither a directory nor s3://BUCKET[/PREFIX]`,
-      {
-        hint: "a directory begins with a slash; a bucket is named without its service: s3://cores/prod",
-      },
-    );
+    throw new DumpError("SETTINGS_INVALID", `Cannot use --store=${store}: ${NEITHER}`, { hint: HINT });
   return { kind: "s3", bucket, prefix };
 }
 

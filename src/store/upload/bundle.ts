@@ -29,11 +29,8 @@ export async function bundleOf(record: DumpRecord, files: DumpFiles): Promise<Up
   try {
     const { size } = await core.stat();
     const wanted = record.core.logicalBytes;
-    if (wanted !== null && size !== wanted)
-      throw new DumpError(
-        "DUMP_CORRUPT",
-        `Cannot bundle dump ${shortId(record.id)}: its core has ${size} bytes, not ${wanted}`,
-      );
+    const why = `Cannot bundle dump ${shortId(record.id)}: its core has ${size} bytes, not ${wanted}`;
+    if (wanted !== null && size !== wanted) throw new DumpError("DUMP_CORRUPT", why);
     return uploadOf(record, files, core, size);
   } catch (error) {
     await core.close();
@@ -108,9 +105,8 @@ async function* bytesOf(
     at += known;
   using frames = new Frames(tar);
   let number = first;
-  for await (const { chunks, lengthBytes } of inOrder(first, tar.frameCount, AHEAD, (number) =>
-    frames.packed(number),
-  )) {
+  const packed = inOrder(first, tar.frameCount, AHEAD, (number) => frames.packed(number));
+  for await (const { chunks, lengthBytes } of packed) {
     signal.throwIfAborted();
     packedBytes[number] ??= lengthBytes;
     if (packedBytes[number] !== lengthBytes)
