@@ -26,11 +26,8 @@ export class ClusterUids implements UidLookup {
     if (!found) throw notFound({ resource: "namespaces", name: namespace });
     if (!isTerminating(found)) return found.metadata.uid;
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
-    const cause = {
-      reason: "NamespaceTerminating",
-      message: `namespace ${namespace} is being terminated`,
-      field: "metadata.namespace",
-    };
+    const message = `namespace ${namespace} is being terminated`;
+    const cause = { reason: "NamespaceTerminating", message, field: "metadata.namespace" };
     throw forbidden({ group: GROUP, resource: RESOURCE }, why, [cause]);
   }
 

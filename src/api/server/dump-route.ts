@@ -56,13 +56,8 @@ function wantedOf(request: FastifyRequest, resource: DownloadTarget["resource"])
   const query = new Query(request.query);
   const part = query.text("part") || (resource === DUMPS ? "core" : "bundle");
   if (part !== "core" && part !== "bundle") throw badRequest(`part must be core or bundle, not ${quoted(part)}`);
-  return {
-    resource,
-    namespace,
-    name,
-    part,
-    ...(resource === RESOURCE && { container: query.text("container") || undefined }),
-  };
+  const container = resource === RESOURCE && { container: query.text("container") || undefined };
+  return { resource, namespace, name, part, ...container };
 }
 
 async function serve(
@@ -74,25 +69,18 @@ async function serve(
 ): Promise<FastifyReply> {
   const user = request.user?.name ?? "";
   const startMs = performance.now();
-  const told = (facts: object, outcome: string) =>
-    parts.audit.info(
-      {
-        user,
-        ...wanted,
-        range: request.headers.range && clipped(request.headers.range),
-        ...facts,
-        outcome,
-        tookMs: Math.round(performance.now() - startMs),
-      },
-      "Download",
-    );
+  const range = request.headers.range && clipped(request.headers.range);
+  const told = (facts: object, outcome: string) => {
+    const tookMs = Math.round(performance.now() - startMs);
+    parts.audit.info({ user, ...wanted, range, ...facts, outcome, tookMs }, "Download");
+  };
   using _place = underWay.take(user);
   parts.metrics.downloads.inc();
   try {
     const gone = untilGone(reply.raw);
     const download = await opened(wanted, parts, gone);
-    const { status, headers, range } = answerFor(download, request.method, request.headers);
-    const bytes = range && (await begun(download.read(range.fromBytes, range.toBytes, gone)));
+    const { status, headers, range: sent } = answerFor(download, request.method, request.headers);
+    const bytes = sent && (await begun(download.read(sent.fromBytes, sent.toBytes, gone)));
     reply.hijack();
     reply.raw.writeHead(status, headers);
     if (bytes) await sendBytes(reply, bytes, gone, parts, (facts, outcome) => told({ status, ...facts }, outcome));

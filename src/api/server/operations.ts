@@ -26,6 +26,7 @@ const LIST: Operation = { method: "get", action: "list", answer: "list", query: 
 const GET: Operation = { method: "get", action: "get", answer: "object", query: [] };
 const PUT: Operation = { method: "put", action: "put", body: "object", answer: "object", query: WRITES };
 const PATCH: Operation = { method: "patch", action: "patch", body: "patch", answer: "object", query: WRITES };
+const DELETE = { method: "delete", body: "options", answer: "any" } as const;
 const BYTES: Operation = { method: "get", action: "connect", answer: "bytes", query: ["container", "part"] };
 
 /** Paths below the version's own. */
@@ -34,19 +35,13 @@ export const PATHS: Readonly<Record<string, readonly Operation[]>> = {
   [`/namespaces/{namespace}/${RESOURCE}`]: [
     LIST,
     { method: "post", action: "post", body: "object", answer: "object", query: WRITES },
-    {
-      method: "delete",
-      action: "deletecollection",
-      body: "options",
-      answer: "any",
-      query: [...LISTS.slice(0, 2), "dryRun"],
-    },
+    { ...DELETE, action: "deletecollection", query: [...LISTS.slice(0, 2), "dryRun"] },
   ],
   [`/namespaces/{namespace}/${RESOURCE}/{name}`]: [
     GET,
     PUT,
     PATCH,
-    { method: "delete", action: "delete", body: "options", answer: "any", query: ["dryRun", "propagationPolicy"] },
+    { ...DELETE, action: "delete", query: ["dryRun", "propagationPolicy"] },
   ],
   [`/namespaces/{namespace}/${RESOURCE}/{name}/status`]: [GET, PUT, PATCH],
   [`/namespaces/{namespace}/${RESOURCE}/{name}/dump`]: [BYTES],

@@ -34,16 +34,8 @@ export class StatusError extends Error {
 
   constructor(code: number, reason: string, message: string, details?: Details) {
     super(message);
-    this.status = {
-      kind: "Status",
-      apiVersion: "v1",
-      metadata: {},
-      status: "Failure",
-      message,
-      reason,
-      ...(details && { details }),
-      code,
-    };
+    const kind = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure" } as const;
+    this.status = { ...kind, message, reason, ...(details && { details }), code };
   }
 }
 

@@ -30,14 +30,8 @@ export async function coredumpsOf(
 ): Promise<readonly Coredump[]> {
   if (!isNamespace(namespace)) return [];
   const query = { labelSelector: `${LABELS.podUid}=${labelValue(podUid)}` };
-  const path = coredumpsIn(namespace);
-  const { items = [] } = await kube.json<{ items?: readonly Coredump[] }>({
-    verb: "list",
-    resource: "coredumps",
-    path,
-    query,
-    signal,
-  });
+  const ask = { verb: "list", resource: "coredumps", path: coredumpsIn(namespace), query, signal } as const;
+  const { items = [] } = await kube.json<{ items?: readonly Coredump[] }>(ask);
   // A label is a hint: what is not proven by the spec does not count.
   return items.filter(({ metadata, spec }) => metadata.namespace === namespace && spec.uid === podUid);
 }
