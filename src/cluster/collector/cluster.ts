@@ -42,10 +42,8 @@ export class GcCluster {
       if (pod ? this.#wantsEndpoint(pod) : this.#concerns(namespace)) onChange(namespace);
     });
     this.#namespaces = new Mirror(namespaceView, (_, name) => {
-      const isThere = this.#namespaces.get("", name)?.isGoing === false;
-      if (isThere)
-        this.#deleted.namespaces.delete(name); // whatever goes from here on is another's
-      else onChange(name);
+      if (this.#namespaces.get("", name)?.isGoing !== false) return onChange(name);
+      this.#deleted.namespaces.delete(name); // whatever goes from here on is another's
     });
   }
 

@@ -24,10 +24,7 @@ export function dumpView({ metadata, spec, status }: Coredump): DumpView {
   const { name, namespace = "", uid, resourceVersion, creationTimestamp = "" } = metadata;
   const counts = status?.conditions?.find(({ type }) => type === COUNTS);
   return {
-    name,
-    namespace,
-    uid,
-    resourceVersion,
+    ...{ name, namespace, uid, resourceVersion },
     state: shared(status?.state ?? ""),
     sizeNanos: parseQuantity(spec.size)?.nanos ?? null,
     timeMs: timeOf(spec.dumptime) ?? timeOf(creationTimestamp) ?? 0,

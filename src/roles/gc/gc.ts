@@ -70,12 +70,11 @@ export async function dryRun(
   const until = AbortSignal.any([signal, stop.signal]);
   const lines: string[] = [];
   let alarm: DumpError | undefined;
-  const tell = ({ verb, what, name, why, sizeBytes }: Act, held = "") =>
+  const done = ({ verb, what, name, why, sizeBytes }: Act, held = "") =>
     lines.push(`${held}${verb} ${what} ${name}: ${why}${sizeBytes === undefined ? "" : `, ${formatBytes(sizeBytes)}`}`);
-  const done = (act: Act) => tell(act);
   const held = async (why: DumpError | undefined, acts: readonly Act[]) => {
     alarm = why;
-    for (const act of acts) tell(act, "hold back: ");
+    for (const act of acts) done(act, "hold back: ");
   };
   const cluster = new GcCluster(http, () => undefined);
   const following = cluster.follow((resource, problem) => {

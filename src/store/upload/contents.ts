@@ -52,10 +52,8 @@ const zeros = (bytes: Buffer): Buffer => Buffer.alloc(paddingBytes(bytes.length)
 
 function facts(files: DumpFiles): [string, string][] {
   const names = absent(() => readdirSync(files.path("facts"))) ?? [];
-  return names
-    .filter((name) => /^\w+$/.test(name) && !SECRET_FACTS.has(name))
-    .sort()
-    .map((name) => [`facts/${name}`, `facts/${name}`]);
+  const open = names.filter((name) => /^\w+$/.test(name) && !SECRET_FACTS.has(name));
+  return open.sort().map((name) => [`facts/${name}`, `facts/${name}`]);
 }
 
 function small(path: string): Buffer | "too large" | undefined {

@@ -1,5 +1,5 @@
 /** Takes one dump into the store. */
-import type { DumpBundle, DumpRecord } from "../../domain/dump.ts";
+import type { DumpRecord } from "../../domain/dump.ts";
 import { keyOf } from "../bundle/key.ts";
 import type { DumpSink } from "../ports/sink.ts";
 import { bundleOf } from "./bundle.ts";
@@ -12,12 +12,7 @@ import { UploadProgress } from "./progress.ts";
  *
  * @throws DumpError of a store, DUMP_NOT_HELD, DUMP_CORRUPT; the signal's reason
  */
-export async function ship(
-  record: DumpRecord,
-  files: DumpFiles,
-  sink: DumpSink,
-  signal: AbortSignal,
-): Promise<DumpBundle> {
+export async function ship(record: DumpRecord, files: DumpFiles, sink: DumpSink, signal: AbortSignal) {
   await using bundle = await bundleOf(record, files);
   return await sink.put(bundle, signal);
 }
@@ -26,12 +21,7 @@ export async function ship(
  * For a dump that is not to be stored any more: what unfinished attempts left in the store goes, so that nobody has to
  * find it there later. @throws DumpError of a store: then the collector will
  */
-export async function abandon(
-  record: DumpRecord,
-  files: DumpFiles,
-  sink: DumpSink,
-  signal: AbortSignal,
-): Promise<void> {
+export async function abandon(record: DumpRecord, files: DumpFiles, sink: DumpSink, signal: AbortSignal) {
   const progress = UploadProgress.load(files.path("upload.json"), "");
   if (progress.noted === undefined) return;
   const { noted } = progress;

@@ -59,12 +59,10 @@ function decode(body: Buffer): Review {
   return review as Review;
 }
 
-const isNewPod = ({ operation, resource, subResource }: Review["request"]): boolean =>
-  operation === "CREATE" &&
-  !resource?.group &&
-  resource?.version === "v1" &&
-  resource.resource === "pods" &&
-  !subResource;
+function isNewPod({ operation, resource, subResource }: Review["request"]): boolean {
+  const isPod = !resource?.group && resource?.version === "v1" && resource.resource === "pods";
+  return operation === "CREATE" && isPod && !subResource;
+}
 
 function podIn({ object }: Review["request"]): ClaimPod {
   if (!object || typeof object !== "object" || Array.isArray(object)) throw undecodable("its request has no pod");
