@@ -5,6 +5,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { TESTBED } from "./paths.ts";
 import { freePort } from "./role-process.ts";
+import { stopProcess } from "./stop.ts";
 import { tempDir } from "./tmp.ts";
 
 /** The program that the test bed built, or was given by KUBEBUILDER_ASSETS. */
@@ -63,7 +64,7 @@ export class Etcd implements AsyncDisposable {
 
   /** It holds its connections, and answers nothing. */
   hang(): void {
-    this.#child?.kill("SIGSTOP");
+    if (this.#child?.pid !== undefined) stopProcess(this.#child.pid);
   }
 
   goOn(): void {

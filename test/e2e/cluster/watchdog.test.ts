@@ -10,6 +10,7 @@ import { eventually } from "../../support/eventually.ts";
 import type { User } from "../../support/kubectl.ts";
 import { ROOT } from "../../support/paths.ts";
 import { needs } from "../../support/set-up.ts";
+import { stopProcess } from "../../support/stop.ts";
 
 const skip = needs("root", "cluster", "binary");
 const WATCHING = ["--watch-apiservice", "--apiservice-grace=2s"];
@@ -40,7 +41,7 @@ test("the controller takes the APIService away while its server is down, and put
   await controller.leads();
   const [one, other] = [await cluster.namespace(), await cluster.namespace()];
 
-  process.kill(server.pid, "SIGSTOP");
+  stopProcess(server.pid);
   await is(false);
   await deleted(one);
   await eventually(() => assert.match(controller.said, /APIService taken away/));

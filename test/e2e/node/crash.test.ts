@@ -14,6 +14,7 @@ import { program } from "../../support/paths.ts";
 import { holdPattern } from "../../support/pattern.ts";
 import { peakMib } from "../../support/peak.ts";
 import { needs } from "../../support/set-up.ts";
+import { stopProcess } from "../../support/stop.ts";
 import { tempDir } from "../../support/tmp.ts";
 
 const skip = needs("root", "testbed", "binary", "command:gcc");
@@ -208,7 +209,7 @@ for (const [n, { name, overlay, stopped }] of ON_A_SERVER.entries()) {
       const victim = spawn(join(mount.path, name), ["wait"], { stdio: ["pipe", "pipe", "inherit"] });
       const ended = once(victim, "exit");
       await once(victim.stdout, "data");
-      if (stopped) server.kill("SIGSTOP");
+      if (stopped && server.pid !== undefined) stopProcess(server.pid);
       const from = performance.now();
       victim.stdin.end("\n");
       const end = await Promise.race([ended, sleep(10_000)]);
