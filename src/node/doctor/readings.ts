@@ -8,7 +8,7 @@ import type { HandlerSettings } from "../../config/options.ts";
 import { DumpError, errnoOf, ifPossible, reasonOf } from "../../domain/failures.ts";
 import { openCache } from "../cache/cache.ts";
 import { limitsFor, usageOf } from "../cache/pressure.ts";
-import { criSockets, dockerHosts, socketPath } from "../identity/places.ts";
+import { socketPath } from "../identity/places.ts";
 import { start, weakSpotOf } from "../install/handler.ts";
 import { type Host, seen } from "../install/host.ts";
 import { filesIn } from "../install/put.ts";
@@ -63,8 +63,10 @@ function tryStart(path: string, host: Host): HandlerReading["started"] {
 
 export const readInitLimits = (): string | undefined => textOf("/proc/1/limits");
 
-export function readEngines(settings: HandlerSettings): Promise<EngineReading[]> {
-  return Promise.all([...criSockets(settings), ...dockerHosts(settings)].map(readEngine));
+/** Those that a dump's owner is asked of. */
+export async function readEngines(settings: HandlerSettings): Promise<EngineReading[]> {
+  const { runtimesOf } = await import("../identity/confirm.ts");
+  return await Promise.all(runtimesOf(settings).map(({ address }) => readEngine(address)));
 }
 
 const CONNECT_MS = 2000;
