@@ -3,8 +3,8 @@ import { readlinkSync } from "node:fs";
 import { test } from "node:test";
 import { initialMounts, placeOf } from "../../../src/node/identity/host.ts";
 import { identifyProcess } from "../../../src/node/identity/identify.ts";
+import { NO_PLACES } from "./fixture.ts";
 
-const NO_PLACES = { containerdStates: [], dockerDataRoots: [], containersStorages: [] };
 const MOUNTS = ["mnt:[4026531832]"];
 const OTHER_MOUNTS = { "ns/mnt": "mnt:[4026532700]" };
 const OTHER_PIDS = { ...OTHER_MOUNTS, "ns/pid": "pid:[4026532701]", status: "NSpid:\t100\t1\n" };
