@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
+import { APISERVER_FLAGS } from "../src/config/apiserver-options.ts";
 import { RECORD } from "../src/domain/dump.ts";
 import { type Location, locationOf } from "../src/store/ports/location.ts";
 import { ROOT } from "./support/paths.ts";
@@ -60,12 +61,15 @@ test("every figure is counted somewhere", () => {
 });
 
 test("every store is put to the contracts of its ports", () => {
-  const suites = textOf("test/{contract,support}/*.ts", "test/e2e/cluster/*.ts");
+  const suites = textOf("test/contract/*.ts", "test/e2e/cluster/*.ts");
   const stores = globSync("src/store/*/backend.ts", { cwd: ROOT }).filter((path) => !path.includes("/ports/"));
   assert.ok(stores.length > 1);
+  const contracts = { sink: "sinkContract", source: "sourceContract", "bundle-store": "bundleStoreContract" };
   for (const store of stores.map((path) => path.split("/")[2]))
-    for (const port of ["sink", "source", "bundle-store"])
-      assert.ok(suites.includes(`src/store/${store}/${port}.ts`), `${store}: ${port}`);
+    for (const [port, contract] of Object.entries(contracts)) {
+      const [name] = namesIn(read(`src/store/${store}/${port}.ts`), /^export class (\w+)/gm);
+      assert.match(suites, new RegExp(`\\b${contract}\\("${name}\\b`), `${store}: ${port}`);
+    }
 });
 
 /** One of each kind, as `--store` names it. */
@@ -78,6 +82,14 @@ for (const [kind, url] of Object.entries(STORES))
     if (prefix) assert.ok(read("install/chart/templates/checks.yaml").includes(`"${prefix}"`), prefix);
     for (const form of ["store", "storeInPath"]) assert.match(url, new RegExp(FORMS.kinds[form]?.pattern ?? "^$"));
   });
+
+test("the chart's readers of the store get its options that the API server has", () => {
+  const [picked = ""] = namesIn(read("install/chart/templates/_helpers.tpl"), /pick \$store\.options ([^)]*)\)/g);
+  const ofChart = namesIn(picked, /"([^"]+)"/g);
+  const flags = new Set(Object.values(APISERVER_FLAGS).map(({ flag }) => flag as string));
+  const given = Object.keys(SCHEMA.properties["store"]?.properties?.["options"]?.properties ?? {});
+  assert.deepEqual(ofChart.sort(), given.filter((flag) => flags.has(flag)).sort());
+});
 
 test("every engine's client passes the contract of run-times", () => {
   const suite = read("test/contract/runtime.test.ts");

@@ -4,7 +4,8 @@ import { NODE_OPTIONS, type Option, type Values } from "./options.ts";
 import { STORAGE_OPTIONS } from "./storage-options.ts";
 import { STORE_OPTIONS } from "./store-options.ts";
 
-const { store, s3Endpoint, s3Region, s3PathStyle, s3CredentialsDir, s3CaFile } = STORE_OPTIONS;
+/** Of the store's, what a reader needs: all but those for writing. */
+const { s3Sse, s3KmsKey, s3StorageClass, uploadBytesPerS, ...READER_OPTIONS } = STORE_OPTIONS;
 
 export const APISERVER_OPTIONS = {
   kubeconfig: { ...NODE_OPTIONS.kubeconfig, describe: "kubeconfig (default: the service account of the pod)" },
@@ -49,9 +50,6 @@ export const BACKEND_OPTIONS = {
     describe: "with --backend-kind aws: the secret key (see --aws-access-key)",
   },
 } as const satisfies Record<string, Option>;
-
-/** Of the store's, what a reader needs. */
-const READER_OPTIONS = { store, s3Endpoint, s3Region, s3PathStyle, s3CredentialsDir, s3CaFile };
 
 export const APISERVER_FLAGS = { ...APISERVER_OPTIONS, ...STORAGE_OPTIONS, ...READER_OPTIONS, ...BACKEND_OPTIONS };
 
