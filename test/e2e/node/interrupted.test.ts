@@ -38,7 +38,7 @@ test("a dump that SIGKILL stops says so", { skip }, async () => {
   const message = await messageAfter(CRASH, (pid) => process.kill(pid, "SIGKILL"));
   assert.match(
     message,
-    /^source cut short at .*: SIGKILL came while it dumped: its grace period was over, or somebody/,
+    /^source cut short at .*: SIGKILL came while it dumped: its grace period was over, or another process/,
   );
 });
 
