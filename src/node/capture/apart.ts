@@ -34,6 +34,7 @@ async function answerOf(sources: StackSources, lock: FileLock, signal: AbortSign
   const child = spawn(process.execPath, [...own, READ_STACK], {
     stdio: ["ignore", "ignore", "ignore", "ipc", lock.fd], // it has the lock as long as it lives, perhaps longer than we do
     serialization: "advanced",
+    cwd: "/", // where it hangs, no mount but the file's own is kept busy
   });
   child.unref();
   child.on("error", () => undefined); // the wait below rejects with it

@@ -146,10 +146,10 @@ async function keepUp({ settings, log }: AgentWorld, cache: Cache, { quick, seal
     // Once all of them: what the API did not learn before we were killed shows only by asking.
     const records = isFirst ? cache.records().filter(({ pod }) => pod !== null) : cache.living().filter(isOpen);
     for (const { id } of records) quick.hasten(id);
+    isFirst = false;
     await cache.endSettled(new Date());
   };
   const scanned = (problem: unknown) => {
-    isFirst = false;
     log.trouble("cache", problem);
     log.pulse("scan");
   };

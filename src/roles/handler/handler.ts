@@ -81,9 +81,8 @@ const MOST_RECORDS = 2000;
 /** Long cores that killed handlers left are the agent's to finish; without an agent ours, because our process is released. */
 async function tidy({ settings, inBackground }: World, hasAgent: boolean): Promise<void> {
   const cache = openCache(settings.dumpDir, { explain: explainLater(settings.crash) });
-  const later = await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES });
-  await cache.endSettled(new Date());
-  cache.forgetBeyond(MOST_RECORDS);
+  cache.forgetBeyond(MOST_RECORDS); // first: a dump that cannot be finished, or moved, must not keep the limit from holding
+  const later = await cache.finishAbandoned({ mostBytes: AT_ONCE_BYTES }).finally(() => cache.endSettled(new Date()));
   if (later.length === 0 || hasAgent) return;
   inBackground?.();
   await cache.finishAbandoned();

@@ -195,7 +195,7 @@ for (const { on, fault, ...named } of faultCases) {
 
 check("put() names a store where nobody listens, and a host that nobody knows", async () => {
   for (const [endpoint, message] of [
-    ["http://127.0.0.1:9", /nobody listens/],
+    ["http://127.0.0.1:9", /nothing listens/],
     ["http://s3.invalid", /name of the store's host/],
   ] as const) {
     await using under = s3Sink(s3, { endpoint });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { blankRecord } from "../../../src/domain/dump.ts";
@@ -81,6 +81,19 @@ test("a handler gives way to those whose processes are held, as soon as its own 
   };
   using _done = await handled({ world: { released: () => told.push("released"), handOver } });
   assert.deepEqual(told, ["released", "handed over"]);
+});
+
+test("a dump that cannot be finished keeps no other from its place among the ended ones", async () => {
+  const [broken, over] = [idOf(1), idOf(2)];
+  using done = await handled({
+    before: (spool) => {
+      leftBehind(broken, 1)(spool);
+      mkdirSync(spool.entry(broken).lock);
+      mkdirSync(spool.entry(over).dir);
+      writeRecord(spool.entry(over), { ...blankRecord(over, TIME, "node-1"), state: "Refused" });
+    },
+  });
+  assert.match(Spool.open(dirname(done.entry.dir)).entry(over).dir, /\/\.ended\//);
 });
 
 for (const { taker, state } of [
