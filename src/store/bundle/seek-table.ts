@@ -25,6 +25,8 @@ const MAX_FRAMES = 1 << 20;
 export const FRAME_BYTES = 2 << 20;
 /** What zstd may need for bytes that do not compress (ZSTD_COMPRESSBOUND). */
 export const boundBytes = (plainBytes: number): number => plainBytes + (plainBytes >> 8) + 1024;
+/** A frame of nothing, with its checksum (RFC 8878, 3.1.1); one that holds a byte is longer. */
+const EMPTY_FRAME_BYTES = 13;
 const MAX_PACKED_BYTES = boundBytes(FRAME_BYTES);
 
 /** Lengths of one frame: as it lies in the file, and of what it holds. */
@@ -94,6 +96,7 @@ export function parseSeekTable(
     const [packedBytes, plainBytes] = [table.readUInt32LE(entry), table.readUInt32LE(entry + 4)];
     if (packedBytes > MAX_PACKED_BYTES || plainBytes > FRAME_BYTES)
       throw corrupt("its seek table claims a frame that is larger than any of ours");
+    if (plainBytes === 0 && packedBytes > EMPTY_FRAME_BYTES) throw corrupt("its seek table hides a frame"); // which would be left out, and no checksum looked at
     packedAt[at + 1] = packedEnd += packedBytes;
     plainAt[at + 1] = plainEnd += plainBytes;
   }

@@ -93,7 +93,7 @@ test("SeekableReader never gives a wrong byte of a damaged bundle", async () => 
       });
       if (bytes) assert.deepEqual(bytes, Buffer.concat(PLAIN)); // in bits that mean nothing
     }),
-    { numRuns: 500 },
+    { numRuns: 500, examples: [[89, 9]] }, // the table says 0 bytes for a frame of 9
   );
 });
 
