@@ -2,10 +2,8 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { blankRecord, type DumpRecord } from "../../domain/dump.ts";
-
 import { ifPossible } from "../../domain/failures.ts";
 import { timeOf } from "../../domain/id.ts";
-
 import { textOf } from "../../domain/text.ts";
 import { PROC_FILE_BYTES, statusField } from "../../system/proc.ts";
 import { readSmall } from "../../system/small-file.ts";

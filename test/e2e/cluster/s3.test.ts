@@ -7,7 +7,6 @@ import { sinkContract } from "../../contract/sink.ts";
 import { FOREVER, testUpload } from "../../contract/uploads.ts";
 import { startS3 } from "../../support/s3.ts";
 import { s3Sink } from "../../support/s3-sink.ts";
-
 import { needs } from "../../support/set-up.ts";
 
 const skip = needs("root", "cluster");
